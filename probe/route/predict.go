@@ -1,0 +1,43 @@
+package route
+
+import (
+	"gpx/envctl/chain"
+	"gpx/probe"
+)
+
+// Predict says what the go command does for one module version.
+func Predict(in Input) Route {
+	return Route{Module: in.Module.Path, Version: in.Module.Version, Steps: []Step{}, Result: Unknown}
+}
+
+// GoWill says, hop by hop, what happens when the go command walks to that hop:
+// a hop that the walk does not reach has its answer all the same.
+func GoWill(c chain.Chain, classes []probe.Class) []probe.Action {
+	will := make([]probe.Action, len(c.Hops))
+	for i, h := range c.Hops {
+		class := probe.ClassUnknown
+		if i < len(classes) {
+			class = classes[i]
+		}
+		will[i] = hopAction(h, class)
+	}
+	return will
+}
+
+// hopAction is what the go command does at one hop. Nothing follows "direct":
+// when version control fails, the walk ends there.
+func hopAction(h chain.Hop, class probe.Class) probe.Action {
+	switch h.Kind {
+	case chain.Off:
+		return probe.GoOff
+	case chain.Direct:
+		switch a := class.Action(chain.Last); a {
+		case probe.Serve:
+			return probe.GoDirect
+		default:
+			return a
+		}
+	default:
+		return class.Action(h.Separator)
+	}
+}
