@@ -1,43 +1,366 @@
 package route
 
 import (
+	"golang.org/x/mod/module"
+
 	"gpx/envctl/chain"
 	"gpx/probe"
 )
 
-// Predict says what the go command does for one module version.
+// Predict says what the go command does for one module version. It is pure: the
+// same input gives the same route, and what the hops answer comes from
+// in.Classes alone.
+//
+// The order of work is that of cmd/go/internal/modcmd/download.go: the query
+// asks for .info, moduleInfo reads .mod (its error is remembered per hop, not
+// repeated), DownloadModule wants all three.
 func Predict(in Input) Route {
-	return Route{Module: in.Module.Path, Version: in.Module.Version, Steps: []Step{}, Result: Unknown}
-}
-
-// GoWill says, hop by hop, what happens when the go command walks to that hop:
-// a hop that the walk does not reach has its answer all the same.
-func GoWill(c chain.Chain, classes []probe.Class) []probe.Action {
-	will := make([]probe.Action, len(c.Hops))
-	for i, h := range c.Hops {
-		class := probe.ClassUnknown
-		if i < len(classes) {
-			class = classes[i]
-		}
-		will[i] = hopAction(h, class)
+	w := &walker{in: in, route: Route{
+		Module:  in.Module.Path,
+		Version: in.Module.Version,
+		Private: module.MatchPrefixPatterns(in.NoProxy, in.Module.Path),
+		Steps:   []Step{},
+	}}
+	if done := w.beforeAnyRequest(); done {
+		return w.route
 	}
-	return will
+	w.entries = w.moduleEntries()
+	for _, get := range []func() ending{w.info, w.mod, w.zip} {
+		if end := get(); end.outcome != fetched {
+			w.route.Result, w.route.Why = w.verdict(end)
+			return w.route
+		}
+	}
+	w.route.Result, w.route.Why = w.success()
+	return w.route
 }
 
-// hopAction is what the go command does at one hop. Nothing follows "direct":
-// when version control fails, the walk ends there.
-func hopAction(h chain.Hop, class probe.Class) probe.Action {
-	switch h.Kind {
-	case chain.Off:
-		return probe.GoOff
-	case chain.Direct:
-		switch a := class.Action(chain.Last); a {
-		case probe.Serve:
-			return probe.GoDirect
-		default:
-			return a
-		}
+// beforeAnyRequest settles what needs no walk at all.
+func (w *walker) beforeAnyRequest() bool {
+	r := &w.route
+	switch {
+	case w.in.Vendor == Vendored:
+		r.Result, r.Why = Served, "vendored: a build reads the vendor directory and asks nobody"
+	case w.in.Vendor == VendorLacking:
+		r.Result, r.Why = Stopped, "-mod=vendor switches lookups off, and vendor/modules.txt lacks the module; fix it with: go mod vendor"
+	case w.in.ChainErr != nil:
+		// TryProxies reads the list before it does anything, the caches included.
+		r.Result, r.Why = Stopped, "GOPROXY cannot be used: "+clean(w.in.ChainErr)
 	default:
-		return class.Action(h.Separator)
+		if err := module.Check(w.in.Module.Path, w.in.Module.Version); err != nil {
+			r.Result, r.Why = Stopped, "not a module path with an exact version: "+clean(err)
+			return true
+		}
+		w.setSumRoute()
+		return false
 	}
+	return true
+}
+
+// An entry is one turn of TryProxies.
+type entry struct {
+	hop  int // for Input.Classes
+	kind chain.Kind
+	sep  chain.Separator
+	name string // redacted
+}
+
+// chainEntries are the hops of the chain.
+func (w *walker) chainEntries() []entry {
+	var es []entry
+	for i, h := range w.in.Chain.Hops {
+		es = append(es, entry{hop: i, kind: h.Kind, sep: h.Separator, name: h.Redacted()})
+	}
+	return es
+}
+
+// moduleEntries are the turns of TryProxies that do something for this module.
+// A module that matches GONOPROXY skips every proxy (errNoproxy counts as not
+// found, so the walk goes on), also "off"; any other skips the virtual entry
+// "noproxy". GOPROXY=direct alone has no virtual entry.
+func (w *walker) moduleEntries() []entry {
+	hops := w.chainEntries()
+	if !w.route.Private {
+		return hops
+	}
+	var es []entry
+	if !w.directOnly() {
+		es = append(es, entry{hop: NoProxy, kind: chain.Direct, sep: chain.Comma, name: "direct"})
+	}
+	for _, e := range hops {
+		if e.kind == chain.Direct {
+			es = append(es, e)
+		}
+	}
+	return es
+}
+
+func (w *walker) directOnly() bool {
+	c := w.in.Chain
+	return len(c.Hops) == 1 && c.Hops[0].Kind == chain.Direct && c.Ignored == ""
+}
+
+// An outcome is how one turn, or one walk, ends.
+type outcome int
+
+const (
+	fetched   outcome = iota
+	notFound          // goes on before both separators (fs.ErrNotExist)
+	turnedOff         // likewise, and is the error of GOPROXY=off
+	failed            // goes on before "|"
+	fatal             // base.Fatalf: the go command ends
+	hung
+	unasked // the class is not known
+)
+
+// goesOn reports whether the walk leaves an entry with this outcome.
+func (o outcome) goesOn(sep chain.Separator) bool {
+	return o == notFound || o == turnedOff || o == failed && sep == chain.Pipe
+}
+
+// An ending is the outcome of a walk and the step that decided it.
+type ending struct {
+	outcome outcome
+	step    int // index in Route.Steps, -1 when there is none
+}
+
+// walk is TryProxies: it asks entry after entry until one serves, or until one
+// fails in a way that its separator does not forgive, and ends with the error
+// that the go command reports.
+func (w *walker) walk(entries []entry, ask func(entry) outcome) ending {
+	// The ranks of cmd/go: an error of version control is best, then any
+	// error of a proxy that is not "not found", then the last "not found".
+	const (
+		notFoundRank = iota
+		proxyRank
+		directRank
+	)
+	best, rank := ending{notFound, -1}, notFoundRank
+	for i, e := range entries {
+		before := len(w.route.Steps)
+		o := ask(e)
+		here := ending{o, -1}
+		if len(w.route.Steps) > before {
+			here.step = len(w.route.Steps) - 1
+		}
+		switch o {
+		case fetched:
+			return here
+		case fatal, hung, unasked:
+			w.finish(here)
+			return here
+		}
+		isNotFound := o == notFound || o == turnedOff
+		switch {
+		case e.kind == chain.Direct:
+			best, rank = here, directRank
+		case rank <= proxyRank && !isNotFound:
+			best, rank = here, proxyRank
+		case rank == notFoundRank:
+			best = here
+		}
+		goesOn := o.goesOn(e.sep)
+		switch {
+		case o == turnedOff:
+			w.act(here, probe.GoOff)
+		case goesOn && i < len(entries)-1:
+			w.act(here, probe.Next)
+		default:
+			w.act(here, probe.Stop)
+		}
+		if !goesOn {
+			break
+		}
+	}
+	return best
+}
+
+// act writes what the go command does into the step that an ending came from.
+func (w *walker) act(e ending, a probe.Action) {
+	if e.step >= 0 {
+		w.route.Steps[e.step].Action = a
+	}
+}
+
+// A walker is one prediction.
+type walker struct {
+	in      Input
+	route   Route
+	entries []entry
+	phase   int       // the first step of the present file
+	sources [3]string // where .info, .mod and .zip came from, for the headline
+	direct  bool      // a file came from version control
+	db      database
+	reason  string // the last explanation, for an ending without a step
+}
+
+// request asks one entry for one file and records the step.
+func (w *walker) request(e entry, file probe.File) (outcome, content) {
+	step := Step{File: string(file), Hop: e.name, N: max(e.hop+1, 0)}
+	if e.kind == chain.Off {
+		// errProxyOff is a "not found" to TryProxies.
+		step.Class, step.Action = probe.NotFound, probe.GoOff
+		w.route.Steps = append(w.route.Steps, step)
+		return turnedOff, nothing
+	}
+	step.Class = w.in.Classes(e.hop, file)
+	o, c := w.receive(e.hop, file, step.Class)
+	step.Action = probe.Serve
+	if e.kind == chain.Direct {
+		step.Action = probe.GoDirect
+		w.direct = w.direct || o == fetched
+	}
+	w.route.Steps = append(w.route.Steps, step)
+	return o, c
+}
+
+// A content is what arrived for a file that was fetched.
+type content int
+
+const (
+	nothing  content = iota
+	genuine          // the right bytes
+	altered          // other bytes, sound in themselves
+	unusable         // bytes that are no such file
+)
+
+// receive says what the go command makes of a class, before any checksum.
+//
+// What arrives whole with status 200 is taken, unless it is an .info, which is
+// read at once (proxyRepo.Stat). A .mod may be anything at this point, and a zip
+// is opened only when the walk is over.
+func (w *walker) receive(hop int, file probe.File, class probe.Class) (outcome, content) {
+	if class == probe.OK {
+		return fetched, genuine
+	}
+	if w.whole(hop, file, class) {
+		switch file {
+		case probe.Mod, probe.Supported:
+			return fetched, altered
+		case probe.Zip:
+			if class == probe.ChecksumMismatch {
+				return fetched, altered
+			}
+			return fetched, unusable
+		}
+	}
+	switch class.Action(chain.Comma) {
+	case probe.Next:
+		return notFound, nothing
+	case probe.Hang:
+		return hung, nothing
+	case probe.ActionUnknown:
+		return unasked, nothing
+	default:
+		return failed, nothing
+	}
+}
+
+func (w *walker) whole(hop int, file probe.File, class probe.Class) bool {
+	if w.in.Whole != nil {
+		return w.in.Whole(hop, file)
+	}
+	return class == probe.CaptivePortal || class == probe.ChecksumMismatch
+}
+
+// info is the query for the exact version (modload.queryProxy, cachingRepo.Stat).
+func (w *walker) info() ending {
+	if w.in.Cached.Info {
+		return ending{fetched, -1}
+	}
+	return w.walk(w.entries, func(e entry) outcome {
+		o, _ := w.request(e, probe.Info)
+		w.came(0, o, e)
+		return o
+	})
+}
+
+// mod fetches .mod and checks it inside the walk (cachingRepo.GoMod). A cached
+// .mod is checked too (readDiskGoMod); where that fails, the go command asks the
+// network all the same, and then fails again for the same reason.
+func (w *walker) mod() ending {
+	w.phase = len(w.route.Steps)
+	if w.in.Cached.Mod {
+		here := w.ended(w.check(w.in.SumLines.Mod, genuine))
+		if here.outcome == failed {
+			w.act(here, probe.Next)
+		} else {
+			w.finish(here)
+			return here
+		}
+	}
+	return w.walk(w.entries, func(e entry) outcome {
+		o, c := w.request(e, probe.Mod)
+		if o == fetched {
+			o = w.check(w.in.SumLines.Mod, c)
+		}
+		w.came(1, o, e)
+		return o
+	})
+}
+
+// zip fetches the zip and checks it after the walk: whatever is wrong with the
+// bytes ends the go command's work on this module, before "|" too
+// (modfetch.downloadZip). A cached zip is checked against its .ziphash, or
+// hashed anew; either way an error ends it.
+func (w *walker) zip() ending {
+	w.phase = len(w.route.Steps)
+	got := genuine
+	if !w.in.Cached.Zip {
+		end := w.walk(w.entries, func(e entry) outcome {
+			o, c := w.request(e, probe.Zip)
+			got = c
+			w.came(2, o, e)
+			return o
+		})
+		if end.outcome != fetched {
+			return end
+		}
+	}
+	o := failed
+	if got == unusable {
+		w.explain("not a usable zip; that shows only after the walk, so nothing else is tried")
+	} else {
+		o = w.check(w.in.SumLines.Zip, got)
+	}
+	here := w.ended(o)
+	w.finish(here)
+	return here
+}
+
+// finish writes into the deciding step what an outcome means where nothing else
+// is tried.
+func (w *walker) finish(e ending) {
+	switch e.outcome {
+	case fetched:
+	case hung:
+		w.act(e, probe.Hang)
+	case unasked:
+		w.act(e, probe.ActionUnknown)
+	default:
+		w.act(e, probe.Stop)
+	}
+}
+
+// ended is an ending at the last step of the present file, if it has any.
+func (w *walker) ended(o outcome) ending {
+	if n := len(w.route.Steps); n > w.phase {
+		return ending{o, n - 1}
+	}
+	return ending{o, -1}
+}
+
+// came notes where a file came from.
+func (w *walker) came(file int, o outcome, e entry) {
+	if o == fetched {
+		w.sources[file] = e.name
+	}
+}
+
+// explain says why, at the last step of the present file and for the headline.
+func (w *walker) explain(why string) {
+	if n := len(w.route.Steps); n > w.phase {
+		w.route.Steps[n-1].Why = why
+	}
+	w.reason = why
 }

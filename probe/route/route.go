@@ -87,6 +87,11 @@ type Input struct {
 	// answers to a request for file. It is called only for what the go command
 	// asks, in the order in which it asks, and at most once for each.
 	Classes func(hop int, file probe.File) probe.Class
+	// Whole reports that the answer to a request came with status 200 and
+	// complete, whatever its class says of the content: the go command then has
+	// bytes to go on with. Nil takes that to be so for captive_portal and
+	// checksum_mismatch.
+	Whole func(hop int, file probe.File) bool
 }
 
 // A Step is one request of the go command, or one hop that ends the walk
