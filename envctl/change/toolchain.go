@@ -1,0 +1,127 @@
+package change
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"gpx/envctl/env"
+	"gpx/envctl/redact"
+)
+
+// rewrite asks the toolchain what the user file would hold after the
+// assignments, by letting go env -u and go env -w work on a private copy of
+// it. The bytes are the toolchain's own: its order, its checks, its treatment
+// of duplicates and comments.
+//
+// It also returns the effective value of every variable in ask under the new
+// file.
+func rewrite(ctx context.Context, e *env.Env, before image, as []Assignment, ask []string) (after image, effective map[string]string, err error) {
+	// MkdirTemp makes 0700: the copy may hold credentials.
+	dir, err := os.MkdirTemp("", "gpx-env-")
+	if err != nil {
+		return image{}, nil, fmt.Errorf("copying the user file: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "env")
+	if before.Exists {
+		if err := os.WriteFile(file, before.Data, 0o600); err != nil {
+			return image{}, nil, fmt.Errorf("copying the user file: %w", err)
+		}
+	}
+	set, unset := arguments(as)
+	if len(unset) > 0 && before.Exists {
+		// go env -u fails on a missing file; there is nothing to take away.
+		if _, err := goEnv(ctx, e, dir, append([]string{"-u"}, unset...)...); err != nil {
+			return image{}, nil, err
+		}
+	}
+	if len(set) > 0 {
+		if _, err := goEnv(ctx, e, dir, append([]string{"-w"}, set...)...); err != nil {
+			return image{}, nil, err
+		}
+	}
+	if after, err = readImage(file); err != nil {
+		return image{}, nil, err
+	}
+	after.Mode = before.Mode
+	if len(ask) == 0 {
+		return after, nil, nil
+	}
+	out, err := goEnv(ctx, e, dir, append([]string{"-json"}, ask...)...)
+	if err != nil {
+		return image{}, nil, err
+	}
+	if err := json.Unmarshal(out, &effective); err != nil {
+		return image{}, nil, fmt.Errorf("go env -json: %w", err)
+	}
+	return after, effective, nil
+}
+
+// arguments splits assignments into what go env -w and go env -u are given.
+func arguments(as []Assignment) (set, unset []string) {
+	for _, a := range as {
+		if a.Unset {
+			unset = append(unset, a.Name)
+		} else {
+			set = append(set, a.Name+"="+a.Value)
+		}
+	}
+	return set, unset
+}
+
+// goEnv runs go env in dir, on the file dir/env. The directory has no go.mod
+// and GOTOOLCHAIN is local, so nothing is ever downloaded.
+func goEnv(ctx context.Context, e *env.Env, dir string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, e.Go, append([]string{"env"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append(append([]string{}, e.Environ...),
+		"GOENV="+filepath.Join(dir, "env"), "GOTOOLCHAIN=local", "GOWORK=off", "PWD="+dir)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err == nil {
+		return out, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if text := complaint(stderr.String()); text != "" {
+		return nil, errors.New(text)
+	}
+	return nil, fmt.Errorf("go env %s: %w", args[0], err)
+}
+
+// complaint picks the line of the go command's output that says why it failed:
+// the last one that is not a warning.
+func complaint(stderr string) string {
+	text := ""
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "warning:") {
+			continue
+		}
+		text = line
+	}
+	return redact.Text(text)
+}
+
+// values reads a user file as cmd/go/internal/cfg (readEnvFile) does: lines
+// that begin with a capital letter and hold "="; the last one counts.
+func values(data []byte) map[string]string {
+	m := map[string]string{}
+	for line := range bytes.SplitSeq(data, []byte("\n")) {
+		key, value, ok := bytes.Cut(line, []byte("="))
+		if !ok || line[0] < 'A' || 'Z' < line[0] {
+			continue
+		}
+		m[string(key)] = string(value)
+	}
+	return m
+}

@@ -1,0 +1,318 @@
+package change
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"gpx/envctl/env"
+	"gpx/envctl/redact"
+)
+
+// SetVariable is the kind of action that changes the file go env -w writes.
+const SetVariable = "set_variable"
+
+// A variableStep is the payload of a set_variable step. A nil pointer means
+// that the variable is not in the file.
+type variableStep struct {
+	Name string  `json:"name"`
+	Old  *string `json:"old"`
+	New  *string `json:"new"`
+	// OS is the value in the OS environment when the plan was made, "" when
+	// it had none.
+	OS string `json:"os,omitempty"`
+	// File is what the first step of a group says for all of it.
+	File *fileStep `json:"file,omitempty"`
+}
+
+// A fileStep takes one file from one image to another.
+type fileStep struct {
+	Path   string   `json:"path"` // symbolic links resolved
+	Before image    `json:"before"`
+	After  image    `json:"after"`
+	Dirs   []string `json:"dirs,omitempty"` // parents that did not exist, deepest first
+}
+
+func init() {
+	Register(Kind{
+		Name:   SetVariable,
+		Check:  func(_ context.Context, steps []Step) error { return eachFile(steps, (*fileStep).check) },
+		Do:     func(_ context.Context, id string, steps []Step) error { return eachFile(steps, doer(id)) },
+		Done:   func(_ context.Context, _ string, steps []Step) (bool, error) { return allDone(steps) },
+		Revert: func(_ context.Context, id string, steps []Step) error { return eachFile(steps, reverter(id)) },
+		Undo:   undoVariables,
+	})
+}
+
+// PlanEnv plans to change variables of the user's go env file. The toolchain
+// itself checks the values and says what the file would hold. When nothing
+// would change the plan is [Plan.Empty].
+func PlanEnv(e *env.Env, title string, as []Assignment) (*Plan, error) {
+	p, err := planEnv(context.Background(), e, as, takeBack{})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", subject(as), err)
+	}
+	p.Title = title
+	return p, nil
+}
+
+// subject names what is changed, for the head of an error.
+func subject(as []Assignment) string {
+	names := make([]string, len(as))
+	for i, a := range as {
+		names[i] = redact.Clean(a.Name)
+	}
+	return "set " + strings.Join(names, ", ")
+}
+
+// userFile is the resolved path of the file that go env -w writes.
+func userFile(e *env.Env) (string, error) {
+	switch {
+	case e.UserFileOff:
+		return "", errors.New("GOENV=off disables the user file, so nothing can be kept; unset GOENV, or use: export NAME=VALUE")
+	case e.UserFile == "":
+		return "", errors.New("there is no user file, because neither HOME nor XDG_CONFIG_HOME is set; set HOME, or GOENV to a file")
+	case e.Go == "":
+		return "", errors.New("there is no go command on PATH, and only it writes the user file; install Go or mend PATH")
+	}
+	file := e.UserFile
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(e.Dir, file)
+	}
+	path, err := resolve(file)
+	if err != nil {
+		return "", fmt.Errorf("user file: %w", err)
+	}
+	return path, nil
+}
+
+// takeBack is what an undo adds to a plan; its zero value adds nothing.
+type takeBack struct {
+	image *image                  // the exact image to bring back, instead of what the toolchain would write
+	steps map[string]variableStep // the steps that are taken back
+}
+
+// planEnv is PlanEnv for plans and undos.
+func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*Plan, error) {
+	if err := checkNames(as); err != nil {
+		return nil, err
+	}
+	path, err := userFile(e)
+	if err != nil {
+		return nil, err
+	}
+	before, err := readImage(path)
+	if err != nil {
+		return nil, fmt.Errorf("user file: %w", err)
+	}
+	if err := checkWritable(path); err != nil {
+		return nil, fmt.Errorf("user file: %w; make it writable, or use: export NAME=VALUE", err)
+	}
+	after, effective, err := rewrite(ctx, e, before, as, undecided(e, as))
+	if err != nil {
+		return nil, err
+	}
+	if back.image != nil {
+		after = *back.image
+	}
+	p := &Plan{}
+	if after.equal(before) {
+		return p, nil
+	}
+	file := &fileStep{Path: path, Before: before, After: after, Dirs: missingDirs(path)}
+	old := values(before.Data)
+	for i, a := range as {
+		v := variableStep{Name: a.Name, OS: osValue(e, a.Name)}
+		if value, ok := old[a.Name]; ok {
+			v.Old = &value
+		}
+		if !a.Unset {
+			v.New = &a.Value
+		}
+		if i == 0 {
+			v.File = file
+		}
+		var taken *variableStep
+		if t, ok := back.steps[a.Name]; ok {
+			taken = &t
+		}
+		if err := p.addVariable(e, v, effective, taken); err != nil {
+			return nil, err
+		}
+	}
+	p.command("go env -u", unsetOf(as))
+	p.command("go env -w", setOf(as))
+	return p, nil
+}
+
+func checkNames(as []Assignment) error {
+	seen := map[string]bool{}
+	for _, a := range as {
+		if a.Name == "" || strings.ContainsAny(a.Name, "=\x00\n") {
+			return fmt.Errorf("%q is not the name of a variable", redact.Clean(a.Name))
+		}
+		if seen[a.Name] {
+			return fmt.Errorf("%s is given twice", redact.Clean(a.Name))
+		}
+		seen[a.Name] = true
+	}
+	if len(as) == 0 {
+		return errors.New("no variable is given")
+	}
+	return nil
+}
+
+// undecided lists the variables whose effective value the toolchain has to be
+// asked for: those that neither the OS environment nor the new file decides.
+func undecided(e *env.Env, as []Assignment) []string {
+	var names []string
+	for _, a := range as {
+		if osValue(e, a.Name) == "" && (a.Unset || a.Value == "") && a.Name != "GOTOOLCHAIN" {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+// addVariable appends the step, the action and the change of one variable.
+// taken, when not nil, is the step that this one takes back.
+func (p *Plan) addVariable(e *env.Env, v variableStep, effective map[string]string, taken *variableStep) error {
+	payload, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	p.Add(Step{
+		Action: Action{
+			Kind: SetVariable, Target: redact.Clean(v.Name),
+			Old: redacted(v.Name, v.Old), New: redacted(v.Name, v.New), Undoable: true,
+		},
+		Payload: payload,
+	})
+	now, _ := e.Lookup(v.Name)
+	// What the variable would be if the OS environment were silent.
+	wanted := effective[v.Name]
+	if v.New != nil && *v.New != "" {
+		wanted = *v.New
+	} else if v.Name == "GOTOOLCHAIN" {
+		// gpx runs the go command with GOTOOLCHAIN=local, so it cannot be asked.
+		wanted = below(now)
+	}
+	c := VarChange{
+		Var: redact.Clean(v.Name), Old: redacted(v.Name, v.Old), New: redacted(v.Name, v.New),
+		OriginOld:    string(now.Origin),
+		EffectiveOld: redact.Value(v.Name, now.Value),
+		EffectiveNew: redact.Value(v.Name, wanted),
+	}
+	want, quiet := shellWants(v, taken)
+	switch {
+	case want != nil:
+		c.EffectiveNew, c.Shadowed = redact.Value(v.Name, v.OS), true
+	case v.OS != "":
+		c.EffectiveNew, c.Shadowed = redact.Value(v.Name, v.OS), quiet
+	}
+	p.Changes = append(p.Changes, c)
+	if want != nil {
+		p.shadow(*want)
+	}
+	return nil
+}
+
+// shellWants is what the calling shell would have to do for v to take effect
+// there, nil when nothing. hidden says that its environment decides all the
+// same, which is how it was before the change that is taken back.
+func shellWants(v variableStep, taken *variableStep) (want *Assignment, hidden bool) {
+	if taken != nil && taken.OS != "" {
+		switch {
+		case v.OS == taken.OS:
+			return nil, v.New == nil || *v.New != v.OS
+		case v.OS == deref(taken.New):
+			// The hook gave the shell the new value: give it the old one back.
+			return &Assignment{Name: v.Name, Value: taken.OS}, true
+		}
+	}
+	switch {
+	case v.OS == "":
+		return nil, false
+	case v.New == nil:
+		// Whatever lies below, the OS environment would go on deciding.
+		return &Assignment{Name: v.Name, Unset: true}, true
+	case *v.New == v.OS:
+		return nil, false
+	default:
+		return &Assignment{Name: v.Name, Value: *v.New}, true
+	}
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// below is the value that a variable has when neither the OS environment nor
+// the user file sets it.
+func below(v env.Var) string {
+	if v.Origin != env.OS && v.Origin != env.User {
+		return v.Value
+	}
+	for _, s := range v.Shadowed {
+		if s.Origin != env.OS && s.Origin != env.User {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+// shadow adds what the calling shell has to run for the plan to take effect
+// there.
+func (p *Plan) shadow(a Assignment) {
+	p.shell = append(p.shell, a)
+	verb := "export"
+	if a.Unset {
+		verb = "unset"
+	}
+	p.command(verb, []Assignment{a})
+	name := redact.Clean(a.Name)
+	p.Warn(fmt.Sprintf("the OS environment sets %s, which hides the user file: your shell has to run the %s line as well", name, verb))
+}
+
+// osValue is the value in the OS environment; an empty one counts for nothing
+// (cmd/go/internal/cfg, Getenv).
+func osValue(e *env.Env, name string) string {
+	value := ""
+	for _, kv := range e.Environ {
+		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
+			value = v
+		}
+	}
+	return value
+}
+
+func redacted(name string, value *string) string {
+	if value == nil {
+		return ""
+	}
+	return redact.Value(name, *value)
+}
+
+func setOf(as []Assignment) (set []Assignment) {
+	for _, a := range as {
+		if !a.Unset {
+			set = append(set, a)
+		}
+	}
+	return set
+}
+
+func unsetOf(as []Assignment) (unset []Assignment) {
+	for _, a := range as {
+		if a.Unset {
+			unset = append(unset, a)
+		}
+	}
+	return unset
+}
