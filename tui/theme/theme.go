@@ -50,7 +50,7 @@ type Theme struct {
 	Dark   bool
 	plain  [roles]style // on the terminal's own background
 	lit    [roles]style // on the background of the selected row
-	on     bool         // which of the two Paint uses
+	ascii  bool
 }
 
 // Options choose a theme.
@@ -94,7 +94,7 @@ func New(o Options) *Theme {
 	if o.Dark {
 		p = dark
 	}
-	t := &Theme{Glyphs: Unicode, Dark: o.Dark}
+	t := &Theme{Glyphs: Unicode, Dark: o.Dark, ascii: o.ASCII}
 	if o.ASCII {
 		t.Glyphs = ASCII
 	}
@@ -124,26 +124,20 @@ func around(s lipgloss.Style) style {
 	return style{open, end}
 }
 
-// Paint returns s in the colour of role. s must be one line.
-func (t *Theme) Paint(role Role, s string) string {
+// Paint returns s in the colour of role, on the background of the selected row
+// if lit. s must be one line.
+func (t *Theme) Paint(role Role, s string, lit bool) string {
 	if s == "" {
 		return ""
 	}
 	st := &t.plain[role]
-	if t.on {
+	if lit {
 		st = &t.lit[role]
 	}
 	if st.open == "" {
 		return s
 	}
 	return st.open + s + st.close
-}
-
-// Lit returns the theme for text on the selected row.
-func (t *Theme) Lit() *Theme {
-	u := *t
-	u.on = true
-	return &u
 }
 
 // GuessDark tells from COLORFGBG ("foreground;background", set by rxvt,
@@ -171,3 +165,6 @@ func ProfileFor(getenv func(string) string) termenv.Profile {
 		return termenv.ANSI
 	}
 }
+
+// ASCII reports whether frames may hold nothing but ASCII.
+func (t *Theme) ASCII() bool { return t.ascii }
