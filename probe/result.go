@@ -28,9 +28,12 @@ const (
 	Supported File = "supported" // /sumdb/NAME/supported
 	Lookup    File = "lookup"    // /sumdb/NAME/lookup/MODULE@VERSION
 	Tile      File = "tile"      // /sumdb/NAME/tile/…
+	Head      File = "head"      // the signed tree head, which comes with a lookup
 )
 
-// Phases are the times of one request; a phase that was not reached is zero.
+// Phases are the times of one probe; a phase that was not reached is zero. They
+// follow one another: TTFB runs from the request written to the first byte of the
+// answer. What redirects add is in each phase.
 type Phases struct {
 	DNS   wire.Millis `json:"dns_ms"`
 	TCP   wire.Millis `json:"tcp_ms"`
@@ -53,6 +56,7 @@ type Check struct {
 	HTTPStatus int         `json:"http_status"`
 	Detail     string      `json:"detail"`
 	Total      wire.Millis `json:"total_ms"`
+	Sum        string      `json:"sum,omitempty"`
 }
 
 // A Result is the outcome of one probe. All text in it is redacted and free of
@@ -71,4 +75,11 @@ type Result struct {
 	Phases     Phases       `json:"phases"`
 	SumDB      *SumDBResult `json:"sumdb,omitempty"`
 	Checks     []Check      `json:"checks,omitempty"` // of a deep probe
+
+	// Sum is the h1: hash of the .mod or .zip that came, "" where it was not read
+	// to its end.
+	Sum string `json:"sum,omitempty"`
+
+	// RetryAfter is how long a 429 or 503 asks to be left alone.
+	RetryAfter wire.Millis `json:"retry_after_ms,omitempty"`
 }
