@@ -68,6 +68,9 @@ type ChainStatus struct {
 	Origin string `json:"origin"`
 	Error  string `json:"error,omitempty"` // why the go command rejects the value
 	Hops   []Hop  `json:"hops"`
+	// Works reports whether the go command gets what it asks for through this
+	// chain as its hops now are; false too while that is not known.
+	Works bool `json:"works"`
 }
 
 // SumDBStatus is the checksum database by the route the go command would take.
@@ -135,4 +138,17 @@ type Snapshot struct {
 	Readiness Readiness        `json:"readiness"`
 	EnvDigest string           `json:"env_digest"`
 	Round     int              `json:"round"` // completed rounds; 0 until the first burst is complete
+
+	// Original is the chain that gpx switched away from, judged as if it were
+	// still in force; nil when nothing was switched.
+	Original *ChainStatus `json:"original,omitempty"`
+	// Gap is the time before this snapshot that nobody watched (suspend, a
+	// stopped process, a clock that was set); nil in all but the first after it.
+	Gap *Gap `json:"gap,omitempty"`
+}
+
+// A Gap is a time that counts for nothing.
+type Gap struct {
+	From wire.Time `json:"from"`
+	To   wire.Time `json:"to"`
 }

@@ -1,0 +1,287 @@
+package monitor
+
+import (
+	"fmt"
+	"strings"
+
+	"gpx/envctl/chain"
+	"gpx/probe"
+)
+
+// Judge answers "can I build?": it walks the chain as the go command would with
+// each hop as it is known to be, and names the cause that explains most.
+//
+// It judges what the go command would do, not what is healthy: a broken hop
+// before "," is an outage although the next hop works, and a hop that hangs is
+// one whatever follows it.
+func Judge(f Facts) Verdict {
+	v := judge(f)
+	if v.Evidence == nil {
+		v.Evidence = []string{}
+	}
+	if v.Fixes == nil {
+		v.Fixes = []Fix{}
+	}
+	return v
+}
+
+func judge(f Facts) Verdict {
+	switch {
+	case f.ChainErr != "":
+		return vendored(f, invalidChain(f))
+	case f.FromCache:
+		return offline(f)
+	case len(f.Hops) > 0 && f.Hops[0].Kind == probe.KindOff:
+		return off(f)
+	case f.Round == 0:
+		return Verdict{State: StateUnknown, Scope: ScopeNone, Headline: "UNKNOWN: the first probes are still under way"}
+	}
+	w := walkChain(f.Hops)
+	switch w.end {
+	case probe.Stop, probe.Hang:
+		if v, ok := localCause(f, w); ok {
+			return vendored(f, v)
+		}
+		return vendored(f, brokenChain(f, w))
+	case probe.GoOff:
+		return vendored(f, brokenChain(f, w))
+	case probe.ActionUnknown:
+		return Verdict{State: StateUnknown, Scope: ScopeNone, Evidence: evidence(f),
+			Headline: headline("UNKNOWN: %s has not answered yet", w.hop(f).Name)}
+	}
+	if v, ok := brokenSumDB(f, w); ok {
+		return v
+	}
+	return working(f, w)
+}
+
+// A walk is the way of one request through the chain.
+type walk struct {
+	end     probe.Action // how it ends: serve direct off stop hang unknown
+	at      int          // index of the hop where it ends
+	failed  []int        // hops before it that failed and were passed
+	lacking []int        // hops before it that said 404 and were passed
+}
+
+func (w walk) hop(f Facts) HopFact { return f.Hops[w.at] }
+
+// walkChain follows the go command from the first hop to where it ends
+// (cmd/go/internal/modfetch/proxy.go, TryProxies).
+func walkChain(hops []HopFact) walk {
+	var w walk
+	for i, h := range hops {
+		w.at, w.end = i, h.Action
+		if h.Action != probe.Next {
+			return w
+		}
+		if h.Class.Failed() {
+			w.failed = append(w.failed, i)
+		} else {
+			w.lacking = append(w.lacking, i)
+		}
+	}
+	w.end = probe.Stop
+	return w
+}
+
+// working is the verdict on a chain that serves.
+func working(f Facts, w walk) Verdict {
+	at := w.hop(f)
+	v := Verdict{State: StateOK, Scope: ScopeNone, Evidence: evidence(f)}
+	v.Headline = headline("OK: go can download from %s", at.Name)
+	if w.end == probe.GoDirect {
+		v.Headline = "OK: go can download from version control"
+	}
+	switch {
+	case len(w.failed) > 0:
+		passed := f.Hops[w.failed[0]]
+		v.State, v.Scope = StateDegraded, ScopeChain
+		if waits := passed.Class.Info().GoWaits; waits > 0 {
+			v.Headline = headline("DEGRADED: every request first waits "+short(waits)+" for %s, then goes to %s", passed.Name, at.Name)
+		} else {
+			v.Headline = headline("DEGRADED: %s "+does(passed.EndpointFact)+", go moves on to %s", passed.Name, at.Name)
+		}
+		v.Fixes = []Fix{{Title: "Put what works first", Command: "gpx use --best"}}
+	case at.Health == Slow:
+		v.State, v.Scope = StateDegraded, ScopeChain
+		v.Headline = headline("DEGRADED: %s is slow or loses requests (p99 "+short(at.P99)+")", at.Name)
+		v.Fixes = []Fix{{Title: "Look for a faster proxy", Command: "gpx use --best"}}
+	case publicLacks(f, w):
+		passed := f.Hops[w.lacking[0]]
+		v.State, v.Scope = StateDegraded, ScopeChain
+		v.Headline = headline("DEGRADED: %s lacks %s, go moves on to %s", passed.Name, f.Canary, at.Name)
+		v.Fixes = []Fix{{Title: "Look closer", Command: "gpx probe --deep"}}
+	}
+	return v
+}
+
+// publicLacks reports whether a public proxy was passed because it lacks a
+// module that the project needs. A private one is there for other modules.
+func publicLacks(f Facts, w walk) bool {
+	return f.Needed && len(w.lacking) > 0 && !f.Hops[w.lacking[0]].Private
+}
+
+// brokenChain is the verdict when one hop ends the walk badly.
+func brokenChain(f Facts, w walk) Verdict {
+	at := w.hop(f)
+	v := Verdict{State: StateOutage, Scope: ScopeChain, Evidence: evidence(f), Fixes: chainFixes(f, at)}
+	says := does(at.EndpointFact) + " and " + consequence(at.Action, at.Class)
+	switch {
+	case w.end == probe.GoOff:
+		passed := f.Hops[max(0, w.at-1)]
+		v.Headline = headline("OUTAGE: %s "+does(passed.EndpointFact)+", and then the chain is off", passed.Name)
+	case lacks(at.Class) && !f.Needed:
+		v.State = StateDegraded
+		v.Headline = headline("DEGRADED: no hop has %s; other modules may be there", f.Canary)
+	case lacks(at.Class) && at.Kind != probe.KindFile:
+		v.Headline = headline("OUTAGE: no hop of the chain has %s", f.Canary)
+	default:
+		v.Headline = headline("OUTAGE: %s "+says, at.Name)
+	}
+	if s, ok := shadowOf(f, "GOPROXY"); ok {
+		v.Scope = ScopeConfig
+		v.Headline = headline("OUTAGE: the shell's GOPROXY hides your own, and its %s "+does(at.EndpointFact), at.Name)
+		v.Fixes = append([]Fix{unsetFix(s)}, v.Fixes...)
+	}
+	return v
+}
+
+// lacks reports whether a class says that the module is not there, rather than
+// that the hop is broken.
+func lacks(c probe.Class) bool { return c == probe.NotFound || c == probe.MissingFile }
+
+// chainFixes offers what helps when the chain does not serve.
+func chainFixes(f Facts, at HopFact) []Fix {
+	var fixes []Fix
+	if somethingWorks(f) {
+		fixes = append(fixes, Fix{Title: "Switch to what works", Command: "gpx use --best"})
+	} else {
+		fixes = append(fixes, Fix{Title: "Look for a proxy that works", Command: "gpx probe --all"})
+	}
+	if at.Class == probe.AuthRequired {
+		fixes = append(fixes, Fix{Title: "Add the credentials to netrc or GOAUTH", Command: "go help goauth"})
+	}
+	return append(fixes, offlineFix())
+}
+
+func offlineFix() Fix {
+	return Fix{Title: "Build from the module cache meanwhile", Command: "gpx offline on"}
+}
+
+func unsetFix(s Shadow) Fix {
+	return Fix{Title: "Let your own " + s.Name + " count in this shell", Command: "unset " + s.Name}
+}
+
+// somethingWorks reports whether a known endpoint could serve modules instead.
+func somethingWorks(f Facts) bool {
+	works := func(e EndpointFact) bool {
+		return (e.Kind == probe.KindProxy || e.Kind == probe.KindDirect || e.Kind == probe.KindFile) &&
+			(e.Health == Up || e.Health == Slow)
+	}
+	for _, h := range f.Hops {
+		if works(h.EndpointFact) {
+			return true
+		}
+	}
+	for _, e := range f.Others {
+		if works(e) {
+			return true
+		}
+	}
+	return false
+}
+
+func shadowOf(f Facts, name string) (Shadow, bool) {
+	for _, s := range f.Shadows {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Shadow{}, false
+}
+
+// invalidChain is the verdict on a GOPROXY that the go command rejects.
+func invalidChain(f Facts) Verdict {
+	v := Verdict{State: StateOutage, Scope: ScopeConfig,
+		Headline: headline("OUTAGE: the go command rejects GOPROXY: %s", f.ChainErr),
+		Evidence: []string{"GOPROXY comes from: " + f.ChainOrigin, f.ChainErr},
+		Fixes:    []Fix{{Title: "Go back to the toolchain's default", Command: "gpx use default"}},
+	}
+	if s, ok := shadowOf(f, "GOPROXY"); ok {
+		v.Fixes = append([]Fix{unsetFix(s)}, v.Fixes...)
+	}
+	return v
+}
+
+// offline is the verdict while the chain is the module cache.
+func offline(f Facts) Verdict {
+	return Verdict{State: StateOffline, Scope: ScopeNone,
+		Headline: "OFFLINE: go builds from the module cache and asks no network",
+		Evidence: []string{"GOPROXY is the module cache (" + f.ChainOrigin + ")"},
+		Fixes:    []Fix{{Title: "Go online again", Command: "gpx offline off"}},
+	}
+}
+
+// off is the verdict on GOPROXY=off.
+func off(f Facts) Verdict {
+	v := Verdict{State: StateOffline, Scope: ScopeNone,
+		Headline: "OFFLINE: GOPROXY=off, only what is in the module cache builds",
+		Evidence: []string{"GOPROXY=off comes from: " + f.ChainOrigin},
+		Fixes:    []Fix{{Title: "Go online again", Command: "gpx offline off"}},
+	}
+	if s, ok := shadowOf(f, "GOPROXY"); ok {
+		v.Scope = ScopeConfig
+		v.Evidence = append(v.Evidence, "the shell's GOPROXY hides your own value: "+s.Hidden)
+		v.Fixes = []Fix{unsetFix(s)}
+	}
+	return v
+}
+
+// vendored softens a verdict for a project that builds from its vendor
+// directory: only what downloads is in trouble.
+func vendored(f Facts, v Verdict) Verdict {
+	if !f.Vendored || v.State != StateOutage {
+		return v
+	}
+	v.State = StateDegraded
+	v.Headline = headline("DEGRADED: vendor/ builds, downloads fail: %s", strings.TrimPrefix(v.Headline, "OUTAGE: "))
+	v.Evidence = append(v.Evidence, "the project is vendored: go build asks no proxy")
+	return v
+}
+
+// evidence is one line for each endpoint that the go command uses.
+func evidence(f Facts) []string {
+	var lines []string
+	for _, h := range f.Hops {
+		line := fmt.Sprintf("hop %d %s: %s, %s", h.N, h.Name, h.Class, consequence(h.Action, h.Class))
+		if h.Kind == probe.KindOff {
+			line = fmt.Sprintf("hop %d off: %s", h.N, consequence(h.Action, h.Class))
+		}
+		if h.Class.Failed() && h.Separator == chain.Comma && h.Action == probe.Stop {
+			line += ` (before "," it moves on after 404 and 410 only)`
+		}
+		if h.Detail != "" && h.Class.Failed() {
+			line += ": " + h.Detail
+		}
+		lines = append(lines, line)
+	}
+	switch {
+	case f.SumDB.Off:
+		lines = append(lines, "checksum database: off, new modules are not verified")
+	case f.SumDB.Err != "":
+		lines = append(lines, "checksum database: "+f.SumDB.Err)
+	case f.SumDB.Class != "" && f.SumDB.Class != probe.ClassUnknown:
+		way := "by its own host"
+		if f.SumDB.Via > 0 {
+			way = fmt.Sprintf("through hop %d", f.SumDB.Via)
+		}
+		lines = append(lines, fmt.Sprintf("checksum database %s: %s, %s", f.SumDB.Name, f.SumDB.Class, way))
+	}
+	if f.Forward != nil {
+		lines = append(lines, fmt.Sprintf("forward proxy %s: %s", f.Forward.Name, f.Forward.Class))
+	}
+	for _, s := range f.Shadows {
+		lines = append(lines, fmt.Sprintf("the shell's %s=%s hides %s of go env -w", s.Name, s.Value, s.Hidden))
+	}
+	return lines
+}

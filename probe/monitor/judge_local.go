@@ -1,0 +1,146 @@
+package monitor
+
+import (
+	"fmt"
+	"slices"
+
+	"gpx/probe"
+)
+
+// localCause explains failures that have one cause on this machine or its
+// network. It is asked only when the chain does not serve.
+func localCause(f Facts, w walk) (Verdict, bool) {
+	if v, ok := forwardCause(f, w); ok {
+		return v, true
+	}
+	seen := networkFacts(f)
+	failing := 0
+	for _, e := range seen {
+		if e.Last.Failed() {
+			failing++
+		}
+	}
+	if failing == 0 || failing < len(seen) {
+		return Verdict{}, false
+	}
+	v := Verdict{State: StateOutage, Scope: ScopeLocal}
+	for _, e := range seen {
+		line := fmt.Sprintf("%s: %s", e.Name, e.Last)
+		if e.Detail != "" {
+			line += ": " + e.Detail
+		}
+		v.Evidence = append(v.Evidence, line)
+	}
+	switch {
+	case all(seen, byClass(probe.CaptivePortal)) && len(seen) > 1:
+		v.Headline = "OUTAGE: a log-in page answers in place of every host: captive portal"
+		v.Fixes = []Fix{{Title: "Open a browser and log in to the network"}, offlineFix()}
+	case all(seen, byClass(probe.TLSExpired)) && len(seen) > 1:
+		v.Headline = "OUTAGE: every certificate looks expired: check this machine's clock"
+		v.Evidence = append(v.Evidence, "this machine says that it is "+f.Now.UTC().Format("2006-01-02 15:04 MST"))
+		v.Fixes = []Fix{{Title: "Compare the clock with a real one, and set it", Command: "date -u"}, offlineFix()}
+	case all(seen, byClass(probe.TLSUntrusted, probe.TLSHostname, probe.TLSExpired)) && len(seen) > 1:
+		v.Headline = "OUTAGE: every certificate is untrusted: something intercepts TLS"
+		v.Fixes = []Fix{
+			{Title: "If that is your company's proxy, trust its authority", Command: "export SSL_CERT_FILE=/path/to/authority.pem"},
+			offlineFix(),
+		}
+	case all(seen, byLayer(probe.LayerDNS)) && (len(seen) > 1 || !all(seen, byClass(probe.DNSNotFound))):
+		v.Headline = "OUTAGE: no name can be resolved: the resolver or the network is down"
+		v.Fixes = []Fix{{Title: "Look at the resolver", Command: "cat /etc/resolv.conf"}, offlineFix()}
+	case all(seen, byLayer(probe.LayerDNS, probe.LayerTCP)) && (len(seen) > 1 || all(seen, byClass(probe.Unreachable))):
+		v.Headline = "OUTAGE: no host can be reached: this machine's network is down"
+		v.Fixes = []Fix{{Title: "Check network, VPN and firewall"}, offlineFix()}
+	default:
+		return Verdict{}, false
+	}
+	return v, true
+}
+
+// forwardCause blames the forward proxy of HTTPS_PROXY: it fails, and so does
+// everything that goes through it, and nothing else.
+func forwardCause(f Facts, w walk) (Verdict, bool) {
+	if f.Forward == nil || !w.hop(f).Forwarded {
+		return Verdict{}, false
+	}
+	known := f.Forward.Last != "" && f.Forward.Last != probe.ClassUnknown
+	blamed := w.hop(f).Last == probe.ForwardProxyDown
+	if !f.Forward.Last.Failed() && !blamed {
+		return Verdict{}, false
+	}
+	for _, e := range networkFacts(f) {
+		if e.Forwarded && !e.Last.Failed() {
+			return Verdict{}, false
+		}
+	}
+	v := Verdict{State: StateOutage, Scope: ScopeLocal, Evidence: evidence(f)}
+	v.Headline = headline("OUTAGE: the forward proxy %s of HTTPS_PROXY fails", f.Forward.Name)
+	switch {
+	case !known:
+	case f.Forward.Last == probe.Refused:
+		v.Headline = headline("OUTAGE: nothing listens on %s, which HTTPS_PROXY names", f.Forward.Name)
+		v.Evidence = append(v.Evidence, "its port does not listen")
+	case f.Forward.Last == probe.AuthRequired:
+		v.Headline = headline("OUTAGE: the forward proxy %s of HTTPS_PROXY wants credentials", f.Forward.Name)
+		v.Evidence = append(v.Evidence, "its port listens")
+	case byLayer(probe.LayerDNS, probe.LayerTCP)(*f.Forward):
+		v.Evidence = append(v.Evidence, "its port cannot be reached")
+	default:
+		v.Evidence = append(v.Evidence, "its port listens, and it does not let the connection through")
+	}
+	v.Fixes = []Fix{
+		{Title: "Go around it in this shell", Command: "unset HTTPS_PROXY https_proxy"},
+		offlineFix(),
+	}
+	return v, true
+}
+
+// networkFacts are the endpoints that tell about the network, each once, as
+// their latest probes found them. What was not probed, what needs no network,
+// and a database that is cut off by the hop in front of it tell nothing.
+func networkFacts(f Facts) []EndpointFact {
+	var all []EndpointFact
+	add := func(e EndpointFact) {
+		if e.Last == "" || e.Last == probe.ClassUnknown || e.Kind == probe.KindFile || e.Kind == probe.KindOff {
+			return
+		}
+		if !slices.ContainsFunc(all, func(o EndpointFact) bool { return o.URL == e.URL && o.Kind == e.Kind }) {
+			all = append(all, e)
+		}
+	}
+	for _, h := range f.Hops {
+		add(h.EndpointFact)
+	}
+	if !f.SumDB.Off && f.SumDB.Err == "" && (f.SumDB.Via == 0 || !f.SumDB.Last.Failed()) && layerOf(f.SumDB.EndpointFact) != probe.LayerSumDB {
+		add(f.SumDB.EndpointFact)
+	}
+	for _, e := range f.Others {
+		add(e)
+	}
+	return all
+}
+
+// layerOf is the layer at which the latest probe ended.
+func layerOf(e EndpointFact) probe.Layer {
+	if e.Layer != "" {
+		return e.Layer
+	}
+	return e.Last.Info().Layer
+}
+
+func all(facts []EndpointFact, is func(EndpointFact) bool) bool {
+	for _, e := range facts {
+		if !is(e) {
+			return false
+		}
+	}
+	return true
+}
+
+func byClass(classes ...probe.Class) func(EndpointFact) bool {
+	return func(e EndpointFact) bool { return slices.Contains(classes, e.Last) }
+}
+
+func byLayer(layers ...probe.Layer) func(EndpointFact) bool {
+	return func(e EndpointFact) bool { return slices.Contains(layers, layerOf(e)) }
+}

@@ -1,0 +1,52 @@
+package monitor
+
+import (
+	"fmt"
+
+	"gpx/probe"
+)
+
+// brokenSumDB is the verdict when the chain serves and the checksum database
+// does not. What go.sum knows still builds; what is new does not.
+func brokenSumDB(f Facts, w walk) (Verdict, bool) {
+	db := f.SumDB
+	if db.Off || db.Err == "" && !db.Class.Failed() {
+		return Verdict{}, false
+	}
+	v := Verdict{State: StateOutage, Scope: ScopeSumDB, Evidence: evidence(f)}
+	word, rest := "OUTAGE", "modules without a go.sum line fail"
+	if f.SumsComplete || f.Vendored {
+		v.State, word, rest = StateDegraded, "DEGRADED", "new modules fail; go.sum has the rest"
+		v.Evidence = append(v.Evidence, "go.sum has every module that the project requires: its build asks no database")
+	}
+	switch {
+	case db.Err != "":
+		v.Scope = ScopeConfig
+		v.Headline = headline(word+": the go command rejects GOSUMDB: %s", db.Err)
+		v.Fixes = []Fix{{Title: "Use the database again that go uses by default", Command: "gpx sumdb on"}}
+		return v, true
+	case db.Class == probe.SumDBUntrusted || db.Class == probe.ChecksumMismatch:
+		// Never an outage to work around: no fix here switches checks off.
+		v.State, word = StateOutage, "OUTAGE"
+		v.Headline = headline(word+": %s "+does(db.EndpointFact)+": tampering?", db.Name)
+		v.Fixes = []Fix{{Title: "Use another proxy for the database", Command: "gpx use --best"}}
+		return v, true
+	case db.Class.Info().Hangs:
+		v.Headline = headline(word+": the checksum database %s hangs; "+rest, db.Name)
+	default:
+		v.Headline = headline(word+": checksum database %s fails; "+rest, db.Name)
+	}
+	if db.Via > 0 {
+		v.Evidence = append(v.Evidence, fmt.Sprintf("the go command asks the database through hop %d and nowhere else", db.Via))
+	}
+	if s, ok := shadowOf(f, "GOSUMDB"); ok {
+		v.Scope = ScopeConfig
+		v.Fixes = append(v.Fixes, unsetFix(s))
+	}
+	v.Fixes = append(v.Fixes,
+		Fix{Title: "Use a proxy that serves the database", Command: "gpx use --best"},
+		Fix{Title: "Use the database's alias for mainland China", Command: "gpx sumdb sum.golang.google.cn"},
+		Fix{Title: "Switch the checks off for an hour (new modules are then not verified)", Command: "gpx sumdb off --for 1h"},
+	)
+	return v, true
+}

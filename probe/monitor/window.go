@@ -1,0 +1,150 @@
+package monitor
+
+import (
+	"slices"
+	"time"
+
+	"gpx/envctl/wire"
+	"gpx/probe"
+)
+
+// An entry is one sample in a history.
+type entry struct {
+	at    time.Time // when the probe began
+	class probe.Class
+	total time.Duration
+	// down says that the endpoint was down when this came: it says how long an
+	// outage was, not how good the endpoint is when it works.
+	down bool
+}
+
+func (e entry) lost() bool { return e.class.Failed() }
+
+// A history is the past of one endpoint, oldest first:
+//
+//	├──────────── baseline ────────────┼──────── window ────────┤ now
+//	 HistorySamples at most             Window, WindowSamples at most
+type history struct {
+	entries []entry
+}
+
+// add appends e and forgets what is beyond cfg.HistorySamples.
+func (h *history) add(cfg Config, e entry) {
+	h.entries = append(h.entries, e)
+	if n := len(h.entries) - cfg.HistorySamples; n > 0 {
+		h.entries = slices.Delete(h.entries, 0, n)
+	}
+}
+
+// split returns the baseline and the window as of now.
+func (h *history) split(cfg Config, now time.Time) (baseline, window []entry) {
+	i := max(0, len(h.entries)-cfg.WindowSamples)
+	for i < len(h.entries) && now.Sub(h.entries[i].at) > cfg.Window {
+		i++
+	}
+	return h.entries[:i], h.entries[i:]
+}
+
+// window returns the statistics of the window as of now.
+func (h *history) window(cfg Config, now time.Time) Window {
+	_, entries := h.split(cfg, now)
+	w := Window{Samples: len(entries), Recent: make([]Sample, 0, len(entries))}
+	lost := 0
+	for _, e := range entries {
+		if e.lost() {
+			lost++
+		}
+		w.Recent = append(w.Recent, Sample{At: wire.At(e.at), Class: e.class, Total: wire.Millis(e.total)})
+	}
+	if len(entries) > 0 {
+		w.Lost = float64(lost) / float64(len(entries))
+	}
+	times := timesOf(entries)
+	w.P50 = wire.Millis(quantile(times, 0.50))
+	w.P95 = wire.Millis(quantile(times, 0.95))
+	w.P99 = wire.Millis(quantile(times, 0.99))
+	return w
+}
+
+// late is how long an answer may take before it is late.
+func (h *history) late(cfg Config, now time.Time) time.Duration {
+	_, entries := h.split(cfg, now)
+	times := timesOf(entries)
+	if len(times) == 0 {
+		return cfg.LateMax
+	}
+	own := time.Duration(cfg.LateFactor * float64(quantile(times, 0.99)))
+	return min(max(own, cfg.LateMin), cfg.LateMax)
+}
+
+// slow reports whether the window, from the instant at which the endpoint last
+// came up, is worse than the baseline allows.
+func (h *history) slow(cfg Config, from, now time.Time) bool {
+	baseline, window := h.split(cfg, now)
+	for len(window) > 0 && window[0].at.Before(from) {
+		window = window[1:]
+	}
+	baseline = slices.DeleteFunc(slices.Clone(baseline), func(e entry) bool { return e.down })
+	window = slices.DeleteFunc(slices.Clone(window), func(e entry) bool { return e.down })
+
+	if len(window) >= cfg.SlowMinSamples {
+		limit := max(cfg.SlowErrorRate, cfg.SlowErrorFactor*errorRate(baseline))
+		if errorRate(window) > limit {
+			return true
+		}
+	}
+	limit := max(cfg.SlowP99, time.Duration(cfg.SlowP99Factor*float64(tail(timesOf(baseline)))))
+	return tail(timesOf(window)) > limit
+}
+
+// errorRate is the share of lost probes, 0 for none at all.
+func errorRate(entries []entry) float64 {
+	lost := 0
+	for _, e := range entries {
+		if e.lost() {
+			lost++
+		}
+	}
+	if lost == 0 {
+		return 0
+	}
+	return float64(lost) / float64(len(entries))
+}
+
+// timesOf returns the sorted times of the probes that were answered.
+func timesOf(entries []entry) []time.Duration {
+	times := make([]time.Duration, 0, len(entries))
+	for _, e := range entries {
+		if !e.lost() {
+			times = append(times, e.total)
+		}
+	}
+	slices.Sort(times)
+	return times
+}
+
+// quantile returns the nearest-rank quantile of sorted times, 0 for none.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	rank := int(q * float64(len(sorted)))
+	if float64(rank) < q*float64(len(sorted)) {
+		rank++
+	}
+	return sorted[max(rank, 1)-1]
+}
+
+// tail is the p99, but of fewer than 100 times never the single worst: one
+// retransmitted packet, or a first look-up of a name, makes nothing slow.
+func tail(sorted []time.Duration) time.Duration {
+	n := len(sorted)
+	switch {
+	case n < 2:
+		return 0
+	case n < 100:
+		return min(sorted[n-2], quantile(sorted, 0.99))
+	default:
+		return quantile(sorted, 0.99)
+	}
+}
