@@ -173,10 +173,7 @@ func (t Table) Check() []string {
 }
 
 // labels are the keys whose name is not what stands on the keyboard.
-var labels = map[string]string{
-	" ": "space", "enter": "enter", "shift+tab": "shift+tab", "up": "↑", "down": "↓", "left": "←", "right": "→",
-	"pgup": "pgup", "pgdown": "pgdn",
-}
+var labels = map[string]string{" ": "space", "pgdown": "pgdn"}
 
 // Label is how a key is written for people.
 func Label(key string) string {

@@ -1,0 +1,57 @@
+// Package dialog holds what opens over the views: a plan to agree to, a
+// question, a list to choose from, a line to type and text to read.
+//
+// What changes anything is never the default: enter presses the focused
+// button, and the focused button is Cancel.
+package dialog
+
+import (
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/tui/theme"
+	"gpx/tui/widget"
+)
+
+// buttons draws two buttons; the focused one has brackets, not only a colour.
+func buttons(th *theme.Theme, cancel, apply string, onApply bool, role theme.Role) widget.Line {
+	face := func(name string, focused bool, r theme.Role) widget.Span {
+		if focused {
+			return widget.S(r, "["+th.Glyphs.Cursor+" "+name+" ]")
+		}
+		return widget.S(theme.Dim, "   "+name+"  ")
+	}
+	return widget.L(face(cancel, !onApply, theme.BadgeAccent), widget.S(theme.Text, "   "), face(apply, onApply, role))
+}
+
+// paragraph wraps text and puts mark before its first line.
+func paragraph(role theme.Role, mark, text string, w int) []widget.Line {
+	var out []widget.Line
+	n := widget.Width(mark)
+	for i, s := range widget.Wrap(text, max(w-n, 8)) {
+		lead := mark
+		if i > 0 {
+			lead = widget.Pad("", n, false)
+		}
+		out = append(out, widget.L(widget.S(role, lead+s)))
+	}
+	return out
+}
+
+// moves the selection by the keys that lists share; ok is false for others.
+func listKey(k tea.KeyMsg, page int) (by int, ok bool) {
+	switch k.String() {
+	case "up", "ctrl+p":
+		return -1, true
+	case "down", "ctrl+n":
+		return 1, true
+	case "pgup":
+		return -page, true
+	case "pgdown":
+		return page, true
+	case "home":
+		return -1 << 20, true
+	case "end":
+		return 1 << 20, true
+	}
+	return 0, false
+}

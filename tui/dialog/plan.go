@@ -1,0 +1,205 @@
+package dialog
+
+import (
+	"fmt"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/envctl/change"
+	"gpx/envctl/redact"
+	"gpx/tui/theme"
+	"gpx/tui/widget"
+)
+
+// Plan shows a plan and asks whether to apply it.
+type Plan struct {
+	plan    *change.Plan
+	notes   []string
+	word    string
+	input   *widget.Input
+	onApply bool // the focused button
+	top     int
+	rows    int
+	height  int
+	apply   func() tea.Cmd
+	cancel  func() tea.Cmd
+}
+
+// NewPlan makes the dialog. When an action cannot be undone, or word is not
+// empty, word ("apply" by default) must be typed first.
+func NewPlan(p *change.Plan, notes []string, word string, apply, cancel func() tea.Cmd) *Plan {
+	d := &Plan{plan: p, notes: notes, word: word, apply: apply, cancel: cancel}
+	for _, a := range p.Actions {
+		if !a.Undoable && d.word == "" {
+			d.word = "apply"
+		}
+	}
+	if d.word != "" {
+		d.input = widget.NewInput("")
+	}
+	return d
+}
+
+// Title implements view.Dialog.
+func (d *Plan) Title() string { return redact.Text(d.plan.Title) }
+
+// armed reports whether the plan may be applied.
+func (d *Plan) armed() bool { return d.word == "" || strings.TrimSpace(d.input.Value()) == d.word }
+
+// Key implements view.Dialog.
+func (d *Plan) Key(k tea.KeyMsg) (bool, tea.Cmd) {
+	key := k.String()
+	switch key {
+	case "esc":
+		return true, d.cancel()
+	case "tab", "shift+tab":
+		d.onApply = !d.onApply && d.armed()
+		return false, nil
+	case "enter":
+		if d.onApply && d.armed() {
+			return true, d.apply()
+		}
+		return true, d.cancel()
+	case "pgdown", "down":
+		d.top++
+		return false, nil
+	case "pgup", "up":
+		d.top--
+		return false, nil
+	}
+	if d.input != nil {
+		d.input.Key(k)
+		d.onApply = d.armed() // the typed word is the answer; enter then applies
+		return false, nil
+	}
+	switch key {
+	case "y", "Y":
+		return true, d.apply()
+	case "n", "N", "q":
+		return true, d.cancel()
+	case "left", "right", "h", "l":
+		d.onApply = !d.onApply
+	case "j":
+		d.top++
+	case "k":
+		d.top--
+	}
+	return false, nil
+}
+
+// Hints implements view.Dialog.
+func (d *Plan) Hints() [][2]string {
+	if d.word != "" {
+		return [][2]string{{d.word, "type to apply"}, {"esc", "cancel"}}
+	}
+	return [][2]string{{"y", "apply"}, {"n", "cancel"}, {"enter", "focused button"}, {"tab", "other button"}}
+}
+
+// Lines implements view.Dialog.
+func (d *Plan) Lines(th *theme.Theme, w, h int) []widget.Line {
+	body := d.body(th, w)
+	foot := []widget.Line{nil}
+	role := theme.BadgeGood
+	if d.word != "" {
+		role = theme.BadgeBad
+		ask := widget.L(widget.S(theme.Warn, "type "), widget.S(theme.Strong, d.word), widget.S(theme.Warn, " to apply: "))
+		foot = append(foot, append(ask, d.input.Line(th, widget.Width(d.word)+6)...), nil)
+	}
+	name := "Apply"
+	if d.word == "" {
+		name = "Apply (y)"
+	}
+	foot = append(foot, buttons(th, "Cancel", name, d.onApply, role))
+	d.rows, d.height = len(body), max(h-len(foot), 1)
+	d.top = max(min(d.top, d.rows-d.height), 0)
+	if d.rows > d.height {
+		more := fmt.Sprintf("%d more lines: down", d.rows-d.height-d.top)
+		body = body[d.top : d.top+d.height]
+		if d.top+d.height < d.rows {
+			body = append(body[:len(body)-1:len(body)-1], widget.L(widget.S(theme.Dim, more)))
+		}
+	}
+	return append(body, foot...)
+}
+
+func (d *Plan) body(th *theme.Theme, w int) []widget.Line {
+	g := &th.Glyphs
+	var out []widget.Line
+	section := func(title string) {
+		if len(out) > 0 {
+			out = append(out, nil)
+		}
+		out = append(out, widget.L(widget.S(theme.Dim, title)))
+	}
+	for _, c := range d.plan.Changes {
+		if len(out) > 0 {
+			out = append(out, nil)
+		}
+		head := widget.L(widget.S(theme.Strong, c.Var))
+		if c.Shadowed {
+			head = append(head, widget.S(theme.Warn, "  "+g.Shadow+" the environment hides it: no effect in this shell"))
+		}
+		out = append(out, head)
+		was, now := value(c.EffectiveOld), value(c.EffectiveNew)
+		from := ""
+		if c.OriginOld != "" {
+			from = "  (" + c.OriginOld + ")"
+		}
+		if c.Shadowed {
+			was, now, from = value(c.Old), value(c.New), "  (user file)"
+		}
+		out = append(out, paragraph(theme.Bad, "  - ", was+from, w)...)
+		out = append(out, paragraph(theme.Good, "  + ", now, w)...)
+	}
+	var others []change.Action
+	for _, a := range d.plan.Actions {
+		if a.Kind != "set_env" && !named(d.plan.Changes, a.Target) || !a.Undoable {
+			others = append(others, a)
+		}
+	}
+	if len(others) > 0 {
+		section("Actions")
+		for _, a := range others {
+			line := strings.ReplaceAll(redact.Text(a.Kind), "_", " ") + "  " + redact.Text(a.Target)
+			if a.New != "" || a.Old != "" {
+				line += "  " + value(a.Old) + " " + g.Arrow + " " + value(a.New)
+			}
+			role := theme.Text
+			if !a.Undoable {
+				role, line = theme.Bad, line+"  (cannot be undone)"
+			}
+			out = append(out, paragraph(role, "  ", line, w)...)
+		}
+	}
+	if len(d.plan.Commands) > 0 {
+		section("The same by hand")
+		for _, c := range d.plan.Commands {
+			out = append(out, paragraph(theme.Accent, "  $ ", redact.Text(c), w)...)
+		}
+	}
+	if warnings := append(append([]string{}, d.notes...), d.plan.Warnings...); len(warnings) > 0 {
+		out = append(out, nil)
+		for _, s := range warnings {
+			out = append(out, paragraph(theme.Warn, g.Warn+" ", redact.Text(s), w)...)
+		}
+	}
+	return out
+}
+
+// value is a value with a word for the empty one.
+func value(s string) string {
+	if s == "" {
+		return "(empty)"
+	}
+	return redact.Text(s)
+}
+
+func named(changes []change.VarChange, target string) bool {
+	for _, c := range changes {
+		if c.Var == target {
+			return true
+		}
+	}
+	return false
+}
