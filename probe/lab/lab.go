@@ -41,6 +41,10 @@ type Lab struct {
 	own     *Server // the host of the checksum database
 	dir     string
 
+	gitOnce        sync.Once
+	gitUp, gitDown string
+	gitErr         error
+
 	mu      sync.Mutex
 	closers []func() error
 	servers map[string]*Server
