@@ -30,7 +30,9 @@ type Env struct {
 }
 
 // Read reads the environment of o.Dir. It runs the go command once.
-func Read(ctx context.Context, o Options) (*Env, error) { return nil, errors.New("env: not implemented") }
+func Read(ctx context.Context, o Options) (*Env, error) {
+	return nil, errors.New("env: not implemented")
+}
 
 // Get is the effective value of a variable, "" when it has none.
 func (e *Env) Get(name string) string { v, _ := e.Lookup(name); return v.Value }

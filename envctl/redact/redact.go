@@ -1,19 +1,152 @@
-// Package redact makes text safe to show: it takes credentials out and keeps
-// hostile text from driving the terminal.
+// Package redact makes outside text safe to show: it takes credentials out of
+// it, and keeps it from driving the terminal.
+//
+// Everything gpx prints, logs or stores that did not come from its own source
+// passes through here: environment values, error messages, response bodies,
+// file names. The order is always the same, because an escape sequence in the
+// middle of a password would otherwise hide the password from the redaction:
+//
+//	outside text ──Clean──▶ one harmless line ──redaction──▶ no credentials
+//
+// Redaction errs on the side of hiding: the go command's own
+// [net/url.URL.Redacted] hides only the password, but a token often stands
+// where the user name would, so here the whole userinfo goes. What must stay
+// readable is what people debug with: hosts, paths and module@version.
+//
+// The package keeps no state and does no input or output. All functions are
+// linear in the length of the text.
 package redact
 
-// URL returns a hop or URL for display: its whole userinfo becomes "xxxxx@",
-// secret-looking query values become "xxxxx", and the rest is cleaned. It
-// works on text that is no valid URL too.
-func URL(raw string) string { return Text(raw) }
+import (
+	"regexp"
+	"strings"
+)
+
+// Mark stands where a secret stood.
+const Mark = "xxxxx"
+
+// URL returns a GOPROXY entry or any other URL for display. Unlike [Text] it
+// knows that the whole string is one URL, so that it also finds a userinfo
+// without a scheme ("token@host") and one with blanks in it.
+func URL(raw string) string {
+	s := strings.TrimSpace(Clean(raw))
+	if loc := schemeRE.FindStringIndex(s); loc == nil || loc[0] != 0 {
+		authority, _, _ := strings.Cut(s, "/")
+		if a, b := lastAt(authority); a >= 0 && !isVersion(s, a, b) {
+			s = Mark + "@" + s[b:]
+		}
+	}
+	return secrets(token(s))
+}
 
 // Text returns free text for display: the userinfo of every URL in it is
-// redacted, then it is cleaned.
-func Text(s string) string { return Clean(s) }
-
-// Clean strips control characters, escape sequences, bidi controls, zero-width
-// characters and invalid UTF-8; line breaks and tabs become one space.
-func Clean(s string) string { return s }
+// hidden, with or without a scheme, percent-encoded or not, and so are the
+// other shapes in which credentials travel (see secrets).
+func Text(s string) string {
+	s = Clean(s)
+	if !strings.ContainsAny(s, "@%:=") {
+		return secrets(s)
+	}
+	var b strings.Builder
+	for s != "" {
+		word, blank := s, ""
+		if i := strings.IndexByte(s, ' '); i >= 0 {
+			word, blank = s[:i], " "
+		}
+		b.WriteString(token(word))
+		b.WriteString(blank)
+		s = s[len(word)+len(blank):]
+	}
+	return secrets(b.String())
+}
 
 // Value returns the value of a go env variable for display.
-func Value(name, value string) string { return Text(value) }
+func Value(name, value string) string {
+	switch strings.ToUpper(name) {
+	case "GOPROXY":
+		return list(value)
+	case "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY":
+		return URL(value)
+	case "GOSUMDB":
+		fields := strings.Fields(Clean(value))
+		for i := range fields {
+			if i == 0 {
+				fields[i] = Text(fields[i]) // a public verifier key
+			} else {
+				fields[i] = URL(fields[i])
+			}
+		}
+		return strings.Join(fields, " ")
+	case "GOAUTH":
+		return goauth(Clean(value))
+	}
+	return Text(value)
+}
+
+// list redacts a GOPROXY value entry by entry, because a password with a comma
+// in it is two entries to the go command, and to its error messages.
+func list(value string) string {
+	var b strings.Builder
+	for rest := Clean(value); rest != ""; {
+		entry, sep := rest, ""
+		if i := strings.IndexAny(rest, ",|"); i >= 0 {
+			entry, sep = rest[:i], rest[i:i+1]
+		}
+		b.WriteString(URL(entry))
+		b.WriteString(sep)
+		rest = rest[len(entry)+len(sep):]
+	}
+	return b.String()
+}
+
+// goauth redacts a GOAUTH value: commands separated by semicolons. Of the
+// user's own commands the arguments are hidden, they may be tokens.
+func goauth(value string) string {
+	commands := strings.Split(value, ";")
+	for i, c := range commands {
+		f := strings.Fields(c)
+		switch {
+		case len(f) == 0:
+			commands[i] = ""
+		case len(f) == 1, f[0] == "git":
+			commands[i] = Text(strings.Join(f, " "))
+		default:
+			commands[i] = Text(f[0]) + " " + Mark
+		}
+	}
+	return strings.Join(commands, "; ")
+}
+
+// shapes are credentials outside of userinfo; $1 is kept.
+var shapes = []*regexp.Regexp{
+	// The parser's message quotes what it took for a port: of
+	// https://user:pa,ss@host that is half of the password.
+	regexp.MustCompile(`(invalid port ")(?:[^"\\]|\\.)*`),
+	// Query values, and NAME=VALUE anywhere when the name says so.
+	regexp.MustCompile(`(?i)([?&;](?:[a-z0-9_.\[\]-]*[_.-])?(?:key|auth|sig|signature|credential|credentials|pass|pwd|code|access|accessid|jwt|sas)=)[^&;#\s"']+`),
+	regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|secret|passwd|password|api_?key|access_?key|private_?key)[a-z0-9_.-]*=)[^&;#\s"']+`),
+	// Headers and netrc lines, as a chatty server or a debug log repeats them.
+	regexp.MustCompile(`(?i)(\b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:(?:basic|bearer|digest|negotiate|token)\s+)?)[^\s"',]+`),
+	regexp.MustCompile(`(?i)(\bbearer\s+)[a-z0-9._~+/=-]{16,}`),
+	regexp.MustCompile(`(?i)(\bmachine\s+\S+\s+login\s+\S+\s+password\s+)\S+`),
+	// Tokens that name their issuer: GitHub, GitLab, Slack, AWS, JWT.
+	regexp.MustCompile(`()\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*)`),
+}
+
+// hints are substrings, lower case, one of which every shape needs: most texts
+// have none and skip the regular expressions.
+var hints = []string{"invalid port", "=", "authorization", "bearer", "password", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "akia", "eyj"}
+
+// secrets hides credentials that are not in a userinfo.
+func secrets(s string) string {
+	lower := strings.ToLower(s)
+	for _, h := range hints {
+		if strings.Contains(lower, h) {
+			for _, re := range shapes {
+				s = re.ReplaceAllString(s, "${1}"+Mark)
+			}
+			return s
+		}
+	}
+	return s
+}

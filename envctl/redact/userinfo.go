@@ -1,0 +1,245 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// schemeRE is the beginning of a URL up to its authority: "https://", and what
+// becomes of it inside JSON ("https:\/\/"), inside a query
+// ("https%3A%2F%2F"), or under a clumsy hand ("https:/", "https:///").
+var schemeRE = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*(?::|%(?:25)*3a)(?:\\*/|%(?:25)*2f)+`)
+
+// slashRE ends an authority.
+var slashRE = regexp.MustCompile(`(?i)/|%(?:25)*2f`)
+
+// atRE ends a userinfo that is percent-encoded as a whole.
+var atRE = regexp.MustCompile(`%(?:25)*40`)
+
+// versionRE is what follows the @ of module@version.
+var versionRE = regexp.MustCompile(`^(?:v[0-9]+(?:\.[0-9]+){0,2}(?:[-+][0-9A-Za-z.+-]*)?|latest|upgrade|patch|none)(?:\.(?:info|mod|zip|ziphash|lock|partial))?(?:\.?$|:$|:[^0-9]|[^0-9A-Za-z.:@-]|\.[^0-9A-Za-z])`)
+
+// token redacts one word: text in which nothing separates one URL from another
+// but the beginning of the next.
+func token(s string) string {
+	if !strings.ContainsAny(s, "@:%") {
+		return s
+	}
+	var b strings.Builder
+	last := -1 // where the last @ that may end a userinfo ends, once it is needed
+	for s != "" {
+		loc := schemeRE.FindStringIndex(s)
+		if loc == nil {
+			break
+		}
+		b.WriteString(bare(s[:loc[0]]))
+		scheme := s[loc[0]:loc[1]]
+		b.WriteString(scheme)
+		s = s[loc[1]:]
+		if isFile(scheme) {
+			continue // file:///a@b/c: the slashes are the path
+		}
+		end := len(s)
+		if loc := slashRE.FindStringIndex(s); loc != nil {
+			end = loc[0]
+		}
+		if a, e := lastAt(s[:end]); a >= 0 {
+			b.WriteString(Mark + "@")
+			b.WriteString(s[e:end])
+			s = s[end:]
+			continue
+		}
+		port, stop := badPort(s[:end])
+		if port < 0 {
+			b.WriteString(s[:end])
+			s = s[end:]
+			continue
+		}
+		// What should be a port is none: half of a userinfo that was cut by
+		// a slash or a comma.
+		if last < 0 {
+			last = len(s) - lastBareAt(s) // counted from the end, s shrinks
+		}
+		if at := len(s) - last; at > 0 {
+			b.WriteString(Mark + "@")
+			s = s[at:]
+			continue
+		}
+		b.WriteString(s[:port])
+		b.WriteString(Mark)
+		b.WriteString(s[stop:end])
+		s = s[end:]
+	}
+	b.WriteString(bare(s))
+	return b.String()
+}
+
+// isFile reports whether a scheme with its slashes begins a file path.
+func isFile(scheme string) bool {
+	i := strings.IndexAny(scheme, ":%")
+	name := strings.ToLower(scheme[:i])
+	if name == "file" {
+		return strings.Count(scheme, "/") != 2
+	}
+	return len(name) == 1 // C:/Users
+}
+
+// lastAt finds the last @ of an authority, or a percent-encoded one when there
+// is no other: its start and end, or -1.
+func lastAt(s string) (start, end int) {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return i, i + 1
+	}
+	if all := atRE.FindAllStringIndex(s, -1); len(all) > 0 {
+		loc := all[len(all)-1]
+		return loc[0], loc[1]
+	}
+	return -1, -1
+}
+
+// lastBareAt is the end of the last @ in s that may end a userinfo, 0 when
+// there is none.
+func lastBareAt(s string) int {
+	for i := len(s); ; {
+		i = strings.LastIndexByte(s[:i], '@')
+		if i < 0 {
+			return 0
+		}
+		if !isVersion(s, i, i+1) {
+			return i + 1
+		}
+	}
+}
+
+// badPort finds what stands in the place of a port and is no number: its start
+// and end, or -1.
+func badPort(authority string) (start, end int) {
+	host := 0
+	if strings.HasPrefix(authority, "[") {
+		host = max(0, strings.IndexByte(authority, ']'))
+	}
+	stop := len(authority)
+	if i := strings.IndexAny(authority[host:], ",|;\"'<>()`\\"); i >= 0 {
+		stop = host + i
+	}
+	colon := strings.IndexByte(authority[host:stop], ':')
+	if colon < 0 {
+		return -1, -1
+	}
+	port := host + colon + 1
+	text := strings.TrimRight(authority[port:stop], ".:!?")
+	if strings.Trim(text, "0123456789") == "" {
+		return -1, -1
+	}
+	return port, port + len(text)
+}
+
+// isVersion reports whether the @ at s[start:end] belongs to module@version,
+// or to the /@v/ and /@latest of the proxy protocol.
+func isVersion(s string, start, end int) bool {
+	rest := s[end:]
+	if start > 0 && s[start-1] == '/' && (rest == "v" || strings.HasPrefix(rest, "v/") || strings.HasPrefix(rest, "latest")) {
+		return true
+	}
+	if len(rest) > 256 { // no version is longer; keeps this constant in time
+		rest = rest[:256]
+	}
+	return versionRE.MatchString(rest)
+}
+
+// bare redacts user:password@host in text without a scheme. Without a colon it
+// cannot be told from an address or from git@host:path, and stays.
+func bare(s string) string {
+	if !strings.ContainsAny(s, "@%") {
+		return s
+	}
+	var b strings.Builder
+	done := 0 // s[:done] is written
+	from := 0 // where the search for a colon begins
+	for i := 0; i < len(s); {
+		start, end := nextAt(s, i)
+		if start < 0 {
+			break
+		}
+		i = end
+		if isVersion(s, start, end) {
+			from = end
+			continue
+		}
+		colon := passwordColon(s, from, start, end)
+		from = end
+		if colon < 0 {
+			continue
+		}
+		user := colon
+		for user > done && !strings.ContainsRune(" \"'<>()[]{}=,|;/`", rune(s[user-1])) {
+			user--
+		}
+		// An @ in the password: the last one before the path counts.
+		for {
+			a, e := nextAt(s, end)
+			if a < 0 || strings.ContainsAny(s[end:a], "/ ") || isVersion(s, a, e) {
+				break
+			}
+			end = e
+		}
+		b.WriteString(s[done:user])
+		b.WriteString(Mark + "@")
+		done, from, i = end, end, end
+	}
+	b.WriteString(s[done:])
+	return b.String()
+}
+
+// nextAt finds the next @ or %40 at or after i: its start and end, or -1.
+func nextAt(s string, i int) (start, end int) {
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '@':
+			return i, i + 1
+		case '%':
+			if loc := atRE.FindStringIndex(s[i:min(len(s), i+16)]); loc != nil && loc[0] == 0 {
+				return i, i + loc[1]
+			}
+		}
+	}
+	return -1, -1
+}
+
+// colonRE separates user from password; a percent-encoded one counts too.
+var colonRE = regexp.MustCompile(`(?i):|%(?:25)*3a`)
+
+// portRE, driveRE: a colon that separates something else.
+var (
+	portRE  = regexp.MustCompile(`^[0-9]+/`)
+	pathRE  = regexp.MustCompile(`^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/[A-Za-z0-9._~-]+)+$`)
+	hostRE  = regexp.MustCompile(`^(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?:\.[A-Za-z]+|:[0-9]+)|[0-9.]+|\[)`)
+	maxPath = 1024 // no module path is longer
+)
+
+// passwordColon finds the colon in s[from:at] after which a password may
+// stand, given the @ at s[at:end]; -1 when there is none.
+func passwordColon(s string, from, at, end int) int {
+	for from < at {
+		loc := colonRE.FindStringIndex(s[from:at])
+		if loc == nil {
+			return -1
+		}
+		colon, after := from+loc[0], from+loc[1]
+		from = after
+		rest := s[after:at]
+		switch {
+		case portRE.MatchString(rest[:min(len(rest), 8)]): // host:8080/a@b
+		case strings.HasSuffix(s[:colon], "mailto"):
+		case strings.HasPrefix(rest, `\`) && colon > 0 && (colon == 1 || !isWord(s[colon-2])): // C:\Users\a@b
+		case len(rest) <= maxPath && pathRE.MatchString(rest) && !hostRE.MatchString(s[end:min(len(s), end+256)]): // label:example.com/m@master
+		default:
+			return colon
+		}
+	}
+	return -1
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
