@@ -112,6 +112,7 @@ func New(hops ...Hop) (Chain, error) {
 		return Chain{}, errNoEntries
 	}
 	var c Chain
+	var joints []Separator
 	for i, h := range hops {
 		p, err := ParseHop(h.URL)
 		if err != nil {
@@ -120,10 +121,12 @@ func New(hops ...Hop) (Chain, error) {
 		if p.ends() && i < len(hops)-1 {
 			return Chain{}, fmt.Errorf("hop %d of %d is %q, which ends the chain: what follows would never be used", i+1, len(hops), p.URL)
 		}
-		p.Separator = h.Separator
 		c.Hops = append(c.Hops, p)
+		if i < len(hops)-1 {
+			joints = append(joints, h.Separator.orComma())
+		}
 	}
-	return c.normal(), nil
+	return c.join(c.Hops, joints), nil
 }
 
 // ends reports whether the go command stops reading the list after h.

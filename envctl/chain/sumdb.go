@@ -56,13 +56,19 @@ func ParseSumDB(value string) (SumDB, error) {
 	}
 	v, err := note.NewVerifier(key[0])
 	if err != nil {
-		return SumDB{}, fmt.Errorf("invalid GOSUMDB: %v", err)
+		return SumDB{}, fmt.Errorf("invalid GOSUMDB: %s", redact.Text(err.Error()))
 	}
 	db.Name, db.Key = v.Name(), key[0]
+	// A name that has more to it than a host and a path could send the client
+	// somewhere else.
 	direct, err := url.Parse("https://" + db.Name)
-	if err != nil || strings.HasSuffix(db.Name, "/") || direct.RawPath != "" || direct.Host == "" ||
-		*direct != (url.URL{Scheme: "https", Host: direct.Host, Path: direct.Path}) {
+	if err != nil {
+		// Here the go command dereferences a nil URL for its message and dies.
 		return SumDB{}, fmt.Errorf("invalid sumdb name (must be host[/path]): %s", redact.Text(db.Name))
+	}
+	if strings.HasSuffix(db.Name, "/") || direct.RawPath != "" || direct.Host == "" ||
+		*direct != (url.URL{Scheme: "https", Host: direct.Host, Path: direct.Path}) {
+		return SumDB{}, fmt.Errorf("invalid sumdb name (must be host[/path]): %s", redact.Text(fmt.Sprintf("%s %+v", db.Name, *direct)))
 	}
 	if len(key) == 2 {
 		if _, err := url.Parse(key[1]); err != nil {
