@@ -134,7 +134,9 @@ func TestEdits(t *testing.T) {
 		{"far down", abc, func(c Chain) Chain { return c.Move(0, 9) }, "https://b.x|https://c.x,https://a.x"},
 		{"not behind direct", "https://a.x|https://b.x,direct", func(c Chain) Chain { return c.Move(0, 9) }, "https://b.x|https://a.x,direct"},
 		{"direct does not move", "https://a.x|direct", func(c Chain) Chain { return c.Move(1, -1) }, "https://a.x|direct"},
-		{"no such hop", abc, func(c Chain) Chain { return c.Move(7, -1).Top(-1).WithSeparator(9, Pipe).Insert(0, Hop{URL: "ftp://x"}) }, abc},
+		{"no such hop", abc, func(c Chain) Chain {
+			return c.Move(7, -1).Top(-1).WithSeparator(9, Pipe).Insert(0, Hop{URL: "ftp://x"})
+		}, abc},
 		{"ignored text stays behind direct", "https://a.x,https://b.x|direct,junk", func(c Chain) Chain { return c.Top(1) }, "https://b.x,https://a.x|direct,junk"},
 		{"trailing separator goes", "https://a.x,https://b.x|", func(c Chain) Chain { return c.Top(1) }, "https://b.x,https://a.x"},
 
