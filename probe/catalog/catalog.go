@@ -150,6 +150,13 @@ func siteOf(raw string) (string, bool) {
 	return host + strings.TrimRight(u.Path, "/"), true
 }
 
+// hasCredentials reports whether a URL names a user: a public host that is used
+// with an account may serve that account's private modules.
+func hasCredentials(raw string) bool {
+	u, err := url.Parse(raw)
+	return err != nil || u.User != nil
+}
+
 // toolchainDefault is the first proxy of the GOPROXY value that the toolchain
 // has when the user sets nothing.
 func toolchainDefault(e *env.Env) (Entry, bool) {

@@ -78,6 +78,10 @@ type SumDBStatus struct {
 	Value string      `json:"value"`
 	Class probe.Class `json:"class"`
 	Route string      `json:"route"` // redacted URL that would answer, "off" or ""
+	// Health is the database's by that route; Via the number of the hop that
+	// answers for it, 0 for its own host.
+	Health Health `json:"health"`
+	Via    int    `json:"via"`
 }
 
 // State is the verdict in one word.

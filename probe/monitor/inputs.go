@@ -1,0 +1,244 @@
+package monitor
+
+import (
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"gpx/envctl/chain"
+	"gpx/envctl/env"
+	"gpx/envctl/project"
+	"gpx/envctl/redact"
+	"gpx/probe"
+)
+
+// A role says why an endpoint is watched.
+type role int
+
+const (
+	roleHop      role = iota // a hop of the chain in force
+	roleOriginal             // a hop of the chain that gpx switched away from
+	roleSumDB
+	roleForward
+	roleExtra
+)
+
+// A spec is one endpoint to watch.
+type spec struct {
+	ep   probe.Endpoint
+	role role
+	hops []int // 1-based, of the chain in force
+}
+
+// A plan is what Inputs come to.
+type plan struct {
+	chain    chain.Chain
+	chainErr error
+	origin   string
+	original *chain.Chain
+
+	db    chain.SumDB
+	dbErr error
+
+	forward  string // raw URL of HTTPS_PROXY, "" without one
+	through  func(raw string) bool
+	canary   module.Version
+	needed   bool
+	complete bool
+	vendored bool
+	cacheURL string // path of GOMODCACHE/cache/download
+	shadows  []Shadow
+
+	specs []spec
+}
+
+// plan reads the inputs once; the schedule and the snapshots work from it.
+func (in Inputs) plan() plan {
+	p := plan{through: func(string) bool { return false }, original: in.Original}
+	e := in.Env
+	if e == nil {
+		e = &env.Env{}
+	}
+	p.chain, p.chainErr = e.Chain()
+	v, _ := e.Lookup("GOPROXY")
+	p.origin = string(v.Origin)
+	p.db, p.dbErr = e.SumDB()
+	p.forward, p.through = forwardProxy(e.Environ)
+	p.cacheURL = filepath.ToSlash(filepath.Join(e.Get("GOMODCACHE"), "cache", "download"))
+	p.shadows = shadows(e)
+	p.canary, p.needed = canary(in.Project, e)
+	p.complete = sumsComplete(in.Project, e)
+	p.vendored = vendoring(in.Project, e)
+	p.specs = p.endpoints(in)
+	return p
+}
+
+// endpoints lists what is probed, each once: the chain's hops, the database, the
+// forward proxy, the original chain's hops, then what the user added.
+func (p *plan) endpoints(in Inputs) []spec {
+	var specs []spec
+	index := map[string]int{}
+	add := func(s spec) {
+		key := s.ep.Key()
+		if i, ok := index[key]; ok {
+			specs[i].hops = append(specs[i].hops, s.hops...)
+			return
+		}
+		index[key] = len(specs)
+		specs = append(specs, s)
+	}
+	vcs := vcsPaths(in.Project, in.Env, p.canary)
+	hops := func(c chain.Chain, r role) {
+		for i, h := range c.Hops {
+			if h.Kind == chain.Off {
+				continue
+			}
+			s := spec{ep: probe.Endpoint{URL: h.URL, Kind: probe.Kind(h.Kind), Module: p.canary}, role: r}
+			if h.Kind == chain.Direct {
+				s.ep.VCS = vcs
+			}
+			if r == roleHop {
+				s.hops = []int{i + 1}
+			}
+			add(s)
+		}
+	}
+	if p.chainErr == nil {
+		hops(p.chain, roleHop)
+	}
+	if p.dbErr == nil && !p.db.Off && p.db.Name != "" {
+		add(spec{ep: probe.Endpoint{Kind: probe.KindSumDB, SumDB: p.db}, role: roleSumDB})
+	}
+	if p.forward != "" {
+		add(spec{ep: probe.Endpoint{URL: p.forward, Kind: probe.KindForward}, role: roleForward})
+	}
+	if p.original != nil {
+		hops(*p.original, roleOriginal)
+	}
+	for _, ep := range in.Extra {
+		// Hosts that the go command does not use learn nothing of the project.
+		ep.Module, ep.VCS = module.Version{}, nil
+		add(spec{ep: ep, role: roleExtra})
+	}
+	return specs
+}
+
+// canary is the module that the chain's hops are asked for, and whether the
+// project needs it. A private module is never asked for: the answer of a public
+// host would not be worth the name it learns.
+func canary(p *project.Project, e *env.Env) (module.Version, bool) {
+	if p != nil {
+		if m, ok := p.Canary(func(path string) bool { return private(e, path) }); ok {
+			return m, true
+		}
+	}
+	return probe.Canary, false
+}
+
+func private(e *env.Env, path string) bool {
+	return module.MatchPrefixPatterns(e.NoProxy(), path) ||
+		module.MatchPrefixPatterns(e.NoSumDB(), path) ||
+		module.MatchPrefixPatterns(e.Get("GOPRIVATE"), path)
+}
+
+// vcsLimit bounds the hosts that one probe of "direct" asks.
+const vcsLimit = 3
+
+// vcsPaths picks a module path for each of the first hosts that "direct" would
+// ask for this project's modules, the canary's host first. Modules that match
+// GONOPROXY do not come to "direct": they have left before the chain.
+func vcsPaths(p *project.Project, e *env.Env, first module.Version) []string {
+	paths := []string{first.Path}
+	hosts := []string{hostOf(first.Path)}
+	if p == nil {
+		return paths
+	}
+	for _, r := range p.Requires {
+		host := hostOf(r.Path)
+		if len(paths) == vcsLimit || !strings.Contains(host, ".") || slices.Contains(hosts, host) || private(e, r.Path) {
+			continue
+		}
+		paths, hosts = append(paths, r.Path), append(hosts, host)
+	}
+	return paths
+}
+
+func hostOf(modulePath string) string {
+	host, _, _ := strings.Cut(modulePath, "/")
+	return host
+}
+
+// sumsComplete reports whether go.sum has what the build of p verifies, so that
+// it asks no checksum database.
+func sumsComplete(p *project.Project, e *env.Env) bool {
+	if p == nil || p.Problem != nil {
+		return false
+	}
+	for _, r := range p.Requires {
+		switch {
+		case module.MatchPrefixPatterns(e.NoSumDB(), r.Path), replaced(p, r.Version):
+		case !p.Sums.HasGoMod(r.Version):
+			return false
+		case !r.Indirect && !p.Sums.Has(r.Version):
+			return false
+		}
+	}
+	return true
+}
+
+func replaced(p *project.Project, m module.Version) bool {
+	return slices.ContainsFunc(p.Replaces, func(r project.Replace) bool {
+		return r.Old.Path == m.Path && (r.Old.Version == "" || r.Old.Version == m.Version)
+	})
+}
+
+// vendoring reports whether builds of p use its vendor directory.
+func vendoring(p *project.Project, e *env.Env) bool {
+	for _, flag := range strings.Fields(e.Get("GOFLAGS")) {
+		if mode, ok := strings.CutPrefix(strings.TrimPrefix(flag, "-"), "-mod="); ok {
+			return mode == "vendor"
+		}
+		if mode, ok := strings.CutPrefix(flag, "-mod="); ok {
+			return mode == "vendor"
+		}
+	}
+	return p != nil && p.Vendored
+}
+
+// shadowable are the variables whose being hidden explains a broken chain.
+var shadowable = []string{"GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB"}
+
+// shadows lists the variables of the OS environment that hide another value of
+// the user's file: a go env -w has no effect on them.
+func shadows(e *env.Env) []Shadow {
+	var all []Shadow
+	for _, name := range shadowable {
+		v, ok := e.Lookup(name)
+		if !ok || v.Origin != env.OS {
+			continue
+		}
+		for _, s := range v.Shadowed {
+			if s.Origin == env.User && s.Value != v.Value {
+				all = append(all, Shadow{Name: name, Value: redact.Value(name, v.Value), Hidden: redact.Value(name, s.Value)})
+			}
+		}
+	}
+	return all
+}
+
+// fromCache reports whether a chain is nothing but the module cache.
+func (p *plan) fromCache() bool {
+	if p.chainErr != nil || len(p.chain.Hops) == 0 || p.chain.Hops[0].Kind != chain.File {
+		return false
+	}
+	for _, h := range p.chain.Hops[1:] {
+		if h.Kind != chain.Off {
+			return false
+		}
+	}
+	u, err := url.Parse(p.chain.Hops[0].URL)
+	return err == nil && strings.TrimRight(u.Path, "/") == p.cacheURL
+}
