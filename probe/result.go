@@ -80,6 +80,10 @@ type Result struct {
 	// to its end.
 	Sum string `json:"sum,omitempty"`
 
+	// Whole reports that the answer came complete and with status 200: whatever
+	// its class says of the content, the go command has bytes to go on with.
+	Whole bool `json:"-"`
+
 	// RetryAfter is how long a 429 or 503 asks to be left alone.
 	RetryAfter wire.Millis `json:"retry_after_ms,omitempty"`
 }

@@ -1,0 +1,318 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gpx/envctl/chain"
+	"gpx/envctl/wire"
+)
+
+// probeSumDB asks the checksum database for the canary as the go command's client
+// does: /supported where a proxy is in between, then the lookup, the tiles that
+// prove it, and the signature on the tree head.
+func (p *Prober) probeSumDB(ctx context.Context, ep Endpoint) Result {
+	m := ep.canary()
+	ctx, cancel := p.attempt(ctx)
+	defer cancel()
+	s := p.newSession()
+	defer s.close()
+	base, x := parseBase(ep)
+	if x != nil {
+		return p.sumdbResult(ep, m, x, false)
+	}
+	if ep.SumDB.Name == "" {
+		x = &exchange{finding: finding{ConfigInvalid, LayerConfig, "no checksum database is named"}}
+		return p.sumdbResult(ep, m, x, false)
+	}
+	start := time.Now()
+	if isProxied(base, ep.SumDB) {
+		x = s.get(ctx, joinURL(base, "supported"), p.cfg.BodyLimit)
+		if !x.whole {
+			x.unavailable("supported")
+			return p.sumdbResult(ep, m, x, false)
+		}
+	}
+	c := p.newSumClient(ctx, s, base, ep.SumDB)
+	_, x = c.lookup(m)
+	x.phases.Total = wire.Millis(time.Since(start))
+	return p.sumdbResult(ep, m, x, true)
+}
+
+func (p *Prober) sumdbResult(ep Endpoint, m module.Version, x *exchange, supported bool) Result {
+	r := p.result(ep, m, x)
+	r.SumDB = &SumDBResult{Name: ep.SumDB.Name, Supported: supported, Class: x.class}
+	return r
+}
+
+// isProxied reports whether a base URL is one that a module proxy serves the
+// database under (dbClient.initBase).
+func isProxied(base *url.URL, db chain.SumDB) bool {
+	return db.URL == "" && strings.HasSuffix(strings.TrimSuffix(base.Path, "/"), "/sumdb/"+db.Name)
+}
+
+// requestSumDB makes one of the database's requests: at a hop under /sumdb/NAME,
+// at the database's own base without. Its class is that of the answer itself.
+func (p *Prober) requestSumDB(ctx context.Context, s *session, ep Endpoint, base *url.URL, m module.Version, f File) *exchange {
+	if ep.SumDB.Name == "" {
+		return &exchange{finding: finding{ConfigInvalid, LayerConfig, "no checksum database is named"}}
+	}
+	if ep.Kind != KindSumDB {
+		base = joinURL(base, "sumdb/"+ep.SumDB.Name)
+	}
+	if f == Supported {
+		x := s.get(ctx, joinURL(base, "supported"), p.cfg.BodyLimit)
+		x.judge(ctx, m, f)
+		if base.Scheme == "file" && ep.Kind == KindFile {
+			p.checkTree(base, x)
+		}
+		return x
+	}
+	c := p.newSumClient(ctx, s, base, ep.SumDB)
+	_, x := c.lookup(m)
+	if f != Tile && c.first != nil && c.first.class == OK && x.class != SumDBUntrusted {
+		// The lookup itself is good; what the tiles say is another request's.
+		return c.first
+	}
+	if c.failed != nil {
+		return c.failed
+	}
+	return x
+}
+
+// A sumClient runs golang.org/x/mod/sumdb's client, the go command's own, over a
+// session, and keeps apart what it forgets: which request failed, and how. It
+// stores nothing.
+type sumClient struct {
+	p    *Prober
+	ctx  context.Context
+	s    *session
+	base *url.URL
+	db   chain.SumDB
+
+	mu       sync.Mutex
+	first    *exchange // the lookup
+	failed   *exchange // the first request that failed
+	tile     *exchange // the last tile
+	where    string    // what failed asked for
+	security string    // the client's own alarm
+}
+
+func (p *Prober) newSumClient(ctx context.Context, s *session, base *url.URL, db chain.SumDB) *sumClient {
+	return &sumClient{p: p, ctx: ctx, s: s, base: base, db: db}
+}
+
+// lookup asks for a module version and verifies all of the answer. The lines are
+// those of go.sum; the exchange has one of the classes ok, sumdb_unavailable,
+// sumdb_untrusted, captive_portal and config_invalid, and its layer and detail
+// say what is behind that.
+func (c *sumClient) lookup(m module.Version) (lines []string, x *exchange) {
+	if err := c.checkLatest(); err != nil {
+		return nil, &exchange{finding: finding{ConfigInvalid, LayerSumDB, err.Error()}}
+	}
+	client := sumdb.NewClient(c)
+	lines, err := client.Lookup(m.Path, m.Version)
+	if err == nil {
+		var mod []string
+		mod, err = client.Lookup(m.Path, m.Version+"/go.mod") // the same answer, not asked again
+		lines = append(lines, mod...)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x = &exchange{finding: finding{OK, LayerSumDB, ""}}
+	if c.first != nil {
+		copied := *c.first
+		x = &copied
+		x.finding = finding{OK, LayerSumDB, ""}
+	}
+	switch {
+	case err == nil && len(lines) == 0:
+		x.finding = finding{SumDBUntrusted, LayerSumDB, "the answer to a lookup is about something else"}
+	case err == nil:
+		return lines, x
+	case c.security != "":
+		x.finding = finding{SumDBUntrusted, LayerSumDB, c.security}
+	case c.failed != nil:
+		failed := *c.failed
+		x = &failed
+		x.unavailable(c.where)
+	case c.first != nil && !c.isRecord():
+		x.finding = finding{SumDBUnavailable, LayerProtocol, "the answer to a lookup is no record of a checksum database"}
+	default:
+		x.finding = finding{SumDBUntrusted, LayerSumDB, firstLine([]byte(err.Error()))}
+	}
+	return nil, x
+}
+
+func (c *sumClient) isRecord() bool {
+	_, _, _, err := tlog.ParseRecord(c.first.body)
+	return err == nil
+}
+
+// signed reports whether the tree head that came with the lookup is signed by the
+// database's key.
+func (c *sumClient) signed() bool {
+	_, _, head, err := tlog.ParseRecord(c.first.body)
+	if err != nil {
+		return false
+	}
+	v, err := note.NewVerifier(c.db.Key)
+	if err != nil {
+		return false
+	}
+	_, err = note.Open(head, note.VerifierList(v))
+	return err == nil
+}
+
+// unavailable turns the failure of one request into that of the database. A web
+// page keeps its class: it tells more.
+func (x *exchange) unavailable(where string) {
+	if x.class == OK && x.html || x.class == CaptivePortal {
+		x.finding = finding{CaptivePortal, LayerProtocol, "/" + where + ": a web page instead of an answer"}
+		return
+	}
+	if x.class == ClassUnknown {
+		return
+	}
+	x.finding = finding{SumDBUnavailable, x.layer, fmt.Sprintf("/%s: %s: %s", where, x.class, x.detail)}
+}
+
+// ReadRemote makes the client's requests.
+func (c *sumClient) ReadRemote(path string) ([]byte, error) {
+	x := c.s.get(c.ctx, joinURL(c.base, path), c.p.cfg.BodyLimit)
+	if x.class == OK && x.html {
+		x.finding = finding{CaptivePortal, LayerProtocol, "a web page instead of " + path}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	isLookup := strings.HasPrefix(path, "/lookup/")
+	if isLookup {
+		c.first = x
+	} else {
+		c.tile = x
+	}
+	if x.class == OK {
+		return x.body, nil
+	}
+	// A partial tile that is gone is no failure yet: the client asks for the full
+	// one. Any other failure tells more.
+	if c.failed == nil || c.failed.class == NotFound {
+		c.failed = x
+		c.where, _, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		if !isLookup {
+			c.where = strings.TrimPrefix(path, "/")
+		}
+	}
+	return nil, errors.New(x.detail)
+}
+
+// checkLatest looks at the tree head that the go command remembers: the client
+// compares every answer with it.
+func (c *sumClient) checkLatest() error {
+	data, err := c.ReadConfig(c.db.Name + "/latest")
+	if err != nil || len(data) == 0 {
+		return err
+	}
+	v, err := note.NewVerifier(c.db.Key)
+	if err != nil {
+		return err
+	}
+	if _, err := note.Open(data, note.VerifierList(v)); err != nil {
+		return errors.New("GOPATH/pkg/sumdb/" + c.db.Name + "/latest is damaged: remove it")
+	}
+	return nil
+}
+
+// ReadConfig gives the key, and the tree head that the go command remembers.
+func (c *sumClient) ReadConfig(file string) ([]byte, error) {
+	if file == "key" {
+		return []byte(c.db.Key), nil
+	}
+	list := splitList(c.p.env.Get("GOPATH"))
+	if len(list) == 0 || list[0] == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(filepath.Join(list[0], "pkg", "sumdb", filepath.FromSlash(file)))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// WriteConfig remembers nothing.
+func (c *sumClient) WriteConfig(string, []byte, []byte) error { return nil }
+
+// ReadCache has nothing, so that every probe asks for tiles.
+func (c *sumClient) ReadCache(string) ([]byte, error) { return nil, os.ErrNotExist }
+
+// WriteCache stores nothing.
+func (c *sumClient) WriteCache(string, []byte) {}
+
+// Log is not used by the client.
+func (c *sumClient) Log(string) {}
+
+// SecurityError is called when the database contradicts itself.
+func (c *sumClient) SecurityError(string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.security = "the database contradicts the tree head that this machine has seen: a fork"
+}
+
+// SumDBRoute walks the chain as the checksum database's client does at its first
+// request (cmd/go/internal/modfetch/sumdb.go, initBase). It returns one result per
+// hop asked, and the raw base URL that the client then uses. An empty base means
+// that it ends with an error, or hangs: with the last result that failed.
+func (p *Prober) SumDBRoute(ctx context.Context, c chain.Chain, db chain.SumDB) (route []Result, base string) {
+	route = []Result{}
+	if db.Off {
+		return route, ""
+	}
+	if db.URL != "" {
+		return route, db.URL
+	}
+	failed := false // an error better than "not found" stands (TryProxies' proxyRank)
+	for _, hop := range c.Hops {
+		switch hop.Kind {
+		case chain.Direct:
+			// Its "not found" outranks every proxy's error.
+			return route, db.Direct()
+		case chain.Off:
+			if failed {
+				return route, ""
+			}
+			return route, db.Direct()
+		}
+		r := p.Request(ctx, Endpoint{URL: hop.URL, Kind: Kind(hop.Kind), SumDB: db}, module.Version{}, Supported)
+		route = append(route, r)
+		switch {
+		case r.Whole: // whatever it says
+			u, err := url.Parse(hop.URL)
+			if err != nil {
+				return route, "" // a chain holds no such hop
+			}
+			return route, joinURL(u, "sumdb/"+db.Name).String()
+		case r.Class == NotFound || r.Class == MissingFile:
+			continue
+		}
+		failed = true
+		if r.Class.Action(chain.Pipe) == Hang || hop.Separator != chain.Pipe {
+			return route, ""
+		}
+	}
+	if failed {
+		return route, ""
+	}
+	return route, db.Direct()
+}
