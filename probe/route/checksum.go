@@ -16,7 +16,7 @@ import (
 func (w *walker) check(line Line, got content) outcome {
 	switch {
 	case line == Mismatch, line == Match && got != genuine:
-		w.explain("differs from go.sum: a security error, which no separator forgives")
+		w.blame("differs from go.sum: a security error, which no separator forgives")
 		return fatal
 	case line == Match:
 		return fetched
@@ -27,7 +27,8 @@ func (w *walker) check(line Line, got content) outcome {
 		return o
 	}
 	if got != genuine {
-		w.explain("differs from the checksum database")
+		w.blame("differs from the checksum database")
+		w.refused = true
 		return failed
 	}
 	return fetched

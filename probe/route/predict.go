@@ -32,6 +32,12 @@ func Predict(in Input) Route {
 		}
 	}
 	w.route.Result, w.route.Why = w.success()
+	if w.refused && in.Required {
+		// modfetch.tidyGoSum writes every hash that was used, and checkModSum
+		// marks one as used before the database refuses it.
+		w.route.Result = Stopped
+		w.route.Why = "every file arrives, but the hash that the checksum database refused is put into go.sum too, and that is a security error; the next run succeeds"
+	}
 	return w.route
 }
 
@@ -137,12 +143,8 @@ func (w *walker) walk(entries []entry, ask func(entry) outcome) ending {
 	)
 	best, rank := ending{notFound, -1}, notFoundRank
 	for i, e := range entries {
-		before := len(w.route.Steps)
-		o := ask(e)
-		here := ending{o, -1}
-		if len(w.route.Steps) > before {
-			here.step = len(w.route.Steps) - 1
-		}
+		here := w.turn(e, ask)
+		o := here.outcome
 		switch o {
 		case fetched:
 			return here
@@ -175,6 +177,22 @@ func (w *walker) walk(entries []entry, ask func(entry) outcome) ending {
 	return best
 }
 
+// turn asks one entry and finds the step that decided: the last one, or the one
+// that blame names.
+func (w *walker) turn(e entry, ask func(entry) outcome) ending {
+	before := len(w.route.Steps)
+	w.blamed = -1
+	o := ask(e)
+	switch n := len(w.route.Steps); {
+	case w.blamed >= before:
+		return ending{o, w.blamed}
+	case n > before:
+		return ending{o, n - 1}
+	default:
+		return ending{o, -1}
+	}
+}
+
 // act writes what the go command does into the step that an ending came from.
 func (w *walker) act(e ending, a probe.Action) {
 	if e.step >= 0 {
@@ -188,8 +206,11 @@ type walker struct {
 	route   Route
 	entries []entry
 	phase   int       // the first step of the present file
+	asked   int       // the last step that asked for .info, .mod or .zip
+	blamed  int       // the step that decided, where it is not the last; else -1
 	sources [3]string // where .info, .mod and .zip came from, for the headline
 	direct  bool      // a file came from version control
+	refused bool      // a .mod differed from the checksum database, before another was right
 	db      database
 	reason  string // the last explanation, for an ending without a step
 }
@@ -211,6 +232,10 @@ func (w *walker) request(e entry, file probe.File) (outcome, content) {
 		w.direct = w.direct || o == fetched
 	}
 	w.route.Steps = append(w.route.Steps, step)
+	switch file {
+	case probe.Info, probe.Mod, probe.Zip:
+		w.asked = len(w.route.Steps) - 1
+	}
 	return o, c
 }
 
@@ -268,18 +293,36 @@ func (w *walker) info() ending {
 	if w.in.Cached.Info {
 		return ending{fetched, -1}
 	}
-	return w.walk(w.entries, func(e entry) outcome {
+	return w.walk(w.entries, w.once(func(e entry) outcome {
 		o, _ := w.request(e, probe.Info)
 		w.came(0, o, e)
 		return o
-	})
+	}))
+}
+
+// once is ask with the memory that the go command has of an .info or .mod: an
+// entry that stands in the chain twice is asked once (cachingRepo).
+func (w *walker) once(ask func(entry) outcome) func(entry) outcome {
+	known := map[string]outcome{}
+	return func(e entry) outcome {
+		if e.kind != chain.Proxy && e.kind != chain.File {
+			return ask(e)
+		}
+		url := w.in.Chain.Hops[e.hop].URL
+		o, ok := known[url]
+		if !ok {
+			o = ask(e)
+			known[url] = o
+		}
+		return o
+	}
 }
 
 // mod fetches .mod and checks it inside the walk (cachingRepo.GoMod). A cached
 // .mod is checked too (readDiskGoMod); where that fails, the go command asks the
 // network all the same, and then fails again for the same reason.
 func (w *walker) mod() ending {
-	w.phase = len(w.route.Steps)
+	w.phase, w.blamed = len(w.route.Steps), -1
 	if w.in.Cached.Mod {
 		here := w.ended(w.check(w.in.SumLines.Mod, genuine))
 		if here.outcome == failed {
@@ -289,14 +332,14 @@ func (w *walker) mod() ending {
 			return here
 		}
 	}
-	return w.walk(w.entries, func(e entry) outcome {
+	return w.walk(w.entries, w.once(func(e entry) outcome {
 		o, c := w.request(e, probe.Mod)
 		if o == fetched {
 			o = w.check(w.in.SumLines.Mod, c)
 		}
 		w.came(1, o, e)
 		return o
-	})
+	}))
 }
 
 // zip fetches the zip and checks it after the walk: whatever is wrong with the
@@ -318,6 +361,7 @@ func (w *walker) zip() ending {
 		}
 	}
 	o := failed
+	w.blamed = -1
 	if got == unusable {
 		w.explain("not a usable zip; that shows only after the walk, so nothing else is tried")
 	} else {
@@ -342,12 +386,17 @@ func (w *walker) finish(e ending) {
 	}
 }
 
-// ended is an ending at the last step of the present file, if it has any.
+// ended is an ending at the last step of the present file, or the one that blame
+// names, if it has any.
 func (w *walker) ended(o outcome) ending {
-	if n := len(w.route.Steps); n > w.phase {
+	switch n := len(w.route.Steps); {
+	case w.blamed >= w.phase:
+		return ending{o, w.blamed}
+	case n > w.phase:
 		return ending{o, n - 1}
+	default:
+		return ending{o, -1}
 	}
-	return ending{o, -1}
 }
 
 // came notes where a file came from.
@@ -361,6 +410,16 @@ func (w *walker) came(file int, o outcome, e entry) {
 func (w *walker) explain(why string) {
 	if n := len(w.route.Steps); n > w.phase {
 		w.route.Steps[n-1].Why = why
+	}
+	w.reason = why
+}
+
+// blame says that the file that was asked for last is what is wrong, not the
+// lookups that came after it.
+func (w *walker) blame(why string) {
+	if len(w.route.Steps) > w.phase && w.asked >= w.phase {
+		w.blamed = w.asked
+		w.route.Steps[w.asked].Why = why
 	}
 	w.reason = why
 }

@@ -75,6 +75,9 @@ type Input struct {
 	SumDBErr error // GOSUMDB cannot be used
 
 	SumLines SumLines
+	// Required reports that the project's go.mod requires this very version, so
+	// that its checksums are written to go.sum in the end.
+	Required bool
 	Cached   Cached
 	// SumNeeds lists what a lookup of this module still needs from the network,
 	// in order, given the tiles and records in GOMODCACHE/cache/download/sumdb
