@@ -115,9 +115,10 @@ func (p *Prober) deepLookup(ctx context.Context, ep Endpoint, m module.Version) 
 	defer s.close()
 	start := time.Now()
 	c := p.newSumClient(ctx, s, base, ep.SumDB)
+	c.fork = true
 	lines, x = c.lookup(m)
 	x.phases.Total = wire.Millis(time.Since(start))
-	r = p.sumdbResult(ep, m, x, true)
+	r = p.sumdbResult(ep, m, x, len(checks) > 0 || x.class == OK)
 	return r, lines, append(checks, p.sumChecks(c, x, ep, m)...)
 }
 
@@ -134,13 +135,9 @@ func (p *Prober) sumChecks(c *sumClient, x *exchange, ep Endpoint, m module.Vers
 	if c.first.class != OK {
 		return checks
 	}
-	signed := c.signed()
-	head := &exchange{finding: finding{OK, LayerSumDB, ""}}
-	if !signed {
-		head.finding = x.finding
-	}
+	head := &exchange{finding: c.judgeLookup(), phases: Phases{Total: c.first.phases.Total}}
 	checks = append(checks, checkOf(Head, p.result(ep, m, head)))
-	if !signed {
+	if head.class != OK {
 		return checks
 	}
 	tile := &exchange{finding: x.finding}

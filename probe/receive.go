@@ -27,6 +27,9 @@ const maxZip = 500 << 20
 // reads the body of an error only when that is plain text.
 func (x *exchange) receive(ctx context.Context, res *http.Response, t *tracker, limit int64) {
 	t.enter(stBody)
+	if res.TLS != nil {
+		t.leaf(*res.TLS)
+	}
 	x.status = res.StatusCode
 	media, params, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	switch res.StatusCode {

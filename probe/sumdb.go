@@ -38,17 +38,21 @@ func (p *Prober) probeSumDB(ctx context.Context, ep Endpoint) Result {
 		return p.sumdbResult(ep, m, x, false)
 	}
 	start := time.Now()
+	var opening *exchange // the request that opened the connection
 	if isProxied(base, ep.SumDB) {
-		x = s.get(ctx, joinURL(base, "supported"), p.cfg.BodyLimit)
-		if !x.whole {
-			x.unavailable("supported")
-			return p.sumdbResult(ep, m, x, false)
+		opening = s.get(ctx, joinURL(base, "supported"), p.cfg.BodyLimit)
+		if !opening.whole {
+			opening.unavailable("supported")
+			return p.sumdbResult(ep, m, opening, false)
 		}
 	}
 	c := p.newSumClient(ctx, s, base, ep.SumDB)
 	_, x = c.lookup(m)
+	if opening != nil {
+		x.phases.DNS, x.phases.TCP, x.phases.TLS = opening.phases.DNS, opening.phases.TCP, opening.phases.TLS
+	}
 	x.phases.Total = wire.Millis(time.Since(start))
-	return p.sumdbResult(ep, m, x, true)
+	return p.sumdbResult(ep, m, x, opening != nil || x.class == OK)
 }
 
 func (p *Prober) sumdbResult(ep Endpoint, m module.Version, x *exchange, supported bool) Result {
@@ -81,15 +85,37 @@ func (p *Prober) requestSumDB(ctx context.Context, s *session, ep Endpoint, base
 		return x
 	}
 	c := p.newSumClient(ctx, s, base, ep.SumDB)
-	_, x := c.lookup(m)
-	if f != Tile && c.first != nil && c.first.class == OK && x.class != SumDBUntrusted {
-		// The lookup itself is good; what the tiles say is another request's.
+	if f == Lookup || f == Head {
+		path, err := lookupPath(m)
+		if err != nil {
+			return &exchange{finding: finding{ConfigInvalid, LayerConfig, err.Error()}}
+		}
+		c.ReadRemote(path) // its error is in what it keeps
+		c.first.finding = c.judgeLookup()
 		return c.first
 	}
-	if c.failed != nil {
+	_, x := c.lookup(m)
+	switch {
+	case x.class == OK && c.tile != nil:
+		return c.tile
+	case x.class == OK || c.failed == nil:
+		return x
+	default:
 		return c.failed
 	}
-	return x
+}
+
+// lookupPath is the path of a lookup (golang.org/x/mod/sumdb.Client.Lookup).
+func lookupPath(m module.Version) (string, error) {
+	path, err := module.EscapePath(m.Path)
+	if err != nil {
+		return "", err
+	}
+	version, err := module.EscapeVersion(m.Version)
+	if err != nil {
+		return "", err
+	}
+	return "/lookup/" + path + "@" + version, nil
 }
 
 // A sumClient runs golang.org/x/mod/sumdb's client, the go command's own, over a
@@ -101,6 +127,7 @@ type sumClient struct {
 	s    *session
 	base *url.URL
 	db   chain.SumDB
+	fork bool // compare with the tree head that the go command remembers
 
 	mu       sync.Mutex
 	first    *exchange // the lookup
@@ -148,32 +175,39 @@ func (c *sumClient) lookup(m module.Version) (lines []string, x *exchange) {
 		failed := *c.failed
 		x = &failed
 		x.unavailable(c.where)
-	case c.first != nil && !c.isRecord():
-		x.finding = finding{SumDBUnavailable, LayerProtocol, "the answer to a lookup is no record of a checksum database"}
+	case c.first != nil && c.judgeLookup().class == ProtocolInvalid:
+		x.finding = c.judgeLookup()
+		x.unavailable("lookup")
 	default:
 		x.finding = finding{SumDBUntrusted, LayerSumDB, firstLine([]byte(err.Error()))}
 	}
 	return nil, x
 }
 
-func (c *sumClient) isRecord() bool {
-	_, _, _, err := tlog.ParseRecord(c.first.body)
-	return err == nil
-}
-
-// signed reports whether the tree head that came with the lookup is signed by the
-// database's key.
-func (c *sumClient) signed() bool {
+// judgeLookup says what the answer to the lookup is worth by itself: whether it
+// is a record, and whether the tree head in it is signed by the database's key.
+func (c *sumClient) judgeLookup() finding {
+	if c.first.class != OK {
+		return c.first.finding
+	}
 	_, _, head, err := tlog.ParseRecord(c.first.body)
 	if err != nil {
-		return false
+		return finding{ProtocolInvalid, LayerProtocol, "no record of a checksum database"}
 	}
+	if err := c.verify(head); err != nil {
+		return finding{SumDBUntrusted, LayerSumDB, "the tree head is not signed by the key of " + c.db.Name}
+	}
+	return finding{OK, LayerSumDB, ""}
+}
+
+// verify checks the signature on a tree head.
+func (c *sumClient) verify(head []byte) error {
 	v, err := note.NewVerifier(c.db.Key)
 	if err != nil {
-		return false
+		return err
 	}
 	_, err = note.Open(head, note.VerifierList(v))
-	return err == nil
+	return err
 }
 
 // unavailable turns the failure of one request into that of the database. A web
@@ -218,37 +252,64 @@ func (c *sumClient) ReadRemote(path string) ([]byte, error) {
 	return nil, errors.New(x.detail)
 }
 
-// checkLatest looks at the tree head that the go command remembers: the client
-// compares every answer with it.
+// checkLatest looks at the tree head that the go command remembers: a damaged one
+// fails every lookup of the go command, wherever it asks.
 func (c *sumClient) checkLatest() error {
-	data, err := c.ReadConfig(c.db.Name + "/latest")
-	if err != nil || len(data) == 0 {
+	head, err := c.remembered()
+	if err != nil || len(head) == 0 {
 		return err
 	}
-	v, err := note.NewVerifier(c.db.Key)
-	if err != nil {
-		return err
-	}
-	if _, err := note.Open(data, note.VerifierList(v)); err != nil {
+	if c.verify(head) != nil {
 		return errors.New("GOPATH/pkg/sumdb/" + c.db.Name + "/latest is damaged: remove it")
 	}
 	return nil
 }
 
-// ReadConfig gives the key, and the tree head that the go command remembers.
-func (c *sumClient) ReadConfig(file string) ([]byte, error) {
-	if file == "key" {
-		return []byte(c.db.Key), nil
-	}
+// remembered is the tree head that the go command keeps.
+func (c *sumClient) remembered() ([]byte, error) {
 	list := splitList(c.p.env.Get("GOPATH"))
 	if len(list) == 0 || list[0] == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(filepath.Join(list[0], "pkg", "sumdb", filepath.FromSlash(file)))
+	data, err := os.ReadFile(filepath.Join(list[0], "pkg", "sumdb", filepath.FromSlash(c.db.Name), "latest"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	return data, err
+}
+
+// ReadConfig gives the key, and a tree head to begin with. At first there is
+// none: the client would ask for the tiles of the one that the go command
+// remembers, which that has in its cache. In a deep probe it is given when the
+// client comes back with the database's present head, unless that is the older
+// one, so that a fork shows.
+func (c *sumClient) ReadConfig(file string) ([]byte, error) {
+	if file == "key" {
+		return []byte(c.db.Key), nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.first == nil || !c.fork {
+		return nil, nil
+	}
+	head, err := c.remembered()
+	if err != nil || len(head) == 0 || treeSize(head) > treeSize(lookupHead(c.first.body)) {
+		return nil, nil
+	}
+	return head, nil
+}
+
+func lookupHead(record []byte) []byte {
+	_, _, head, _ := tlog.ParseRecord(record)
+	return head
+}
+
+func treeSize(head []byte) int64 {
+	tree, err := tlog.ParseTree(head)
+	if err != nil {
+		return 0
+	}
+	return tree.N
 }
 
 // WriteConfig remembers nothing.

@@ -11,7 +11,7 @@ import (
 // checked without it.
 var canarySums = map[File]string{
 	Zip: "h1:wsuoTGHzEhffawBOhz5CYhcrV4IdKZbEyZjBMuTp12o=",
-	Mod: "h1:RxMgew5VJxzue5/jJTE5uejpVlOe/izrB70Jof72aM4=",
+	Mod: "h1:RxMgew5VJxzue5/jJTE5uejpjVlOe/izrB70Jof72aM=",
 }
 
 // sumsOf reads the go.sum lines of one module version.
