@@ -1,0 +1,299 @@
+package project
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/semver"
+
+	"gpx/envctl/redact"
+)
+
+// maxFile bounds what is read of one file, in bytes: a hundred times a large
+// go.sum.
+const maxFile = 64 << 20
+
+// reader collects a Project from its files.
+type reader struct {
+	p *Project
+}
+
+// problem keeps what is broken. All of it is kept: the first may be the least.
+func (r *reader) problem(err error) {
+	r.p.Problem = errors.Join(r.p.Problem, &FileError{err})
+}
+
+// A FileError is what is broken in one of the project's files; its text names
+// file and line, in one harmless line.
+type FileError struct{ Err error }
+
+func (e *FileError) Error() string { return redact.Text(e.Err.Error()) }
+func (e *FileError) Unwrap() error { return e.Err }
+
+// work reads go.work.
+func (r *reader) work() {
+	file := r.p.GoWork
+	r.p.Root = filepath.Dir(file)
+	data, err := readFile(file)
+	if err != nil {
+		r.problem(err)
+		r.place()
+		return
+	}
+	w, err := modfile.ParseWork(file, data, nil)
+	if err != nil {
+		r.problem(err)
+		w = parseWorkLax(file, data)
+	}
+	if w.Go != nil {
+		r.p.Go = w.Go.Version
+	}
+	if w.Toolchain != nil {
+		r.p.Toolchain = w.Toolchain.Name
+	}
+	for _, u := range w.Use {
+		dir := filepath.FromSlash(u.Path)
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(r.p.Root, dir)
+		}
+		if !slices.Contains(r.p.Members, dir) {
+			r.p.Members = append(r.p.Members, dir)
+		}
+	}
+	r.replaces(w.Replace, r.p.Root)
+	r.place()
+}
+
+// place puts the module around the directory first among the members. When
+// the workspace does not list it, it is no main module, and the go command
+// refuses to build it; a workspace that cannot be read is taken to list it.
+func (r *reader) place() {
+	p := r.p
+	if p.GoMod != "" {
+		dir := filepath.Dir(p.GoMod)
+		i := slices.Index(p.Members, dir)
+		switch {
+		case i >= 0:
+			p.Members = slices.Insert(slices.Delete(p.Members, i, i+1), 0, dir)
+		case p.Problem != nil:
+			p.Members = slices.Insert(p.Members, 0, dir)
+		default:
+			r.problem(fmt.Errorf("%s: does not list the module in %s; add it with: go work use %s", p.GoWork, dir, dir))
+		}
+	}
+	p.GoMod = ""
+	if len(p.Members) > 0 {
+		p.GoMod = filepath.Join(p.Members[0], "go.mod")
+	}
+}
+
+// members reads the go.mod of every member.
+func (r *reader) members() {
+	p := r.p
+	for i, dir := range p.Members {
+		file := filepath.Join(dir, "go.mod")
+		if i == 0 {
+			file = p.GoMod
+		}
+		data, err := readFile(file)
+		if err != nil {
+			r.problem(err)
+			p.Modules = append(p.Modules, "")
+			continue
+		}
+		f, err := modfile.Parse(file, data, nil)
+		if err != nil {
+			r.problem(err)
+			f = parseModLax(file, data)
+		}
+		path := ""
+		if f.Module != nil {
+			path = f.Module.Mod.Path
+		} else if err == nil {
+			r.problem(fmt.Errorf("%s: no module line", file))
+		}
+		p.Modules = append(p.Modules, path)
+		if i == 0 {
+			p.Module = path
+			if p.GoWork == "" {
+				if f.Go != nil {
+					p.Go = f.Go.Version
+				}
+				if f.Toolchain != nil {
+					p.Toolchain = f.Toolchain.Name
+				}
+			}
+		}
+		for _, q := range f.Require {
+			p.Requires = append(p.Requires, Require{q.Mod, q.Indirect})
+		}
+		r.replaces(f.Replace, dir)
+		for _, t := range f.Tool {
+			p.Tools = append(p.Tools, t.Path)
+		}
+	}
+}
+
+// replaces adds replace lines that stand in a file in dir.
+func (r *reader) replaces(lines []*modfile.Replace, dir string) {
+	for _, l := range lines {
+		to := l.New
+		if to.Version == "" {
+			to.Path = filepath.FromSlash(to.Path)
+			if !filepath.IsAbs(to.Path) {
+				to.Path = filepath.Join(dir, to.Path)
+			}
+		}
+		r.p.Replaces = append(r.p.Replaces, Replace{l.Old, to})
+	}
+}
+
+// sums reads go.sum of every member and go.work.sum.
+func (r *reader) sums() {
+	var files []string
+	for _, dir := range r.p.Members {
+		files = append(files, filepath.Join(dir, "go.sum"))
+	}
+	if r.p.GoWork != "" {
+		files = append(files, r.p.GoWork+".sum")
+	} else {
+		files[0] = strings.TrimSuffix(r.p.GoMod, ".mod") + ".sum"
+	}
+	for _, file := range files {
+		data, err := readFile(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			r.problem(err)
+		default:
+			if err := r.p.Sums.add(file, data); err != nil {
+				r.problem(err)
+			}
+		}
+	}
+}
+
+// finish sorts, and drops what is there twice.
+func (r *reader) finish() {
+	p := r.p
+	main := map[string]bool{}
+	for _, m := range p.Modules {
+		main[m] = true
+	}
+	p.Requires = slices.DeleteFunc(p.Requires, func(q Require) bool { return p.GoWork != "" && main[q.Path] })
+	slices.SortFunc(p.Requires, func(a, b Require) int {
+		// One that is direct anywhere is direct.
+		return cmp.Or(cmp.Compare(a.Path, b.Path), semver.Compare(a.Version.Version, b.Version.Version), cmp.Compare(a.Version.Version, b.Version.Version), compareBool(a.Indirect, b.Indirect))
+	})
+	p.Requires = slices.CompactFunc(p.Requires, func(a, b Require) bool { return a.Version == b.Version })
+	slices.Sort(p.Tools)
+	p.Tools = slices.Compact(p.Tools)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// readFile is os.ReadFile with a bound.
+func readFile(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s: larger than %d bytes, not read", file, maxFile)
+	}
+	return data, nil
+}
+
+// parseModLax reads what can be read of a go.mod that is broken: first as the
+// go command reads a dependency's (unknown lines skipped), then statement by
+// statement.
+func parseModLax(file string, data []byte) *modfile.File {
+	if f, err := modfile.ParseLax(file, data, nil); err == nil {
+		return f
+	}
+	out := &modfile.File{}
+	for _, chunk := range statements(data) {
+		f, err := modfile.Parse(file, chunk, nil)
+		if err != nil {
+			continue
+		}
+		if out.Module == nil {
+			out.Module = f.Module
+		}
+		if out.Go == nil {
+			out.Go = f.Go
+		}
+		if out.Toolchain == nil {
+			out.Toolchain = f.Toolchain
+		}
+		out.Require = append(out.Require, f.Require...)
+		out.Replace = append(out.Replace, f.Replace...)
+		out.Tool = append(out.Tool, f.Tool...)
+	}
+	return out
+}
+
+// parseWorkLax is parseModLax for go.work.
+func parseWorkLax(file string, data []byte) *modfile.WorkFile {
+	out := &modfile.WorkFile{}
+	for _, chunk := range statements(data) {
+		f, err := modfile.ParseWork(file, chunk, nil)
+		if err != nil {
+			continue
+		}
+		if out.Go == nil {
+			out.Go = f.Go
+		}
+		if out.Toolchain == nil {
+			out.Toolchain = f.Toolchain
+		}
+		out.Use = append(out.Use, f.Use...)
+		out.Replace = append(out.Replace, f.Replace...)
+	}
+	return out
+}
+
+// statements cuts a file into single statements: a line outside of a block as
+// it is, a line of a block with the block's verb in front.
+func statements(data []byte) [][]byte {
+	var out [][]byte
+	verb := ""
+	for _, line := range strings.Split(string(data), "\n") {
+		text := strings.TrimSpace(line)
+		code, _, _ := strings.Cut(text, "//")
+		fields := strings.Fields(code)
+		switch {
+		case len(fields) == 0:
+		case verb == "" && len(fields) == 2 && fields[1] == "(":
+			verb = fields[0]
+		case fields[0] == ")":
+			verb = ""
+		case verb != "":
+			out = append(out, []byte(verb+" "+text+"\n"))
+		default:
+			out = append(out, []byte(text+"\n"))
+		}
+	}
+	return out
+}
