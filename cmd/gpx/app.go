@@ -1,0 +1,331 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gpx/envctl/change"
+	"gpx/envctl/env"
+	"gpx/envctl/profiles"
+	"gpx/envctl/project"
+	"gpx/envctl/redact"
+	"gpx/envctl/shell"
+	"gpx/history"
+	"gpx/probe"
+	"gpx/probe/monitor"
+)
+
+// An app builds what commands need, each part when it is first asked for: a
+// switch must not wait for a prober, nor a version for a database.
+type app struct {
+	std   streams
+	flags globals
+	now   func() time.Time
+
+	out, errs *printer // for the answer; for everything else
+
+	// What a demo puts in place of the user's machine; zero values mean that.
+	environ  []string
+	folder   string // instead of the current directory
+	stateDir string
+	roots    *x509.CertPool
+
+	settingsFile  string
+	settingsFound bool
+	read          *settings
+
+	goEnv      *env.Env
+	goProject  *project.Project
+	store      *history.Store
+	journal    change.Journal
+	theChanger *change.Changer
+	notices    []string
+	actor      string // who makes changes: "cli", or "tui" for the screen
+}
+
+func newApp(std streams) *app {
+	return &app{
+		std: std, now: time.Now, actor: "cli",
+		out: newPrinter(std.out, false, false), errs: newPrinter(std.err, false, false),
+	}
+}
+
+// close ends what was opened.
+func (a *app) close() {
+	if a.store != nil {
+		a.store.Close()
+	}
+}
+
+// begin runs before every command, when the flags are known.
+func (a *app) begin(cmd *cobra.Command) error {
+	color := !a.flags.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	ascii := a.flags.ascii
+	if cmd.Annotations["quiet"] == "" {
+		s, err := a.settings()
+		if err != nil {
+			return err
+		}
+		color = color && s.Screen.Color
+		ascii = ascii || s.Screen.ASCII
+	}
+	a.out = newPrinter(a.std.out, color && a.std.outTTY && !a.flags.json, ascii)
+	a.errs = newPrinter(a.std.err, color && a.std.errTTY, ascii)
+	if cmd.Annotations["quiet"] != "" {
+		return nil
+	}
+	if dir := a.flags.project; dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return usage(commandName(cmd), "--project %s is not a directory", dir)
+		}
+	}
+	if cmd.HasParent() || !a.interactive() { // the screen does it behind its first frame
+		a.recover(cmd.Context())
+		a.printNotices()
+	}
+	return nil
+}
+
+// printNotices says what the user should know, one line each, once.
+func (a *app) printNotices() {
+	for _, n := range a.notices {
+		a.errs.line(a.errs.dim("gpx: note: ") + n)
+	}
+	a.notices = nil
+}
+
+// interactive reports whether there is a terminal for the screen.
+func (a *app) interactive() bool {
+	return a.std.outTTY && a.std.inTTY && !a.flags.json && os.Getenv("TERM") != "dumb"
+}
+
+// recover puts right what a killed process left behind, takes back changes
+// whose time has run out, and gathers what the user should know.
+func (a *app) recover(ctx context.Context) {
+	ch := a.changer(ctx)
+	if a.store != nil {
+		a.notice(a.store.Notice())
+	}
+	done, err := ch.Recover(ctx)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		a.notice("could not look for changes in flight: " + err.Error())
+	}
+	for _, c := range done {
+		a.notice("change " + c.ID + " (" + c.Title + "): " + c.Note)
+	}
+	plans, err := profiles.Expired(ctx, ch, a.now())
+	if err != nil && !errors.Is(err, context.Canceled) {
+		a.notice("could not take back a change whose time has run out: " + err.Error())
+	}
+	for _, p := range plans {
+		if _, err := ch.Apply(ctx, p); err != nil {
+			a.notice("could not take back a change whose time has run out: " + err.Error())
+			continue
+		}
+		a.goEnv = nil
+		if err := a.handoff(p); err != nil {
+			a.notice(err.Error())
+		}
+		a.notice("the time has run out: " + p.Title)
+	}
+}
+
+// handoff tells the calling shell, when its hook is active, what a plan that
+// was applied means for variables that it has exported. A demo has no shell.
+func (a *app) handoff(p *change.Plan) error {
+	if a.environ != nil {
+		return nil
+	}
+	return shell.Handoff(p.Shell())
+}
+
+func (a *app) notice(text string) {
+	if text != "" {
+		a.notices = append(a.notices, redact.Text(text))
+	}
+}
+
+// settings reads the configuration once.
+func (a *app) settings() (settings, error) {
+	if a.read != nil {
+		return *a.read, nil
+	}
+	a.settingsFile = a.flags.config
+	if a.settingsFile == "" {
+		a.settingsFile = defaultSettingsFile()
+	}
+	s, found, err := readSettings(a.settingsFile)
+	if err == nil && !found && a.flags.config != "" {
+		err = &failure{Op: "config", Target: redact.Text(a.flags.config), Class: "usage", Message: "there is no such file", status: statusUsage}
+	}
+	if err != nil {
+		f := failed("config", "", err)
+		f.Class, f.status = "usage", statusUsage
+		if f.Hint == "" {
+			f.Hint = "correct the file; gpx config prints every setting"
+		}
+		return s, f
+	}
+	a.settingsFound, a.read = found, &s
+	return s, nil
+}
+
+// dir is the folder that gpx works for.
+func (a *app) dir() string {
+	if a.folder != "" {
+		return a.folder
+	}
+	if a.flags.project != "" {
+		if dir, err := filepath.Abs(a.flags.project); err == nil {
+			return dir
+		}
+		return a.flags.project
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	return dir
+}
+
+// freshEnv reads the go environment anew.
+func (a *app) freshEnv(ctx context.Context) (*env.Env, error) {
+	return env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ})
+}
+
+// env reads the go environment once.
+func (a *app) env(ctx context.Context) (*env.Env, error) {
+	if a.goEnv != nil {
+		return a.goEnv, nil
+	}
+	e, err := a.freshEnv(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.goEnv = e
+	return e, nil
+}
+
+// project reads go.mod and go.work once; nil without an error means that the
+// folder is in no module.
+func (a *app) project(ctx context.Context) (*project.Project, error) {
+	if a.goProject != nil {
+		return a.goProject, nil
+	}
+	e, err := a.env(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := project.Find(a.dir(), e)
+	if errors.Is(err, project.ErrNone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.goProject = p
+	return p, nil
+}
+
+// both reads environment and project.
+func (a *app) both(ctx context.Context) (*env.Env, *project.Project, error) {
+	e, err := a.env(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := a.project(ctx)
+	return e, p, err
+}
+
+// history opens the database; nil when it cannot be, and the notices say why.
+func (a *app) history(ctx context.Context) *history.Store {
+	if a.journal != nil {
+		return a.store
+	}
+	path := a.flags.db
+	if path == "" {
+		path = history.DefaultPath()
+	}
+	if a.stateDir != "" {
+		path = filepath.Join(a.stateDir, "history.db")
+	}
+	store, err := history.Open(ctx, path, history.Options{Now: a.now})
+	if err != nil {
+		a.notice(err.Error())
+		a.journal = change.NewMemoryJournal()
+		return nil
+	}
+	a.store, a.journal = store, store.Journal()
+	return store
+}
+
+// changer is the one way to change the machine.
+func (a *app) changer(ctx context.Context) *change.Changer {
+	if a.theChanger == nil {
+		a.history(ctx)
+		a.theChanger = change.New(change.Options{
+			Journal: a.journal, StateDir: a.stateDir, Env: a.freshEnv, Now: a.now, Actor: a.actor,
+		})
+	}
+	return a.theChanger
+}
+
+// remember adds the project to the known ones, which keep their modules when
+// caches are pruned.
+func (a *app) remember(ctx context.Context, p *project.Project) {
+	if store := a.history(ctx); store != nil && p != nil {
+		if err := store.RememberProject(ctx, p.Root); err != nil && ctx.Err() == nil {
+			a.notice(err.Error())
+		}
+	}
+}
+
+// prober probes as the go command would here.
+func (a *app) prober(ctx context.Context) (*probe.Prober, error) {
+	e, err := a.env(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	return a.proberFor(s, e), nil
+}
+
+func (a *app) proberFor(s settings, e *env.Env) *probe.Prober {
+	var opts []probe.Option
+	if a.roots != nil {
+		opts = append(opts, probe.WithRootCAs(a.roots))
+	}
+	return probe.New(s.probeConfig(), e, opts...)
+}
+
+// monitor watches the chain in force, and extra endpoints besides the user's own.
+func (a *app) monitor(ctx context.Context, extra ...probe.Endpoint) (*monitor.Monitor, monitor.Inputs, error) {
+	e, p, err := a.both(ctx)
+	if err != nil {
+		return nil, monitor.Inputs{}, err
+	}
+	s, err := a.settings()
+	if err != nil {
+		return nil, monitor.Inputs{}, err
+	}
+	prober, err := a.prober(ctx)
+	if err != nil {
+		return nil, monitor.Inputs{}, err
+	}
+	for _, raw := range s.Endpoints {
+		if ep, err := endpointOf(raw); err == nil { // check() has refused the rest
+			extra = append(extra, ep)
+		}
+	}
+	in := monitor.Inputs{Env: e, Project: p, Extra: extra}
+	return monitor.New(s.monitorConfig(), prober, in), in, nil
+}

@@ -1,0 +1,47 @@
+// Command gpx shows what is wrong between this machine and its Go modules, says
+// what the go command will do about it, and changes the settings in a way that
+// can be taken back.
+//
+// This package is the composition root: it reads flags and the configuration,
+// builds what the floors below offer (app.go), and prints. One file holds one
+// command. What a command prints for people goes through [printer], what it
+// prints for scripts is one JSON document, and every way to fail is a [failure]
+// with an exit status.
+package main
+
+import (
+	// First, and before anything that reaches Bubble Tea: see the package.
+	"gpx/tui/noquery"
+
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is set by the linker (Makefile); versionText falls back to what the
+// go command stamped into the binary.
+var version string
+
+func main() {
+	noquery.Restore()
+	os.Exit(run(os.Args[1:], processStreams()))
+}
+
+// run is the whole program but for the process around it.
+func run(args []string, std streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	// The first ctrl+c asks politely; after that the signal kills as usual.
+	context.AfterFunc(ctx, stop)
+
+	a := newApp(std)
+	defer a.close()
+	root := newRoot(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil && err != nil {
+		err = interrupted(err)
+	}
+	return a.finish(args, err)
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"gpx/envctl/change"
+)
+
+// consent are the flags of commands that change something.
+type consent struct{ yes, dryRun bool }
+
+func (c *consent) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "do it without asking")
+	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "print the plan and change nothing")
+}
+
+// carryOut shows a plan, asks, applies it and says how to take it back.
+func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent) error {
+	if a.flags.showSecrets {
+		p.Commands = p.RawCommands()
+	}
+	if c.dryRun {
+		p.DryRun = true
+		if a.flags.json {
+			a.out.document(p)
+		} else {
+			a.printPlan(a.out, p)
+			a.out.line(a.out.dim("dry run: nothing was changed"))
+		}
+		return a.out.err
+	}
+	if p.Empty() {
+		if a.flags.json {
+			a.out.document(p)
+		} else {
+			a.printPlan(a.out, p)
+		}
+		return a.out.err
+	}
+	if !c.yes {
+		if !a.std.inTTY || !a.std.errTTY {
+			if !a.flags.json {
+				a.printPlan(a.out, p)
+			}
+			return usage(op, "this changes something, and there is no terminal to ask on").
+				hint("pass --yes to do it, or --dry-run to see the plan")
+		}
+		a.printPlan(a.errs, p)
+		if !a.ask(ctx, "Apply?") {
+			if ctx.Err() != nil {
+				return interrupted(usage(op, "interrupted"))
+			}
+			return &failure{Op: op, Class: "declined", Message: "not applied; nothing was changed", status: statusFailed}
+		}
+	} else if !a.flags.json {
+		a.printPlan(a.out, p)
+	}
+	if ctx.Err() != nil {
+		return interrupted(usage(op, "interrupted"))
+	}
+	done, err := a.changer(ctx).Apply(ctx, p)
+	if err != nil {
+		return failed(op, "", err)
+	}
+	a.goEnv = nil
+	if err := a.handoff(p); err != nil {
+		a.notice(err.Error())
+	}
+	a.printNotices()
+	if a.flags.json {
+		a.out.document(p)
+		return a.out.err
+	}
+	what := "applied as change " + done.ID
+	if done.Undoes != "" {
+		what = "took back change " + done.Undoes
+	}
+	a.out.line(a.out.sign(toneGood, what) + a.out.dim("; take it back with: gpx undo"))
+	return a.out.err
+}
+
+// ask puts a question whose default is no.
+func (a *app) ask(ctx context.Context, question string) bool {
+	a.errs.write(question + " [y/N] ")
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.std.in).ReadString('\n')
+		answer <- line
+	}()
+	select {
+	case <-ctx.Done():
+		a.errs.line("")
+		return false
+	case line := <-answer:
+		switch strings.ToLower(strings.TrimSpace(line)) {
+		case "y", "yes":
+			return true
+		}
+		return false
+	}
+}
+
+// printPlan writes what would be done.
+func (a *app) printPlan(out *printer, p *change.Plan) {
+	out.line(out.strong(p.Title))
+	if p.Empty() {
+		out.line("  nothing to change")
+	}
+	shown := map[string]bool{}
+	for _, c := range p.Changes {
+		shown[c.Var] = true
+		out.line("  " + out.strong(c.Var))
+		out.table("    ", [][]string{
+			{out.dim("now"), out.dash(c.EffectiveOld), out.dim(c.OriginOld)},
+			{out.dim("then"), out.dash(c.EffectiveNew)},
+		})
+		if c.Shadowed {
+			out.line("    " + out.sign(toneWarn, "the environment of this shell hides the new value until the line below is run"))
+		}
+	}
+	for _, act := range p.Actions {
+		if shown[act.Target] {
+			continue
+		}
+		text := act.Kind + " " + act.Target
+		if act.New != "" {
+			text += " " + out.theme.Glyphs.Arrow + " " + act.New
+		}
+		if act.Bytes > 0 {
+			text += " (" + humanize.IBytes(uint64(act.Bytes)) + ")"
+		}
+		if !act.Undoable {
+			text += " " + out.sign(toneWarn, "cannot be undone")
+		}
+		out.line("  " + text)
+	}
+	if len(p.Commands) > 0 {
+		out.line(out.dim("  the same by hand"))
+		for _, c := range p.Commands {
+			out.line("    " + c)
+		}
+		if redactedCommands(p) && !a.flags.showSecrets {
+			out.line("    " + out.dim("(xxxxx stands for credentials, so this line does not run as it is; --show-secrets prints it whole)"))
+		}
+	}
+	for _, w := range p.Warnings {
+		out.line("  " + out.sign(toneWarn, w))
+	}
+	if p.FreedBytes > 0 {
+		out.line(fmt.Sprintf("  frees %s", humanize.IBytes(uint64(p.FreedBytes))))
+	}
+}
+
+// redactedCommands reports whether a printed command differs from what would
+// have to be run.
+func redactedCommands(p *change.Plan) bool {
+	raw := p.RawCommands()
+	for i, c := range p.Commands {
+		if i < len(raw) && raw[i] != c {
+			return true
+		}
+	}
+	return false
+}

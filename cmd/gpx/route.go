@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/module"
+
+	"gpx/probe"
+	"gpx/probe/route"
+)
+
+type routeDocument struct {
+	Routes []route.Route `json:"routes"`
+}
+
+func routeCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "route MODULE[@VERSION]…", Short: "Say what the go command will do for a module, file by file and hop by hop",
+		Long: `Asks the hops what the prediction needs, and says for each file of the module
+which hop the go command would ask, what that hop answers now, and what the go
+command does with the answer. Without a version the project's own is taken.
+
+Exit status 3 means that the go command would not get the module.`,
+		Args: arguments(1, -1, "at least one module"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runRoute(cmd.Context(), a, args) },
+	}
+}
+
+func runRoute(ctx context.Context, a *app, args []string) error {
+	var modules []module.Version
+	for _, arg := range args {
+		path, version, _ := strings.Cut(arg, "@")
+		if err := module.CheckPath(path); err != nil {
+			return usage("route", "%v", err).hint("a module path is like golang.org/x/text, with @VERSION behind it or not")
+		}
+		modules = append(modules, module.Version{Path: path, Version: version})
+	}
+	e, p, err := a.both(ctx)
+	if err != nil {
+		return failed("route", "", err)
+	}
+	prober, err := a.prober(ctx)
+	if err != nil {
+		return failed("route", "", err)
+	}
+	a.remember(ctx, p)
+	doc := routeDocument{Routes: []route.Route{}}
+	for _, m := range modules {
+		r, err := route.Observe(ctx, prober, e, p, m)
+		if ctx.Err() != nil {
+			return interrupted(failed("route", m.Path, ctx.Err()))
+		}
+		if err != nil {
+			return failed("route", m.String(), err)
+		}
+		doc.Routes = append(doc.Routes, r)
+	}
+	if a.flags.json {
+		a.out.document(doc)
+	} else {
+		for i, r := range doc.Routes {
+			if i > 0 {
+				a.out.line("")
+			}
+			a.printRoute(r)
+		}
+	}
+	for _, r := range doc.Routes {
+		if a.out.err == nil && r.Result != route.Served && r.Result != route.Direct {
+			return errBadNews
+		}
+	}
+	return a.out.err
+}
+
+func (a *app) printRoute(r route.Route) {
+	out := a.out
+	t := toneBad
+	switch r.Result {
+	case route.Served, route.Direct:
+		t = toneGood
+	case route.Unknown:
+		t = toneIdle
+	}
+	name := r.Module
+	if r.Version != "" {
+		name += "@" + r.Version
+	}
+	out.line(out.sign(t, out.strong(name)) + "  " + strings.ReplaceAll(r.Result, "_", " ") + why(r.Why))
+	if r.Private {
+		out.line("  " + out.dim("private: GONOPROXY keeps it away from every proxy"))
+	}
+	var rows [][]string
+	for _, s := range r.Steps {
+		rows = append(rows, []string{out.dim(s.File), s.Hop, out.sign(classTone(s.Class), string(s.Class)), actionWords(out, s.Action), out.dim(s.Why)})
+	}
+	out.table("  ", rows)
+	if r.SumDB != "" {
+		out.line("  " + out.dim("verified by ") + r.SumDB)
+	}
+}
+
+func why(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ": " + s
+}
+
+func actionWords(out *printer, act probe.Action) string {
+	switch act {
+	case probe.Serve:
+		return "is used"
+	case probe.GoDirect:
+		return "is used (version control)"
+	case probe.Next:
+		return "next hop"
+	case probe.Stop:
+		return out.bad("go stops")
+	case probe.Hang:
+		return out.bad("go hangs")
+	case probe.GoOff:
+		return out.bad("off: go stops")
+	default:
+		return out.dim("not known")
+	}
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gpx/envctl/wire"
+	"gpx/probe"
+	"gpx/probe/monitor"
+)
+
+// statusDocument is what scripts read of a snapshot.
+type statusDocument struct {
+	At        wire.Time                `json:"at"`
+	Verdict   monitor.Verdict          `json:"verdict"`
+	Chain     monitor.ChainStatus      `json:"chain"`
+	SumDB     monitor.SumDBStatus      `json:"sumdb"`
+	Endpoints []monitor.EndpointStatus `json:"endpoints"`
+	Readiness monitor.Readiness        `json:"readiness"`
+}
+
+func statusCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Probe once and say whether modules can be downloaded", Args: noArguments,
+		Long: `Probes the chain, the checksum database and the forward proxy once, within 2.5
+seconds, and says whether modules can be downloaded and why not.
+
+Exit status 3 means an outage.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), a) },
+	}
+}
+
+func runStatus(ctx context.Context, a *app) error {
+	m, in, err := a.monitor(ctx)
+	if err != nil {
+		return failed("status", "", err)
+	}
+	a.remember(ctx, in.Project)
+	s := m.Burst(ctx)
+	if ctx.Err() != nil {
+		return interrupted(failed("status", "", ctx.Err()))
+	}
+	if a.flags.json {
+		a.out.document(statusDocument{s.At, s.Verdict, s.Chain, s.SumDB, s.Endpoints, s.Readiness})
+	} else {
+		a.printStatus(s)
+		for _, p := range in.Env.Problems {
+			a.out.line(a.out.sign(toneWarn, p))
+		}
+	}
+	if a.out.err == nil && s.Verdict.State == monitor.StateOutage {
+		return errBadNews
+	}
+	return a.out.err
+}
+
+func (a *app) printStatus(s monitor.Snapshot) {
+	out := a.out
+	a.printVerdict(s.Verdict)
+	out.line("")
+
+	origin := ""
+	if s.Chain.Origin != "" {
+		origin = out.dim("  (" + originWords(s.Chain.Origin) + ")")
+	}
+	out.line(out.strong("GOPROXY") + "  " + out.dash(s.Chain.Value) + origin)
+	if s.Chain.Error != "" {
+		out.line("  " + out.sign(toneBad, s.Chain.Error))
+	}
+	var rows [][]string
+	for _, h := range s.Chain.Hops {
+		ep := endpointOfHop(s, h.N)
+		rows = append(rows, []string{
+			strconv.Itoa(h.N), h.URL, out.dim(h.Separator),
+			out.sign(healthTone(h.Health), healthWord(h)), latency(out, ep), goWillWords(out, h.GoWill), out.dim(classDetail(h.Class, ep)),
+		})
+	}
+	out.table("  ", rows)
+
+	route := s.SumDB.Route
+	if route != "" {
+		route = "via " + route
+	}
+	out.line(out.strong("GOSUMDB") + "  " + out.dash(s.SumDB.Value) + "  " + out.sign(classTone(s.SumDB.Class), string(s.SumDB.Class)) + "  " + out.dim(route))
+	rows = nil
+	for _, ep := range s.Endpoints {
+		if len(ep.Hops) > 0 || ep.Kind == probe.KindSumDB {
+			continue
+		}
+		rows = append(rows, []string{ep.URL, out.sign(healthTone(ep.Health), string(ep.Health)), latency(out, &ep), out.dim(classDetail(ep.Class, &ep))})
+	}
+	if len(rows) > 0 {
+		out.line(out.strong("ALSO"))
+		out.table("  ", rows)
+	}
+}
+
+// printVerdict writes the headline, the evidence and what to do.
+func (a *app) printVerdict(v monitor.Verdict) {
+	out := a.out
+	out.line(out.sign(stateTone(v.State), out.strong(v.Headline)))
+	for _, e := range v.Evidence {
+		out.line("  " + e)
+	}
+	if len(v.Fixes) > 0 {
+		var rows [][]string
+		for _, f := range v.Fixes {
+			rows = append(rows, []string{out.theme.Glyphs.Arrow + " " + f.Title, out.strong(f.Command)})
+		}
+		out.table("  ", rows)
+	}
+}
+
+func endpointOfHop(s monitor.Snapshot, n int) *monitor.EndpointStatus {
+	for i := range s.Endpoints {
+		for _, h := range s.Endpoints[i].Hops {
+			if h == n {
+				return &s.Endpoints[i]
+			}
+		}
+	}
+	return nil
+}
+
+func healthWord(h monitor.Hop) string {
+	if h.Kind == probe.KindOff {
+		return "off"
+	}
+	return string(h.Health)
+}
+
+// latency is the time of the last probe, blank where it was lost.
+func latency(out *printer, ep *monitor.EndpointStatus) string {
+	if ep == nil || ep.Class.Failed() || ep.Phases.Total == 0 {
+		return out.dash("")
+	}
+	return milliseconds(ep.Phases.Total)
+}
+
+func milliseconds(m wire.Millis) string {
+	d := time.Duration(m)
+	switch {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1fms", float64(d.Microseconds())/1000)
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	default:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+}
+
+// classDetail names what went wrong, or nothing.
+func classDetail(c probe.Class, ep *monitor.EndpointStatus) string {
+	if c == probe.OK || c == probe.ClassUnknown || c == "" {
+		return ""
+	}
+	if ep != nil && ep.Detail != "" {
+		return string(c) + ": " + ep.Detail
+	}
+	return string(c)
+}
+
+// goWillWords says what the go command does at a hop.
+func goWillWords(out *printer, act probe.Action) string {
+	switch act {
+	case probe.Serve, probe.GoDirect:
+		return "go uses it"
+	case probe.Next:
+		return "go asks the next"
+	case probe.Stop:
+		return out.bad("go stops here")
+	case probe.Hang:
+		return out.bad("go hangs here")
+	case probe.GoOff:
+		return "go stops here (off)"
+	default:
+		return out.dim("unknown")
+	}
+}
+
+func originWords(o string) string {
+	switch o {
+	case "os":
+		return "from the environment of this shell"
+	case "user":
+		return "from go env -w"
+	case "goroot":
+		return "from $GOROOT/go.env"
+	case "default":
+		return "the toolchain's default"
+	default:
+		return strings.ReplaceAll(o, "_", " ")
+	}
+}
+
+func stateTone(s monitor.State) tone {
+	switch s {
+	case monitor.StateOK:
+		return toneGood
+	case monitor.StateDegraded, monitor.StateOffline:
+		return toneWarn
+	case monitor.StateOutage:
+		return toneBad
+	default:
+		return toneIdle
+	}
+}
+
+func healthTone(h monitor.Health) tone {
+	switch h {
+	case monitor.Up:
+		return toneGood
+	case monitor.Slow, monitor.Suspect:
+		return toneWarn
+	case monitor.Down:
+		return toneBad
+	default:
+		return toneIdle
+	}
+}
+
+func classTone(c probe.Class) tone {
+	switch {
+	case c == probe.OK:
+		return toneGood
+	case c == probe.ClassUnknown || c == "":
+		return toneIdle
+	case c.Failed():
+		return toneBad
+	default:
+		return toneWarn
+	}
+}

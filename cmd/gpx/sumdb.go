@@ -1,0 +1,46 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gpx/envctl/profiles"
+)
+
+func sumdbCommand(a *app) *cobra.Command {
+	var c consent
+	var period time.Duration
+	var modules string
+	cmd := &cobra.Command{
+		Use: "sumdb on|off|VALUE", Short: "Switch the checksum database on, off or to another one",
+		Long: `on      brings GOSUMDB back to the toolchain's default, and drops what off added
+off     stops verification; whatever a proxy sends is then believed. --for ends
+        it again: at the next start of gpx, the next prompt of a shell with the
+        hook, or in a gpx that runs. --modules limits it to module patterns.
+VALUE   a database name, "KEY URL", or sum.golang.google.cn`,
+		Args: arguments(1, 1, "on, off or a value"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] != "off" && (cmd.Flags().Changed("for") || cmd.Flags().Changed("modules")) {
+				return usage("sumdb", "--for and --modules go with off")
+			}
+			if period < 0 {
+				return usage("sumdb", "--for %v is not a time to come", period)
+			}
+			ctx := cmd.Context()
+			e, p, err := a.both(ctx)
+			if err != nil {
+				return failed("sumdb", "", err)
+			}
+			plan, err := profiles.SumDB(ctx, e, p, profiles.SumDBOptions{Value: args[0], For: period, Modules: modules, Now: a.now()})
+			if err != nil {
+				return failed("sumdb", "", err)
+			}
+			return a.carryOut(ctx, "sumdb", plan, c)
+		},
+	}
+	cmd.Flags().DurationVar(&period, "for", 0, "off: switch on again after `TIME`, such as 1h")
+	cmd.Flags().StringVar(&modules, "modules", "", "off: only for modules that match `PATTERNS`")
+	c.addFlags(cmd)
+	return cmd
+}
