@@ -31,21 +31,34 @@ type Condition struct {
 	bad        probe.Class
 }
 
+// A Past is what the samples before say about an endpoint.
+type Past struct {
+	Slow  bool // it is slow, if it is up
+	Lossy bool // it has lost single probes: one more failure is needed for down
+}
+
 // Next is the condition after a probe that began at start and ended at now with
-// class. slow says what the window says of an endpoint that is up.
+// class.
 //
 // Overlapping probes end out of order. A failure whose probe began before one
 // that has since succeeded tells of a packet that was lost, not of the endpoint
 // as it is now, and a success that began before the latest failure did is just
 // as old: neither belongs to a run.
-func (c Condition) Next(cfg Config, class probe.Class, start, now time.Time, slow bool) Condition {
+func (c Condition) Next(cfg Config, class probe.Class, start, now time.Time, past Past) Condition {
 	if class.Failed() {
-		return c.failure(cfg, class, start, now)
+		return c.failure(past.downAfter(cfg), class, start, now)
 	}
-	return c.success(cfg, class, start, now, slow)
+	return c.success(cfg, class, start, now, past.Slow)
 }
 
-func (c Condition) failure(cfg Config, class probe.Class, start, now time.Time) Condition {
+func (p Past) downAfter(cfg Config) int {
+	if p.Lossy {
+		return cfg.LossyDownAfter
+	}
+	return cfg.DownAfter
+}
+
+func (c Condition) failure(downAfter int, class probe.Class, start, now time.Time) Condition {
 	if start.Before(c.lastOK) {
 		return c
 	}
@@ -58,7 +71,7 @@ func (c Condition) failure(cfg Config, class probe.Class, start, now time.Time) 
 	switch {
 	case c.Health == Down:
 		return c
-	case c.fails >= cfg.DownAfter:
+	case c.fails >= downAfter:
 		return c.turn(Down, now)
 	default:
 		return c.turn(Suspect, now)

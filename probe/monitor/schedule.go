@@ -155,13 +155,13 @@ func (s *schedule) overlapAt(t *target, now time.Time) (time.Time, bool) {
 		// As many as can still decide.
 		want = s.cfg.UpAfter - t.cond.oks
 		if t.cond.Health == Suspect {
-			want = max(want, s.cfg.DownAfter-t.cond.fails)
+			want = max(want, t.downAfter(s.cfg)-t.cond.fails)
 		}
 		from = now
 	case t.cond.Health == Down || t.ep.Kind == probe.KindDirect || len(t.flights) == 0 || t.flights[0].void:
 		return time.Time{}, false
 	default:
-		want = s.cfg.DownAfter
+		want = t.downAfter(s.cfg)
 		from = t.flights[0].start.Add(t.past.late(s.cfg, now))
 	}
 	if len(t.flights) >= want {
@@ -172,6 +172,8 @@ func (s *schedule) overlapAt(t *target, now time.Time) (time.Time, bool) {
 	}
 	return from, true
 }
+
+func (t *target) downAfter(cfg Config) int { return Past{Lossy: t.past.lossy()}.downAfter(cfg) }
 
 // wake is the next time at which due has something to do.
 func (s *schedule) wake(now time.Time) time.Time {
@@ -250,10 +252,10 @@ func (s *schedule) land(id int) (*target, flight, bool) {
 func (s *schedule) sample(t *target, e entry, now time.Time) {
 	e.down = t.cond.Health == Down
 	t.past.add(s.cfg, e)
-	slow := t.past.slow(s.cfg, t.cond.UpSince, now)
-	t.cond = t.cond.Next(s.cfg, e.class, e.at, now, slow)
+	past := Past{Slow: t.past.slow(s.cfg, t.cond.UpSince, now), Lossy: t.past.lossy()}
+	t.cond = t.cond.Next(s.cfg, e.class, e.at, now, past)
 	if t.cond.Health == Down {
-		t.past.entries[len(t.past.entries)-1].down = true
+		t.past.outage()
 	}
 }
 

@@ -97,6 +97,23 @@ func (h *history) slow(cfg Config, from, now time.Time) bool {
 	return tail(timesOf(window)) > limit
 }
 
+// lossy reports whether single probes were lost in the past: failures that are
+// no part of an outage, nor of the run that is going on.
+func (h *history) lossy() bool {
+	entries := h.entries
+	for len(entries) > 0 && entries[len(entries)-1].lost() {
+		entries = entries[:len(entries)-1]
+	}
+	return slices.ContainsFunc(entries, func(e entry) bool { return e.lost() && !e.down })
+}
+
+// outage marks the run of failures that has just been called down.
+func (h *history) outage() {
+	for i := len(h.entries) - 1; i >= 0 && h.entries[i].lost() && !h.entries[i].down; i-- {
+		h.entries[i].down = true
+	}
+}
+
 // errorRate is the share of lost probes, 0 for none at all.
 func errorRate(entries []entry) float64 {
 	lost := 0
