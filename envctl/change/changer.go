@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"gpx/envctl/env"
@@ -83,8 +85,19 @@ func (c *Changer) Apply(ctx context.Context, p *Plan) (Change, error) {
 	case errors.Is(err, errHalfWay):
 		return ch, fmt.Errorf("%s: %w", redact.Clean(p.Title), brief(err))
 	default:
-		return ch, fmt.Errorf("%s: %w; nothing was changed", redact.Clean(p.Title), brief(err))
+		return ch, fmt.Errorf("%s: %w; nothing was changed%s", redact.Clean(p.Title), brief(err), hint(err))
 	}
+}
+
+// hint says what to do about an error of the file system.
+func hint(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "; make it writable, or change this shell only: export NAME=VALUE"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "; free some space, or change this shell only: export NAME=VALUE"
+	}
+	return ""
 }
 
 // errHalfWay: a failed change could not be rolled back whole.

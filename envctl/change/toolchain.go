@@ -50,7 +50,7 @@ func rewrite(ctx context.Context, e *env.Env, before image, as []Assignment, ask
 	if after, err = readImage(file); err != nil {
 		return image{}, nil, err
 	}
-	after.Mode = before.Mode
+	after.Mode = before.Mode // the copy's is its own
 	if len(ask) == 0 {
 		return after, nil, nil
 	}

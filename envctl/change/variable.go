@@ -111,18 +111,23 @@ func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*
 	if err := checkWritable(path); err != nil {
 		return nil, fmt.Errorf("user file: %w; make it writable, or use: export NAME=VALUE", err)
 	}
-	after, effective, err := rewrite(ctx, e, before, as, undecided(e, as))
+	from, by := before, as
+	if back.image != nil {
+		// These bytes were there before, whatever go env -w thinks of them
+		// (a value that ends in a carriage return, for one).
+		from, by = *back.image, nil
+	}
+	after, effective, err := rewrite(ctx, e, from, by, undecided(e, as))
 	if err != nil {
 		return nil, err
-	}
-	if back.image != nil {
-		after = *back.image
 	}
 	p := &Plan{}
 	if after.equal(before) {
 		return p, nil
 	}
 	file := &fileStep{Path: path, Before: before, After: after, Dirs: missingDirs(path)}
+	p.command("go env -u", unsetOf(as))
+	p.command("go env -w", setOf(as))
 	old := values(before.Data)
 	for i, a := range as {
 		v := variableStep{Name: a.Name, OS: osValue(e, a.Name)}
@@ -143,8 +148,6 @@ func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*
 			return nil, err
 		}
 	}
-	p.command("go env -u", unsetOf(as))
-	p.command("go env -w", setOf(as))
 	return p, nil
 }
 
