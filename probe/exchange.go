@@ -31,6 +31,7 @@ type exchange struct {
 	phases     Phases
 	retryAfter time.Duration
 	secrets    []string // what was sent and must not be echoed
+	lines      []string // of go.sum, as the checksum database has them, verified
 }
 
 // A session is what one probe sends its requests through: connections of its own,

@@ -228,6 +228,7 @@ func (p *Prober) result(ep Endpoint, m module.Version, x *exchange) Result {
 		Phases:     x.phases,
 		RetryAfter: wire.Millis(x.retryAfter),
 		Whole:      x.whole,
+		Lines:      x.lines,
 	}
 	if m.Path != "" {
 		r.Module = redact.Clean(m.String())

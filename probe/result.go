@@ -84,6 +84,11 @@ type Result struct {
 	// its class says of the content, the go command has bytes to go on with.
 	Whole bool `json:"-"`
 
+	// Lines are the module version's lines of go.sum as the checksum database has
+	// them: of a [Tile] that was asked for with success, because the tiles are
+	// what proves them.
+	Lines []string `json:"-"`
+
 	// RetryAfter is how long a 429 or 503 asks to be left alone.
 	RetryAfter wire.Millis `json:"retry_after_ms,omitempty"`
 }

@@ -94,9 +94,11 @@ func (p *Prober) requestSumDB(ctx context.Context, s *session, ep Endpoint, base
 		c.first.finding = c.judgeLookup()
 		return c.first
 	}
-	_, x := c.lookup(m)
+	lines, x := c.lookup(m)
+	x.lines = lines
 	switch {
 	case x.class == OK && c.tile != nil:
+		c.tile.lines = lines
 		return c.tile
 	case x.class == OK || c.failed == nil:
 		return x
