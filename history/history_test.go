@@ -20,7 +20,16 @@ import (
 	"gpx/envctl/change"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVar); dir != "" {
+		if err := killChild(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
