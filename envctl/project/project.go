@@ -138,9 +138,7 @@ func modFile(dir string, e *env.Env) string {
 	}
 	file := ""
 	for _, f := range strings.Fields(e.Get("GOFLAGS")) {
-		if v, ok := strings.CutPrefix(strings.TrimPrefix(f, "-"), "-modfile="); ok {
-			file = v
-		} else if v, ok := strings.CutPrefix(f, "-modfile="); ok {
+		if v, ok := strings.CutPrefix(strings.TrimLeft(f, "-"), "modfile="); ok {
 			file = v
 		}
 	}

@@ -28,8 +28,22 @@ type reader struct {
 
 // problem keeps what is broken. All of it is kept: the first may be the least.
 func (r *reader) problem(err error) {
-	r.p.Problem = errors.Join(r.p.Problem, &FileError{err})
+	all, _ := r.p.Problem.(problems)
+	r.p.Problem = append(all, &FileError{err})
 }
+
+// problems are several errors in one line.
+type problems []error
+
+func (ps problems) Error() string {
+	texts := make([]string, len(ps))
+	for i, p := range ps {
+		texts[i] = p.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (ps problems) Unwrap() []error { return ps }
 
 // A FileError is what is broken in one of the project's files; its text names
 // file and line, in one harmless line.
