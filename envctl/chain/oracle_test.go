@@ -3,6 +3,7 @@ package chain
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -39,9 +40,16 @@ func newOracle(t *testing.T) *oracle {
 		t.Skip("missing program: go")
 	}
 	dir := t.TempDir()
+	for _, config := range []string{".config", "Library/Application Support"} {
+		// Otherwise the go command leaves a process behind that writes there.
+		telemetry := filepath.Join(dir, config, "go", "telemetry")
+		if err := errors.Join(os.MkdirAll(telemetry, 0o777), os.WriteFile(filepath.Join(telemetry, "mode"), []byte("off"), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "USERPROFILE=" + dir, "GOENV=off", "GO111MODULE=on", "GOTOOLCHAIN=local", "GOFLAGS=-modcacherw",
-		"GOPATH=" + filepath.Join(dir, "gopath"), "GOCACHE=" + filepath.Join(dir, "gocache"), "GOTELEMETRY=off", "GIT_TERMINAL_PROMPT=0",
+		"GOPATH=" + filepath.Join(dir, "gopath"), "GOCACHE=" + filepath.Join(dir, "gocache"), "GIT_TERMINAL_PROMPT=0",
 		"HTTPS_PROXY=http://" + dead, "HTTP_PROXY=http://" + dead, "NO_PROXY=",
 	}
 	if root := os.Getenv("SYSTEMROOT"); root != "" {

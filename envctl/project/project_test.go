@@ -53,6 +53,13 @@ func mv(s string) module.Version {
 func environment(t *testing.T, dir string, set ...string) *env.Env {
 	t.Helper()
 	home := t.TempDir()
+	for _, config := range []string{".config", "Library/Application Support"} {
+		// Otherwise the go command leaves a process behind that writes there.
+		telemetry := filepath.Join(home, config, "go", "telemetry")
+		if err := errors.Join(os.MkdirAll(telemetry, 0o777), os.WriteFile(filepath.Join(telemetry, "mode"), []byte("off"), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	e, err := env.Read(context.Background(), env.Options{Dir: dir, Environ: append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GOENV=off", "GOCACHE=" + home}, set...)})
 	if err != nil {
 		t.Fatal(err)
