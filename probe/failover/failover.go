@@ -1,14 +1,29 @@
 // Package failover recommends a chain: which hops, in which order, with which
-// separators, given how each of them is. It is a pure function; switching is
-// envctl/profiles' part.
+// separators, given how each of them is.
+//
+//	candidates ──drop: failing, hanging, retired──▶ healthy
+//	healthy ──private before public, then by strategy──▶ A | B | C
+//	… | direct        when version control is healthy and the chain is not "off"
+//
+// [Recommend] is a pure function. It changes nothing; a switch is a plan of
+// envctl/profiles.
+//
+// # Private and public hops
+//
+// A hop is public when its site is in the catalog and its URL holds no
+// credentials, and private otherwise: a proxy that gpx does not know may serve
+// modules whose names are secret, and a file: tree is the user's own. A private
+// hop stands before every public one, because what stands behind it sees the
+// path of every module that it lacks, and the path of every module at all when
+// it fails. Where a recommendation puts a public hop behind a private one, or in
+// its place, it lists the paths that do not look public (see [Leak]) and the
+// GOPRIVATE patterns that keep them at home.
 package failover
 
 import (
 	"time"
 
 	"gpx/envctl/chain"
-	"gpx/envctl/env"
-	"gpx/envctl/project"
 	"gpx/probe"
 	"gpx/probe/monitor"
 )
@@ -24,41 +39,66 @@ const (
 	Manual       Strategy = "manual"       // in the order in which they stand
 )
 
-// Strategies lists them for help texts and completion.
+// Strategies lists them, the default first, for help texts and completion.
 var Strategies = []Strategy{Latency, Availability, Region, Manual}
 
-// A Candidate is a hop that the chain could have.
+// MaxProxies bounds the proxies of a recommended chain. Each one more is one
+// more wait when all are down, and one more host that learns what is built.
+const MaxProxies = 3
+
+// A Candidate is a hop that the chain could have, as it is known to be.
 type Candidate struct {
-	Hop       chain.Hop // raw
-	Health    monitor.Health
-	Class     probe.Class
-	P50       time.Duration
-	Lost      float64 // 0..1
-	Region    string
-	ServesSum string // catalog.Yes and so on, what a probe said before what the catalog says
+	Hop    chain.Hop // raw; the separator does not matter
+	Health monitor.Health
+	Class  probe.Class
+	P50    time.Duration // 0 when nothing was answered
+	Lost   float64       // 0..1
+	Region string        // as the catalog has it, "" when unknown
+	// ServesSum says whether it serves the checksum database: catalog.Yes and so
+	// on; a probe's answer counts before the catalog's.
+	ServesSum string
 	Private   bool
 	Retired   bool
 	Current   bool // it stands in the chain in force
 }
 
-// A Request is what a recommendation depends on.
-type Request struct {
-	Strategy   Strategy
-	Current    chain.Chain // in force; the zero chain when it cannot be used
-	Candidates []Candidate // the chain's hops first, in order; "direct" among them
-	Region     string      // wanted by Region
-	Modules    []string    // module paths that the project requires, and its own
-	NoProxy    string      // effective GONOPROXY
-	NoSumDB    string      // effective GONOSUMDB
-	SumDB      chain.SumDB
-	// SumDBDirect is the class of the database's own host, ClassUnknown when it
-	// was not asked.
-	SumDBDirect probe.Class
-	// DirectMissing allows "direct" at the end although no candidate is direct.
-	Best bool
+// healthy reports whether go gets what it asks for, or a clean 404 from a hop
+// that is there for other modules.
+func (c Candidate) healthy() bool {
+	return (c.Health == monitor.Up || c.Health == monitor.Slow) && (c.serves() || c.lacks())
 }
 
-// A Leak is a module path that a public hop would see.
+func (c Candidate) serves() bool { return c.Class == probe.OK }
+
+// lacks reports a hop that is alive and does not have the public module it was
+// asked for: normal for a private one, useless in a public one.
+func (c Candidate) lacks() bool {
+	return c.Private && (c.Class == probe.NotFound || c.Class == probe.MissingFile)
+}
+
+// A Request is all that a recommendation depends on.
+type Request struct {
+	Strategy   Strategy    // "" is Latency
+	Region     string      // what Region wants
+	Current    chain.Chain // in force; the zero Chain when the value cannot be used
+	Candidates []Candidate // the current chain's hops first, in order
+	// Modules are the module paths that the project requires, and its own.
+	Modules   []string
+	Own       []string // the main modules' paths: what shares their owner looks private
+	GOPRIVATE string
+	NoProxy   string // effective GONOPROXY
+	NoSumDB   string // effective GONOSUMDB
+
+	SumDB chain.SumDB
+	// SumDBDirect is the class of the database at its own host, and "unknown"
+	// when it was not asked there.
+	SumDBDirect probe.Class
+}
+
+// A Leak is a module path of the project that a public hop would be asked for.
+// Paths that the world knows anyway are left out: those of the well-known code
+// hosts, unless they share their owner with the project's own module or match
+// GONOSUMDB.
 type Leak struct {
 	Module string `json:"module"`
 	Hop    string `json:"hop"` // redacted
@@ -67,21 +107,11 @@ type Leak struct {
 // A Recommendation is the chain that gpx would switch to.
 type Recommendation struct {
 	Chain    chain.Chain // raw: it may hold credentials; print Chain.Redacted()
-	Found    bool        // false: nothing better is known; Reasons say why
+	Found    bool        // false: there is nothing better, and Reasons say why
 	Reasons  []string
 	Warnings []string
 	Leaks    []Leak
-	Patterns string // the GOPRIVATE value that keeps the leaking modules at home
+	// Patterns is the GOPRIVATE value that keeps the leaking modules away from
+	// every proxy and from the checksum database; "" without leaks.
+	Patterns string
 }
-
-// Recommend returns the best chain for r.
-func Recommend(r Request) Recommendation {
-	return Recommendation{Chain: r.Current, Reasons: []string{}, Warnings: []string{}, Leaks: []Leak{}}
-}
-
-// RequestFor makes a request of what the monitor sees.
-func RequestFor(s monitor.Snapshot, in monitor.Inputs, strategy Strategy, region string) Request {
-	return Request{Strategy: strategy}
-}
-
-var _ = func(*env.Env, *project.Project) {}
