@@ -15,6 +15,7 @@ import (
 // Plan shows a plan and asks whether to apply it.
 type Plan struct {
 	plan    *change.Plan
+	why     []string
 	notes   []string
 	word    string
 	input   *widget.Input
@@ -28,8 +29,8 @@ type Plan struct {
 
 // NewPlan makes the dialog. When an action cannot be undone, or word is not
 // empty, word ("apply" by default) must be typed first.
-func NewPlan(p *change.Plan, notes []string, word string, apply, cancel func() tea.Cmd) *Plan {
-	d := &Plan{plan: p, notes: notes, word: word, apply: apply, cancel: cancel}
+func NewPlan(p *change.Plan, why, notes []string, word string, apply, cancel func() tea.Cmd) *Plan {
+	d := &Plan{plan: p, why: why, notes: notes, word: word, apply: apply, cancel: cancel}
 	for _, a := range p.Actions {
 		if !a.Undoable && d.word == "" {
 			d.word = "apply"
@@ -132,6 +133,9 @@ func (d *Plan) body(th *theme.Theme, w int) []widget.Line {
 		}
 		out = append(out, widget.L(widget.S(theme.Dim, title)))
 	}
+	for _, s := range d.why {
+		out = append(out, paragraph(theme.Text, "", redact.Text(s), w)...)
+	}
 	for _, c := range d.plan.Changes {
 		if len(out) > 0 {
 			out = append(out, nil)
@@ -154,7 +158,7 @@ func (d *Plan) body(th *theme.Theme, w int) []widget.Line {
 	}
 	var others []change.Action
 	for _, a := range d.plan.Actions {
-		if a.Kind != "set_env" && !named(d.plan.Changes, a.Target) || !a.Undoable {
+		if a.Kind != change.SetVariable || !named(d.plan.Changes, a.Target) || !a.Undoable {
 			others = append(others, a)
 		}
 	}

@@ -25,8 +25,7 @@ type View interface {
 	Actions() []actions.Action
 	// Update handles what changed around the view: snapshots and environment.
 	Update(Event) tea.Cmd
-	// Render draws exactly h lines of w cells. The line at index Split of the
-	// result is a divider with a title, drawn by the frame.
+	// Render draws exactly h lines of w cells.
 	Render(w, h int) Body
 	// Pending is the number of edits that are not written yet, Discard forgets
 	// them.
@@ -34,6 +33,8 @@ type View interface {
 	Discard()
 	// Filter narrows the rows; it is what the user typed behind "/".
 	Filter() *string
+	Filtered()         // rebuilds the rows after the filter was changed
+	NextOrder() string // sorts in the next way and names it
 	// Select selects the row drawn in line y, for the mouse; false when there
 	// is none. Move moves the selection, Open opens the row and Back closes
 	// what Open opened; false when nothing was open.
@@ -94,7 +95,9 @@ type Common struct {
 // A Proposal is a plan with what the dialog says beside it.
 type Proposal struct {
 	Plan *change.Plan
-	// Notes are said above the plan's own warnings.
+	// Why says in a few words what the plan is good for.
+	Why []string
+	// Notes are warnings beside the plan's own.
 	Notes []string
 	// Word must be typed before it is applied; "" asks for it only when an
 	// action cannot be undone.
@@ -180,6 +183,26 @@ func crashed(r any, crash func(any, []byte) string) error {
 		}
 	}
 	return fmt.Errorf("gpx has a bug here: %s%s", redact.Text(fmt.Sprint(r)), where)
+}
+
+// A Crashed is the message of a command that panicked.
+type Crashed struct{ Err error }
+
+// Cmd makes a command of fn that is counted by [Common.Wait] and whose panic
+// becomes a [Crashed] message: what bubbletea prints about it would be lost
+// with the alternate screen.
+func (c *Common) Cmd(fn func() tea.Msg) tea.Cmd {
+	crash := c.Services.Crash
+	return func() (msg tea.Msg) {
+		c.active.Add(1)
+		defer c.active.Add(-1)
+		defer func() {
+			if r := recover(); r != nil {
+				msg = Crashed{crashed(r, crash)}
+			}
+		}()
+		return fn()
+	}
 }
 
 // Finish handles the end of work; results of cancelled or older work are dropped.

@@ -14,6 +14,8 @@ import (
 	"gpx/envctl/change"
 	"gpx/envctl/env"
 	"gpx/probe"
+	"gpx/probe/catalog"
+	"gpx/probe/failover"
 	"gpx/probe/monitor"
 )
 
@@ -29,7 +31,7 @@ type Services struct {
 	Status func(ctx context.Context) (Status, error)
 
 	// Recommend returns the chain that gpx would switch to.
-	Recommend func(ctx context.Context, s monitor.Snapshot) (Recommendation, error)
+	Recommend func(ctx context.Context, s monitor.Snapshot) (failover.Recommendation, error)
 	// PlanUse plans a switch to c.
 	PlanUse func(ctx context.Context, c chain.Chain) (*change.Plan, error)
 	// PlanEnv plans assignments of go env variables, validated by the toolchain.
@@ -50,7 +52,7 @@ type Services struct {
 	// Deep runs the deep probe of one endpoint (key: its redacted URL).
 	Deep func(ctx context.Context, key string) (probe.Result, error)
 	// Catalog lists the known public proxies, the toolchain's default first.
-	Catalog func() []CatalogEntry
+	Catalog func() []catalog.Entry
 	// AddEndpoint has an endpoint watched that is not in the chain.
 	AddEndpoint func(ctx context.Context, rawURL string) error
 	// RemoveEndpoint stops watching one that AddEndpoint added.
@@ -105,29 +107,4 @@ type Source interface {
 	// and a function that ends the subscription. A slow reader loses old
 	// snapshots, never new ones.
 	Subscribe() (<-chan monitor.Snapshot, func())
-}
-
-// A Recommendation is the chain that gpx would switch to, and why.
-type Recommendation struct {
-	Found    bool // false: nothing better is known; Reasons say why
-	Chain    chain.Chain
-	Reasons  []string
-	Warnings []string
-	// Leaks are the module paths of the project that would be sent to a public
-	// hop behind a private one; Patterns is the GOPRIVATE value that prevents it.
-	Leaks    []Leak
-	Patterns string
-}
-
-// A Leak is a private module path and the hop that would see it.
-type Leak struct{ Module, Hop string }
-
-// A CatalogEntry is a known public proxy, with where the knowledge is from.
-type CatalogEntry struct {
-	Name, URL, Operator, Region string
-	SumDB                       string // does it serve the checksum database: yes, no, partly, unknown
-	State, Confidence           string
-	Source, Date                string
-	Note                        string
-	Retired                     bool // never offered
 }

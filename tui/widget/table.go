@@ -12,6 +12,18 @@ type Column struct {
 	Drop  int  // the column with the highest Drop goes first when there is no room; 0: never
 	// Middle cuts long values in their middle instead of at their end.
 	Middle bool
+	Tight  bool // one blank before it instead of two
+}
+
+// gap is the room before column i.
+func (c Column) gap(first bool) int {
+	switch {
+	case first:
+		return 0
+	case c.Tight:
+		return 1
+	}
+	return 2
 }
 
 // A Table is a list of rows of which only the visible ones are ever made.
@@ -23,16 +35,13 @@ type Table struct {
 	height  int // visible rows at the last Render
 }
 
-// gap is the room between two columns.
-const gap = 2
-
 // Layout gives every column its width in w cells; 0 means that it is dropped.
 func Layout(cols []Column, w int) []int {
 	widths := make([]int, len(cols))
-	total := -gap
+	total := 0
 	for i, c := range cols {
 		widths[i] = c.Min
-		total += c.Min + gap
+		total += c.Min + c.gap(i == 0)
 	}
 	for total > w {
 		worst := -1
@@ -44,7 +53,7 @@ func Layout(cols []Column, w int) []int {
 		if worst < 0 {
 			break
 		}
-		total -= widths[worst] + gap
+		total -= widths[worst] + cols[worst].gap(worst == 0)
 		widths[worst] = 0
 	}
 	for room := w - total; room > 0; {
@@ -118,7 +127,7 @@ func (t *Table) join(th *theme.Theme, widths []int, cells []Line) Line {
 			continue
 		}
 		if len(out) > 0 {
-			out = append(out, Span{theme.Text, blanks(gap)})
+			out = append(out, Span{theme.Text, blanks(t.Columns[i].gap(false))})
 		}
 		c := cells[i]
 		n := c.Width()

@@ -1,0 +1,259 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/envctl/change"
+	"gpx/tui/actions"
+	"gpx/tui/dialog"
+	"gpx/tui/theme"
+	"gpx/tui/view"
+	"gpx/tui/widget"
+)
+
+// actions makes the one table: what works everywhere, then each view's own.
+func (m *model) actions() actions.Table {
+	do := func(f func()) func() tea.Cmd { return func() tea.Cmd { f(); return nil } }
+	move := func(n func() int) func() tea.Cmd { return do(func() { m.view().Move(n()) }) }
+	by := func(n int) func() int { return func() int { return n } }
+	const all = 1 << 20
+	s := &m.c.Services
+	t := actions.Table{
+		{ID: "help", Keys: []string{"?"}, Name: "help", Footer: 90, Help: "list every key", Do: m.help},
+		{ID: "palette", Keys: []string{":"}, Name: "commands", Footer: 80, Help: "search all actions by name", Do: m.palette},
+		{ID: "undo", Keys: []string{"u"}, Name: "undo", Footer: 8, Changes: true, Help: "take the last change back: shows the plan first",
+			Disabled: func() string { return m.c.CanChange(s.PlanUndo != nil) }, Do: m.undo},
+		{ID: "refresh", Keys: []string{"r"}, Name: "refresh", Help: "probe everything and read the environment again", Do: m.refresh},
+		{ID: "freeze", Keys: []string{"f"}, Name: "freeze", Help: "hold what is shown; again lets it go on", Do: m.freeze},
+		{ID: "filter", Keys: []string{"/"}, Name: "filter", Footer: 70, Help: "show only rows with these words", Do: m.filter},
+		{ID: "order", Keys: []string{"o"}, Name: "order", Footer: 71, Help: "sort in the next way", Do: do(func() {
+			m.c.Say(theme.Text, "order: %s", m.view().NextOrder())
+		})},
+		{ID: "copy", Keys: []string{"y"}, Name: "copy", Footer: 72, Help: "copy the row, or the equal command", Do: m.copy},
+		{ID: "cancel", Keys: []string{"X"}, Name: "cancel work", Help: "stop the work that runs", Disabled: func() string {
+			if m.c.Running() == nil {
+				return "nothing runs"
+			}
+			return ""
+		}, Do: do(func() { m.c.Say(theme.Text, "cancelled: %d", m.c.Cancel()) })},
+		{ID: "log", Keys: []string{"@"}, Name: "commands run", Help: "list the commands that were run", Do: m.showLog},
+		{ID: "mouse", Keys: []string{"m"}, Name: "mouse", Help: "release the mouse for the terminal's own selection; again takes it", Do: m.toggleMouse},
+		{ID: "open", Keys: []string{"enter"}, Name: "detail", Footer: 9, Help: "open the row", Do: func() tea.Cmd { return m.view().Open() }},
+		{ID: "back", Keys: []string{"esc"}, Name: "back", Help: "one layer back: close the detail, clear the filter", Do: do(m.back)},
+		{ID: "up", Keys: []string{"k", "up"}, Name: "up", Help: "one row up", Do: move(by(-1))},
+		{ID: "down", Keys: []string{"j", "down"}, Name: "down", Help: "one row down", Do: move(by(1))},
+		{ID: "first", Keys: []string{"g", "home"}, Name: "first", Help: "first row", Do: move(by(-all))},
+		{ID: "last", Keys: []string{"G", "end"}, Name: "last", Help: "last row", Do: move(by(all))},
+		{ID: "pageup", Keys: []string{"pgup", "ctrl+b"}, Name: "page up", Help: "one page up", Do: move(func() int { return -m.view().Page() })},
+		{ID: "pagedown", Keys: []string{"pgdown", "ctrl+f"}, Name: "page down", Help: "one page down", Do: move(func() int { return m.view().Page() })},
+		{ID: "next", Keys: []string{"tab"}, Name: "next view", Help: "next view", Do: do(func() { m.active = (m.active + 1) % len(m.views) })},
+		{ID: "previous", Keys: []string{"shift+tab"}, Name: "previous view", Help: "previous view", Do: do(func() { m.active = (m.active + len(m.views) - 1) % len(m.views) })},
+	}
+	for i, v := range m.views {
+		t = append(t, actions.Action{ID: "view." + v.Name(), Keys: []string{fmt.Sprint(i + 1)}, Name: "view " + v.Title(), Help: "go to " + v.Title(),
+			Do: do(func() { m.active = i })})
+	}
+	t = append(t,
+		actions.Action{ID: "suspend", Keys: []string{"ctrl+z"}, Name: "suspend", Help: "suspend gpx; fg brings it back", Do: func() tea.Cmd { return tea.Suspend }},
+		actions.Action{ID: "quit", Keys: []string{"q"}, Name: "quit", Footer: 99, Help: "quit; asks when edits are pending", Do: m.quit},
+		actions.Action{ID: "kill", Keys: []string{"ctrl+c"}, Name: "quit at once", Help: "quit without a question", Do: func() tea.Cmd { return tea.Quit }},
+	)
+	for _, v := range m.views {
+		t = append(t, v.Actions()...)
+	}
+	return t
+}
+
+func (m *model) undo() tea.Cmd {
+	return view.Start(m.c, "plan", "making the plan", func(ctx context.Context) (*change.Plan, error) {
+		return m.c.Services.PlanUndo(ctx, "", false)
+	}, func(p *change.Plan, err error) tea.Cmd {
+		if err != nil {
+			return m.c.Fail(err)
+		}
+		return m.propose(view.Proposal{Plan: p})
+	})
+}
+
+func (m *model) refresh() tea.Cmd {
+	if p := m.c.Services.ProbeNow; p != nil && m.c.ReadOnly == "" {
+		p()
+	}
+	m.c.Say(theme.Text, "probing everything again")
+	return m.reload()
+}
+
+func (m *model) freeze() tea.Cmd {
+	m.frozen = !m.frozen
+	if m.frozen {
+		return m.c.Say(theme.Warn, "frozen: probing goes on, the screen does not; f lets it go on")
+	}
+	if m.latest == nil {
+		return nil
+	}
+	s := *m.latest
+	m.latest = nil
+	return m.snapshot(s)
+}
+
+func (m *model) filter() tea.Cmd {
+	m.was = *m.view().Filter()
+	m.filtering = widget.NewInput(m.was)
+	return nil
+}
+
+func (m *model) back() {
+	v := m.view()
+	if v.Back() {
+		return
+	}
+	if f := v.Filter(); *f != "" {
+		*f = ""
+		v.Filtered()
+	}
+}
+
+func (m *model) copy() tea.Cmd {
+	text := m.view().Copy()
+	if text == "" {
+		return nil
+	}
+	osc, native := m.osc, m.c.Services.Copy
+	m.c.Say(theme.Text, "copied: %s", text)
+	return m.c.Cmd(func() tea.Msg {
+		osc(text)
+		if native != nil {
+			_ = native(text) // the terminal may have taken it even where no clipboard tool is
+		}
+		return nil
+	})
+}
+
+func (m *model) toggleMouse() tea.Cmd {
+	m.mouse = !m.mouse
+	if m.mouse {
+		m.c.Say(theme.Text, "the mouse is gpx's")
+		return tea.EnableMouseCellMotion
+	}
+	m.c.Say(theme.Text, "the mouse is the terminal's: select text as usual; m takes it back")
+	return tea.DisableMouse
+}
+
+// pending counts the edits of all views.
+func (m *model) pending() int {
+	n := 0
+	for _, v := range m.views {
+		n += v.Pending()
+	}
+	return n
+}
+
+func (m *model) quit() tea.Cmd {
+	n := m.pending()
+	if n == 0 {
+		return tea.Quit
+	}
+	m.c.Dialogs.Push(dialog.NewConfirm("Quit?", []string{fmt.Sprintf("Pending edits that are not written would be lost: %d.", n)},
+		"Stay", "Quit (y)", func(yes bool) tea.Cmd {
+			if yes {
+				return tea.Quit
+			}
+			return nil
+		}))
+	return nil
+}
+
+// palette searches the table of actions.
+func (m *model) palette() tea.Cmd {
+	name := m.view().Name()
+	m.c.Dialogs.Push(dialog.NewSearch("Commands", func(query string) []dialog.Item {
+		var out []dialog.Item
+		for _, a := range m.table.Search(name, query) {
+			if a.ID == "palette" {
+				continue
+			}
+			it := dialog.Item{Title: a.Name, Note: a.Help, Right: a.Key(), Value: a}
+			if a.View == "" || a.View == name {
+				it.Disabled = a.Reason()
+			} else {
+				it.Note = m.title(a.View) + ": " + it.Note
+			}
+			if a.Dangerous {
+				it.Mark = widget.S(theme.Bad, m.c.Theme.Glyphs.Warn)
+			}
+			out = append(out, it)
+		}
+		return out
+	}, func(it dialog.Item) tea.Cmd {
+		a := it.Value.(actions.Action)
+		for i, v := range m.views {
+			if v.Name() == a.View {
+				m.active = i
+			}
+		}
+		return m.do(a)
+	}))
+	return nil
+}
+
+func (m *model) title(name string) string {
+	for _, v := range m.views {
+		if v.Name() == name {
+			return v.Title()
+		}
+	}
+	return name
+}
+
+// help lists every key of the view and of everything.
+func (m *model) help() tea.Cmd {
+	name, title := m.view().Name(), m.view().Title()
+	m.c.Dialogs.Push(dialog.NewPager("Keys", false, func(th *theme.Theme, w int) []widget.Line {
+		own, everywhere := m.table.In(name)
+		var out []widget.Line
+		section := func(head string, as []actions.Action) {
+			if len(out) > 0 {
+				out = append(out, nil)
+			}
+			out = append(out, widget.L(widget.S(theme.Title, head)))
+			for _, a := range as {
+				l := widget.L(widget.S(theme.Key, widget.Pad(a.Labels(), 14, false)), widget.S(theme.Text, " "+a.Help))
+				if why := a.Reason(); why != "" {
+					l = widget.L(widget.S(theme.Dim, widget.Pad(a.Labels(), 14, false)), widget.S(theme.Dim, " "+a.Help+"  ("+why+")"))
+				}
+				out = append(out, l.Fit(min(w, max(l.Width(), 1)), th.Glyphs.Ellipsis))
+			}
+		}
+		section(title, own)
+		section("Everywhere", everywhere)
+		return out
+	}))
+	return nil
+}
+
+// showLog lists the commands that were run.
+func (m *model) showLog() tea.Cmd {
+	m.c.Dialogs.Push(dialog.NewPager("Commands run", true, func(th *theme.Theme, w int) []widget.Line {
+		if len(m.c.Log) == 0 {
+			return []widget.Line{widget.L(widget.S(theme.Dim, "nothing was changed in this session"))}
+		}
+		var out []widget.Line
+		for _, e := range m.c.Log {
+			mark := widget.S(theme.Good, th.Glyphs.Good)
+			if e.Err != "" {
+				mark = widget.S(theme.Bad, th.Glyphs.Bad)
+			}
+			out = append(out, widget.L(widget.S(theme.Dim, e.At.Format("15:04:05")+"  "), mark, widget.S(theme.Text, " "+e.Text)).Fit(w, th.Glyphs.Ellipsis))
+			if e.Err != "" {
+				for _, s := range widget.Wrap(e.Err, w-12) {
+					out = append(out, widget.L(widget.S(theme.Bad, "            "+s)))
+				}
+			}
+		}
+		return out
+	}))
+	return nil
+}

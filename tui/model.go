@@ -1,0 +1,440 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/envctl/change"
+	"gpx/envctl/env"
+	"gpx/envctl/redact"
+	"gpx/probe/monitor"
+	"gpx/tui/actions"
+	"gpx/tui/dialog"
+	"gpx/tui/theme"
+	"gpx/tui/view"
+	envview "gpx/tui/view/env"
+	"gpx/tui/view/proxies"
+	"gpx/tui/widget"
+)
+
+const (
+	// coalesce is the least time between two snapshots that are drawn: View
+	// runs once per message, and no eye follows more than ten changes a second.
+	coalesce = 100 * time.Millisecond
+	// second drives the clock and the ages; beat turns the spinner.
+	second = time.Second
+	beat   = 120 * time.Millisecond
+	// messageFor is how long a message stays.
+	messageFor = 30 * time.Second
+)
+
+// model is the one tea.Model: it routes messages to the views and dialogs.
+type model struct {
+	cfg    Config
+	c      *view.Common
+	table  actions.Table
+	views  []view.View
+	active int
+
+	w, h      int
+	since     time.Time // when the verdict's state began
+	received  bool      // a snapshot has come
+	frozen    bool
+	latest    *monitor.Snapshot // the newest one that came while frozen
+	filtering *widget.Input     // what is being typed behind "/"
+	was       string            // the filter before that
+	mouse     bool
+	tick      int // generation of the ticker; ticks of older ones are dropped
+	fast      bool
+	hits      hits
+
+	snaps <-chan monitor.Snapshot
+	osc   func(text string) // writes the OSC 52 sequence
+	fatal error             // a panic of the screen itself
+}
+
+type (
+	tickMsg  struct{ gen int }
+	snapsMsg struct {
+		snap monitor.Snapshot
+		at   time.Time
+		ok   bool
+	}
+)
+
+// newModel makes the screen; nothing is asked or started before Init.
+func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	m := &model{cfg: cfg, mouse: !cfg.NoMouse, osc: func(string) {}}
+	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Propose: m.propose, Reload: m.reload}
+	if cfg.Mode == Replay {
+		m.c.ReadOnly = "this is a recording: nothing can be changed"
+	}
+	m.views = []view.View{proxies.New(m.c), envview.New(m.c)}
+	m.table = m.actions()
+	return m
+}
+
+// Init implements tea.Model.
+func (m *model) Init() tea.Cmd {
+	return tea.Batch(m.listen(time.Time{}), m.reload(), m.ticker())
+}
+
+// listen waits for the next snapshot, at least coalesce after the last one.
+func (m *model) listen(last time.Time) tea.Cmd {
+	ch, ctx := m.snaps, m.c.Ctx
+	if ch == nil {
+		return nil
+	}
+	return m.c.Cmd(func() tea.Msg {
+		var out snapsMsg
+		select {
+		case <-ctx.Done():
+			return nil
+		case out.snap, out.ok = <-ch:
+		}
+		if !out.ok {
+			return out
+		}
+		if wait := coalesce - time.Since(last); wait > 0 {
+			timer := time.NewTimer(wait)
+			defer timer.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return nil
+				case s, ok := <-ch:
+					if !ok {
+						ch = nil
+						continue
+					}
+					out.snap = s
+					continue
+				case <-timer.C:
+				}
+				break
+			}
+		}
+		out.at = time.Now()
+		out.snap = view.CleanSnapshot(out.snap)
+		return out
+	})
+}
+
+// ticker starts the next tick of a new generation.
+func (m *model) ticker() tea.Cmd {
+	m.tick++
+	gen, ctx, d := m.tick, m.c.Ctx, second
+	m.fast = m.c.Running() != nil
+	if m.fast {
+		d = beat
+	}
+	return m.c.Cmd(func() tea.Msg {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+			return tickMsg{gen}
+		}
+	})
+}
+
+// reload reads environment and temporary states again.
+func (m *model) reload() tea.Cmd {
+	var cmds []tea.Cmd
+	s := m.c.Services
+	if s.Env != nil {
+		cmds = append(cmds, view.Start(m.c, "env", "", s.Env, func(e *env.Env, err error) tea.Cmd {
+			m.c.EnvErr = err
+			if err == nil {
+				m.c.Env = e
+			} else {
+				m.c.Fail(err)
+			}
+			return m.tell(view.EnvChanged)
+		}))
+	}
+	if s.Status != nil {
+		cmds = append(cmds, view.Start(m.c, "status", "", s.Status, func(st view.Status, err error) tea.Cmd {
+			if err != nil {
+				return m.c.Fail(err)
+			}
+			if len(st.Notices) > 0 && strings.Join(st.Notices, "\n") != strings.Join(m.c.Status.Notices, "\n") {
+				m.c.Say(theme.Warn, "%s", strings.Join(st.Notices, "; "))
+			}
+			m.c.Status = st
+			return nil
+		}))
+	}
+	return tea.Batch(cmds...)
+}
+
+func (m *model) tell(e view.Event) tea.Cmd {
+	var cmds []tea.Cmd
+	for _, v := range m.views {
+		cmds = append(cmds, v.Update(e))
+	}
+	return tea.Batch(cmds...)
+}
+
+// Update implements tea.Model.
+func (m *model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
+	defer func() {
+		if r := recover(); r != nil {
+			cmd = m.die(r)
+		}
+	}()
+	cmd = m.update(msg)
+	if !m.fast && m.c.Running() != nil { // the spinner does not wait for the next second
+		cmd = tea.Batch(cmd, m.ticker())
+	}
+	return m, cmd
+}
+
+// die ends the screen after a panic of its own; Run returns the error.
+func (m *model) die(r any) tea.Cmd {
+	path := ""
+	if crash := m.c.Services.Crash; crash != nil {
+		path = crash(r, debug.Stack())
+	}
+	m.fatal = fmt.Errorf("tui: gpx has a bug: %v; please report it with %s", r, path)
+	return tea.Quit
+}
+
+func (m *model) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.w, m.h = msg.Width, msg.Height
+	case tickMsg:
+		if msg.gen == m.tick {
+			return m.ticker()
+		}
+	case tea.ResumeMsg: // ticks and mouse are gone after ctrl+z
+		cmds := []tea.Cmd{m.ticker(), m.reload()}
+		if m.mouse {
+			cmds = append(cmds, tea.EnableMouseCellMotion)
+		}
+		return tea.Batch(cmds...)
+	case snapsMsg:
+		if !msg.ok {
+			return m.c.Say(theme.Warn, "no more snapshots come: what is shown is the last one")
+		}
+		return tea.Batch(m.snapshot(msg.snap), m.listen(msg.at))
+	case view.Done:
+		return m.c.Finish(msg)
+	case view.Crashed:
+		return m.c.Fail(msg.Err)
+	case tea.MouseMsg:
+		return m.click(msg)
+	case tea.KeyMsg:
+		return m.key(msg)
+	}
+	return nil
+}
+
+// snapshot takes a snapshot over, unless the screen is frozen.
+func (m *model) snapshot(s monitor.Snapshot) tea.Cmd {
+	if m.frozen {
+		m.latest = &s
+		return nil
+	}
+	old := m.c.Snapshot
+	if !m.received || old.Verdict.State != s.Verdict.State {
+		m.since = began(s, m.received)
+	}
+	m.received = true
+	m.c.Snapshot = s
+	var reload tea.Cmd
+	if old.EnvDigest != "" && old.EnvDigest != s.EnvDigest {
+		reload = m.reload()
+	}
+	return tea.Batch(reload, m.tell(view.SnapshotChanged))
+}
+
+// began says since when the state of s lasts. A state that began before the
+// first snapshot lasts as long as the longest trouble in it.
+func began(s monitor.Snapshot, seen bool) time.Time {
+	at := s.At.Time
+	if seen || s.Verdict.State != monitor.StateOutage {
+		return at
+	}
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		if e.Health == monitor.Down && len(e.Hops) > 0 && !e.Since.IsZero() && e.Since.Before(at) {
+			at = e.Since.Time
+		}
+	}
+	return at
+}
+
+// key routes a key: ctrl+c and ctrl+z always work, then the dialog on top,
+// then the filter line, then the table of actions.
+func (m *model) key(k tea.KeyMsg) tea.Cmd {
+	key := k.String()
+	switch {
+	case key == "ctrl+c":
+		return tea.Quit
+	case key == "ctrl+z":
+		return tea.Suspend
+	}
+	if d := m.c.Dialogs.Top(); d != nil {
+		if m.small() && key != "esc" { // nobody may agree to what is not shown
+			return nil
+		}
+		n := len(m.c.Dialogs)
+		done, cmd := d.Key(k)
+		_ = n
+		if done {
+			m.c.Dialogs.Remove(d)
+		}
+		return cmd
+	}
+	if m.filtering != nil {
+		return m.filterKey(k)
+	}
+	a, ok := m.table.Find(m.view().Name(), key)
+	if !ok {
+		return nil
+	}
+	return m.do(a)
+}
+
+// do runs an action, or says why it cannot be done now.
+func (m *model) do(a actions.Action) tea.Cmd {
+	if why := a.Reason(); why != "" {
+		return m.c.Say(theme.Warn, "%s: %s", a.Name, why)
+	}
+	m.c.Message = view.Message{}
+	return a.Do()
+}
+
+func (m *model) view() view.View { return m.views[m.active] }
+
+func (m *model) filterKey(k tea.KeyMsg) tea.Cmd {
+	v := m.view()
+	switch k.String() {
+	case "esc":
+		*v.Filter(), m.filtering = m.was, nil
+	case "enter":
+		m.filtering = nil
+	case "up", "down", "pgup", "pgdown":
+		m.filtering = nil
+		return m.key(k)
+	default:
+		if m.filtering.Key(k) {
+			*v.Filter() = m.filtering.Value()
+		}
+	}
+	v.Filtered()
+	return nil
+}
+
+// click handles the mouse: the wheel moves, a click selects a row or a tab.
+func (m *model) click(e tea.MouseMsg) tea.Cmd {
+	if len(m.c.Dialogs) > 0 {
+		var k tea.KeyMsg
+		switch e.Button {
+		case tea.MouseButtonWheelUp:
+			k = tea.KeyMsg{Type: tea.KeyUp}
+		case tea.MouseButtonWheelDown:
+			k = tea.KeyMsg{Type: tea.KeyDown}
+		default:
+			return nil
+		}
+		return m.key(k)
+	}
+	switch {
+	case e.Button == tea.MouseButtonWheelUp:
+		m.view().Move(-1)
+	case e.Button == tea.MouseButtonWheelDown:
+		m.view().Move(1)
+	case e.Button == tea.MouseButtonLeft && e.Action == tea.MouseActionPress:
+		if i, ok := m.hits.tab(e.X, e.Y); ok {
+			m.active = i
+		} else if e.Y >= m.hits.body {
+			m.view().Select(e.Y - m.hits.body)
+		}
+	}
+	return nil
+}
+
+// propose shows a plan and applies it when the user agrees.
+func (m *model) propose(p view.Proposal) tea.Cmd {
+	if p.Plan == nil {
+		return nil
+	}
+	if len(p.Plan.Actions) == 0 && len(p.Plan.Changes) == 0 {
+		return m.c.Say(theme.Text, "there is nothing to do: it is as it should be")
+	}
+	m.c.Dialogs.Push(dialog.NewPlan(p.Plan, p.Why, p.Notes, p.Word,
+		func() tea.Cmd { return m.apply(p) },
+		func() tea.Cmd { return m.c.Say(theme.Dim, "cancelled: nothing was changed") }))
+	return nil
+}
+
+// apply applies a plan. It is not cancelled with the screen: a change that has
+// begun is finished.
+func (m *model) apply(p view.Proposal) tea.Cmd {
+	s := m.c.Services
+	if s.Apply == nil {
+		return m.c.Say(theme.Warn, "not available here")
+	}
+	began := m.c.Now()
+	m.c.Say(theme.Text, "applying: %s", p.Plan.Title)
+	return view.Start(m.c, "apply "+p.Plan.ID, "", func(ctx context.Context) (change.Change, error) {
+		return s.Apply(context.WithoutCancel(ctx), p.Plan)
+	}, func(ch change.Change, err error) tea.Cmd {
+		m.log(p.Plan, began, err)
+		if err != nil {
+			return tea.Batch(m.c.Fail(err), m.reload())
+		}
+		title := ch.Title
+		if title == "" {
+			title = p.Plan.Title
+		}
+		undo := "u takes it back"
+		if p.Plan.Undoes != "" {
+			undo = "taken back"
+		}
+		m.c.Say(theme.Good, "%s %s %s %s", m.c.Theme.Glyphs.Good, title, m.c.Theme.Glyphs.Dot, undo)
+		var after tea.Cmd
+		if p.Applied != nil {
+			after = p.Applied(ch)
+		}
+		if s.ProbeNow != nil {
+			s.ProbeNow()
+		}
+		return tea.Batch(after, m.reload())
+	})
+}
+
+// log keeps what a plan ran for @.
+func (m *model) log(p *change.Plan, began time.Time, err error) {
+	lines := p.Commands
+	if len(lines) == 0 {
+		lines = []string{p.Title}
+	}
+	for _, l := range lines {
+		e := view.LogEntry{At: began, Text: redact.Text(l), Took: m.c.Now().Sub(began)}
+		if err != nil {
+			e.Err = redact.Text(err.Error())
+		}
+		m.c.Log = append(m.c.Log, e)
+	}
+	const most = 500 // entries; older ones are not worth scrolling to
+	if n := len(m.c.Log) - most; n > 0 {
+		m.c.Log = m.c.Log[n:]
+	}
+}
+
+// small reports whether the terminal has only room for the state line.
+func (m *model) small() bool { return m.w < 60 || m.h < 15 }

@@ -1,0 +1,73 @@
+package proxies
+
+import (
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/envctl/chain"
+	"gpx/probe"
+	"gpx/tui/actions"
+	"gpx/tui/view"
+)
+
+// Actions implements view.View.
+func (v *View) Actions() []actions.Action {
+	noEdits := func() string {
+		if v.pending == nil {
+			return "no edits are pending"
+		}
+		return v.c.CanChange(v.c.Services.PlanUse != nil)
+	}
+	probeable := func(service bool) func() string {
+		return func() string {
+			r := v.selected()
+			switch {
+			case !service:
+				return "not available here"
+			case v.c.ReadOnly != "":
+				return v.c.ReadOnly
+			case r == nil || r.kind == probe.KindOff:
+				return "there is nothing to probe on this row"
+			}
+			return ""
+		}
+	}
+	s := &v.c.Services
+	return []actions.Action{
+		{ID: "proxies.switch", View: Name, Keys: []string{"s"}, Name: "switch", Footer: 1, Changes: true,
+			Help:     "switch to the recommended chain: shows the plan first",
+			Disabled: func() string { return v.c.CanChange(s.Recommend != nil && s.PlanUse != nil) }, Do: v.switchTo},
+		{ID: "proxies.top", View: Name, Keys: []string{"t"}, Name: "to top", Footer: 5, Changes: true,
+			Help: "put this hop first (pending until w)", Disabled: v.cannotEditHop, Do: v.top},
+		{ID: "proxies.up", View: Name, Keys: []string{"K", "shift+up"}, Name: "move up", Footer: 6, Changes: true,
+			Help: "move this hop up (pending until w)", Disabled: v.cannotEditHop, Do: v.shift(-1)},
+		{ID: "proxies.down", View: Name, Keys: []string{"J", "shift+down"}, Name: "move down", Footer: 6, Changes: true,
+			Help: "move this hop down (pending until w)", Disabled: v.cannotEditHop, Do: v.shift(1)},
+		{ID: "proxies.comma", View: Name, Keys: []string{","}, Name: "comma", Changes: true,
+			Help: "after this hop move on after 404 and 410 only (pending until w)", Disabled: v.cannotEditHop, Do: v.separator(chain.Comma)},
+		{ID: "proxies.pipe", View: Name, Keys: []string{"|"}, Name: "pipe", Footer: 7, Changes: true,
+			Help: "after this hop move on after any error (pending until w)", Disabled: v.cannotEditHop, Do: v.separator(chain.Pipe)},
+		{ID: "proxies.add", View: Name, Keys: []string{"a"}, Name: "add", Footer: 4, Changes: true,
+			Help: "add a hop from the catalog or by its URL (pending until w)", Disabled: v.cannotEdit, Do: v.add},
+		{ID: "proxies.remove", View: Name, Keys: []string{"x", "delete"}, Name: "remove", Footer: 6, Changes: true,
+			Help: "take this hop out (pending until w), or stop watching this endpoint", Disabled: v.cannotRemove, Do: v.remove},
+		{ID: "proxies.write", View: Name, Keys: []string{"w"}, Name: "write", Footer: 1, Changes: true,
+			Help: "write the pending edits: shows the plan first", Disabled: noEdits, Do: v.write},
+		{ID: "proxies.diff", View: Name, Keys: []string{"d"}, Name: "diff", Footer: 2,
+			Help: "show the pending edits", Disabled: noEdits, Do: v.diff},
+		{ID: "proxies.discard", View: Name, Keys: []string{"Z"}, Name: "discard", Footer: 2,
+			Help: "discard the pending edits", Disabled: noEdits, Do: func() tea.Cmd { v.Discard(); return nil }},
+		{ID: "proxies.probe", View: Name, Keys: []string{"p"}, Name: "probe", Footer: 3,
+			Help: "probe this endpoint now", Disabled: probeable(s.ProbeNow != nil), Do: v.probeNow},
+		{ID: "proxies.deep", View: Name, Keys: []string{"D"}, Name: "deep probe", Footer: 3,
+			Help: "ask this endpoint for every kind of file and check the hashes", Disabled: probeable(s.Deep != nil), Do: v.deepProbe},
+	}
+}
+
+// NextOrder steps through the ways to sort.
+func (v *View) NextOrder() string {
+	v.order = (v.order + 1) % orders
+	v.build()
+	return v.order.String()
+}
+
+var _ view.View = (*View)(nil)

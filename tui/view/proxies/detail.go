@@ -1,0 +1,271 @@
+package proxies
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"gpx/envctl/chain"
+	"gpx/envctl/redact"
+	"gpx/probe"
+	"gpx/probe/failover"
+	"gpx/probe/monitor"
+	"gpx/tui/theme"
+	"gpx/tui/widget"
+)
+
+// labelWidth is the column of labels in the detail pane.
+const labelWidth = 9
+
+// say makes "label  text" lines, wrapped to w cells.
+func say(label string, role theme.Role, text string, w int) []widget.Line {
+	var out []widget.Line
+	for i, s := range widget.Wrap(text, max(w-labelWidth, 8)) {
+		name := ""
+		if i == 0 {
+			name = label
+		}
+		out = append(out, widget.L(widget.S(theme.Dim, widget.Pad(name, labelWidth, false)), widget.S(role, s)))
+	}
+	return out
+}
+
+// words explains a row: what was seen, what it means, what the go command does
+// with it, what to do.
+func words(th *theme.Theme, r *row, now time.Time, w int) []widget.Line {
+	g := &th.Glyphs
+	head := widget.L(state(g, r.kind, r.health, r.class))
+	add := func(role theme.Role, s string) {
+		head = append(head, widget.S(theme.Faint, "  "+g.Dot+"  "), widget.S(role, s))
+	}
+	st := r.status
+	if st != nil && !st.Since.IsZero() {
+		head = append(head, widget.S(theme.Text, " for "+widget.Age(now.Sub(st.Since.Time))))
+	}
+	if r.kind != probe.KindOff {
+		layer := ""
+		if st != nil && st.Layer != "" && r.class.Failed() {
+			layer = " (" + layerWord(st.Layer) + ")"
+		}
+		add(theme.Text, class(r.class)+layer)
+	}
+	if st != nil && !st.At.IsZero() {
+		add(theme.Dim, widget.Age(now.Sub(st.At.Time))+" ago")
+	}
+	out := []widget.Line{head.Fit(w, g.Ellipsis), nil}
+	info := r.class.Info()
+	if st != nil && st.Detail != "" && r.class != probe.OK {
+		out = append(out, say("Saw", theme.Strong, st.Detail, w)...)
+	}
+	if r.kind == probe.KindOff {
+		out = append(out, say("Means", theme.Text, "The chain ends here: what no earlier hop has is not looked up.", w)...)
+	} else {
+		out = append(out, say("Means", theme.Text, info.Meaning, w)...)
+	}
+	switch {
+	case r.n > 0:
+		role := theme.Text
+		if r.goWill == probe.Stop || r.goWill == probe.Hang {
+			role = theme.Bad
+		}
+		out = append(out, say("go will", role, goSentence(r.goWill, r.class, r.sep)+waits(r), w)...)
+	case r.class.Failed() || r.kind == probe.KindSumDB:
+		out = append(out, say("go does", theme.Text, info.GoDoes, w)...)
+	default:
+		out = append(out, say("go does", theme.Text, "Nothing: it is not in the chain. a puts it there.", w)...)
+	}
+	if r.class.Failed() {
+		out = append(out, say("Do", theme.Text, info.Advice, w)...)
+	}
+	return out
+}
+
+// waits says how long the go command takes to notice.
+func waits(r *row) string {
+	d := r.class.Info().GoWaits
+	if d <= 0 || (r.goWill != probe.Stop && r.goWill != probe.Next) {
+		return ""
+	}
+	return fmt.Sprintf(" It first waits %.0f s for every request.", d.Seconds())
+}
+
+func layerWord(l probe.Layer) string {
+	switch l {
+	case probe.LayerDNS, probe.LayerTCP, probe.LayerTLS, probe.LayerHTTP:
+		return strings.ToUpper(string(l))
+	}
+	return string(l)
+}
+
+// figures are the times of the last probe, the window, and the checks of the
+// last deep probe.
+func figures(th *theme.Theme, r *row, deep *probe.Result, now time.Time, w int) []widget.Line {
+	st := r.status
+	if st == nil {
+		return []widget.Line{widget.L(widget.S(theme.Dim, "no probe yet"))}
+	}
+	g := &th.Glyphs
+	p := st.Phases
+	phases := []struct {
+		name string
+		took time.Duration
+	}{
+		{"dns", time.Duration(p.DNS)}, {"tcp", time.Duration(p.TCP)}, {"tls", time.Duration(p.TLS)},
+		{"answer", time.Duration(p.TTFB)}, {"total", time.Duration(p.Total)},
+	}
+	most := time.Duration(0)
+	for _, ph := range phases {
+		most = max(most, ph.took)
+	}
+	bar := min(max(w-16, 0), 32)
+	var out []widget.Line
+	for _, ph := range phases {
+		took, role := g.Dash, theme.Faint
+		if ph.took > 0 {
+			took, role = widget.Millis(ph.took), theme.Text
+		}
+		l := widget.L(widget.S(theme.Dim, widget.Pad(ph.name, 7, false)), widget.S(role, widget.Pad(took, 7, true)), widget.S(theme.Text, "  "))
+		out = append(out, append(l, widget.Bar(th, theme.Accent, ph.took, most, bar)...))
+	}
+	win := st.Window
+	line := fmt.Sprintf("%d probes %s loss %.0f%%", win.Samples, g.Dot, win.Lost*100)
+	if win.P50 > 0 {
+		line += fmt.Sprintf(" %s p50 %s %s p95 %s %s p99 %s", g.Dot, widget.Millis(time.Duration(win.P50)), g.Dot,
+			widget.Millis(time.Duration(win.P95)), g.Dot, widget.Millis(time.Duration(win.P99)))
+	}
+	out = append(out, nil, widget.L(widget.S(theme.Dim, line)))
+	var facts []string
+	if st.HTTPStatus > 0 {
+		facts = append(facts, fmt.Sprintf("HTTP %d", st.HTTPStatus))
+	}
+	if st.RemoteAddr != "" {
+		facts = append(facts, "from "+st.RemoteAddr)
+	}
+	if !st.TLSExpires.IsZero() {
+		facts = append(facts, "certificate until "+st.TLSExpires.Format("2006-01-02"))
+	}
+	if st.Module != "" {
+		facts = append(facts, "asked for "+st.Module)
+	}
+	if st.SumDB != nil {
+		word := "does not serve "
+		if st.SumDB.Supported {
+			word = "serves "
+		}
+		facts = append(facts, word+st.SumDB.Name)
+	}
+	for _, s := range widget.Wrap(strings.Join(facts, " "+g.Dot+" "), w) {
+		out = append(out, widget.L(widget.S(theme.Dim, s)))
+	}
+	return append(out, checks(th, r, deep, now)...)
+}
+
+// checks is the table of a deep probe.
+func checks(th *theme.Theme, r *row, deep *probe.Result, now time.Time) []widget.Line {
+	if deep == nil && r.status != nil && len(r.status.Checks) > 0 {
+		deep = &r.status.Result
+	}
+	if deep == nil {
+		return nil
+	}
+	g := &th.Glyphs
+	out := []widget.Line{nil, widget.L(widget.S(theme.Dim, "DEEP PROBE  "), widget.S(theme.Dim, deep.At.In(now.Location()).Format("15:04:05")))}
+	for _, c := range deep.Checks {
+		mark := widget.S(theme.Good, g.Good)
+		switch {
+		case c.Class.Failed():
+			mark = widget.S(theme.Bad, g.Bad)
+		case c.Class != probe.OK:
+			mark = widget.S(theme.Warn, g.Warn)
+		}
+		took := g.Dash
+		if c.Total > 0 {
+			took = widget.Millis(time.Duration(c.Total))
+		}
+		l := widget.L(mark, widget.S(theme.Text, " "+widget.Pad(string(c.File), 10, false)), widget.S(theme.Text, widget.Pad(took, 6, true)),
+			widget.S(theme.Dim, "  "+class(c.Class)))
+		if c.Detail != "" {
+			l = append(l, widget.S(theme.Dim, "  "+c.Detail))
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// walk says in one line what the go command does along a chain: every hop up
+// to the one that decides.
+func walk(th *theme.Theme, rows []row) widget.Line {
+	g := &th.Glyphs
+	var out widget.Line
+	for i := range rows {
+		r := &rows[i]
+		if r.n == 0 {
+			continue
+		}
+		if len(out) > 0 {
+			out = append(out, widget.S(theme.Faint, "  "+g.Dot+"  "))
+		}
+		out = append(out, widget.S(theme.Text, fmt.Sprintf("%d %s ", r.n, short(r))), goWord(g, r.goWill))
+		if decides(r.goWill) {
+			break
+		}
+	}
+	return out
+}
+
+// short is a hop's host, or its word.
+func short(r *row) string {
+	s := trimScheme(r.url)
+	if host, _, ok := strings.Cut(s, "/"); ok && host != "" && r.kind == probe.KindProxy {
+		return host
+	}
+	return s
+}
+
+// chainLine draws a chain with its separators in the accent, where they can be
+// told from the commas of a sentence.
+func chainLine(c chain.Chain) widget.Line {
+	var out widget.Line
+	for i, h := range c.Hops {
+		out = append(out, widget.S(theme.Strong, h.Redacted()))
+		if i < len(c.Hops)-1 {
+			out = append(out, widget.S(theme.Accent, " "+string(h.Separator)+" "))
+		}
+	}
+	return out
+}
+
+// outlook is the part of the detail pane about the whole chain: what the go
+// command will do now, and what to switch to.
+func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Recommendation, w int) []widget.Line {
+	label := func(text string) widget.Span { return widget.S(theme.Dim, widget.Pad(text, labelWidth, false)) }
+	var out []widget.Line
+	if s.Chain.Error != "" {
+		out = append(out, say("Chain", theme.Bad, s.Chain.Error, w)...)
+	} else if l := walk(th, rows); len(l) > 0 {
+		out = append(out, append(widget.L(label("Now")), l...).Fit(w, th.Glyphs.Ellipsis))
+	}
+	if s.Verdict.State == monitor.StateOK || s.Verdict.State == monitor.StateOffline {
+		return out
+	}
+	for _, e := range s.Verdict.Evidence {
+		out = append(out, say("", theme.Dim, th.Glyphs.Bullet+" "+e, w)...)
+	}
+	switch {
+	case rec != nil && rec.Found:
+		l := append(widget.L(label("Switch")), chainLine(rec.Chain)...)
+		out = append(out, l.Fit(w, th.Glyphs.Ellipsis))
+		out = append(out, widget.L(label(""), widget.S(theme.Key, "s"), widget.S(theme.Text, " shows the plan, "), widget.S(theme.Key, "y"),
+			widget.S(theme.Text, " applies it, "), widget.S(theme.Key, "u"), widget.S(theme.Text, " takes it back")).Fit(w, th.Glyphs.Ellipsis))
+	case rec != nil && len(rec.Reasons) > 0:
+		out = append(out, say("Switch", theme.Text, redact.Text(strings.Join(rec.Reasons, "; ")), w)...)
+	}
+	for _, f := range s.Verdict.Fixes {
+		text := f.Title
+		if f.Command != "" {
+			text += ":  " + f.Command
+		}
+		out = append(out, say("Or", theme.Dim, text, w)...)
+	}
+	return out
+}

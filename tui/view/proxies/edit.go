@@ -1,0 +1,400 @@
+package proxies
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/envctl/chain"
+	"gpx/envctl/change"
+	"gpx/envctl/redact"
+	"gpx/probe"
+	"gpx/probe/catalog"
+	"gpx/probe/failover"
+	"gpx/tui/dialog"
+	"gpx/tui/theme"
+	"gpx/tui/view"
+	"gpx/tui/widget"
+)
+
+// current is the chain that the next edit starts from.
+func (v *View) current() (chain.Chain, bool) {
+	switch {
+	case v.pending != nil:
+		return *v.pending, true
+	case v.base != nil:
+		return *v.base, true
+	}
+	return chain.Chain{}, false
+}
+
+// edit makes c the pending chain and selects hop i of it.
+func (v *View) edit(c chain.Chain, i int) {
+	v.edits++
+	v.pending = &c
+	if v.base != nil && c.String() == v.base.String() { // edited back
+		v.pending, v.edits = nil, 0
+	}
+	v.filter = ""
+	v.build()
+	for k := range v.rows {
+		if v.rows[k].n == i+1 {
+			v.table.Select(k)
+			v.remember()
+		}
+	}
+}
+
+// cannotEdit says why the chain cannot be edited now.
+func (v *View) cannotEdit() string {
+	if why := v.c.CanChange(v.c.Services.PlanUse != nil); why != "" {
+		return why
+	}
+	switch {
+	case v.baseErr != nil && v.pending == nil:
+		return "the chain cannot be used as it is: s replaces it, or edit GOPROXY in Env"
+	case v.base == nil && v.pending == nil:
+		return "the environment is still being read"
+	case v.order != byChain:
+		return "rows are ordered by " + v.order.String() + ": o until it is chain"
+	}
+	return ""
+}
+
+// cannotEditHop adds the reasons that come from the selected row.
+func (v *View) cannotEditHop() string {
+	if why := v.cannotEdit(); why != "" {
+		return why
+	}
+	if r := v.selected(); r == nil || r.n == 0 {
+		return "this row is not a hop of the chain: a adds it"
+	}
+	return ""
+}
+
+// onHop runs an edit on the selected hop.
+func (v *View) onHop(f func(c chain.Chain, i int) (chain.Chain, int, error)) tea.Cmd {
+	c, ok := v.current()
+	r := v.selected()
+	if !ok || r == nil || r.n == 0 || r.n > len(c.Hops) {
+		return nil
+	}
+	next, i, err := f(c, r.n-1)
+	if err != nil {
+		return v.c.Fail(err)
+	}
+	v.edit(next, i)
+	return nil
+}
+
+func (v *View) top() tea.Cmd {
+	return v.onHop(func(c chain.Chain, i int) (chain.Chain, int, error) { return c.Top(i), 0, nil })
+}
+
+func (v *View) shift(by int) func() tea.Cmd {
+	return func() tea.Cmd {
+		return v.onHop(func(c chain.Chain, i int) (chain.Chain, int, error) {
+			to := i + by
+			if to < 0 || to >= len(c.Hops) {
+				return c, i, fmt.Errorf("hop %d is already at the end of the chain", i+1)
+			}
+			if k := c.Hops[i].Kind; by < 0 && (k == chain.Direct || k == chain.Off) || by > 0 && (c.Hops[to].Kind == chain.Direct || c.Hops[to].Kind == chain.Off) {
+				return c, i, fmt.Errorf("what stands behind %s is never asked", c.Hops[max(i, to)].URL)
+			}
+			return c.Move(i, by), to, nil
+		})
+	}
+}
+
+func (v *View) separator(s chain.Separator) func() tea.Cmd {
+	return func() tea.Cmd {
+		return v.onHop(func(c chain.Chain, i int) (chain.Chain, int, error) {
+			if i == len(c.Hops)-1 {
+				return c, i, fmt.Errorf("nothing follows hop %d: it has no separator", i+1)
+			}
+			return c.WithSeparator(i, s), i, nil
+		})
+	}
+}
+
+// remove takes the selected hop out, or stops watching an endpoint beside the
+// chain.
+func (v *View) remove() tea.Cmd {
+	r := v.selected()
+	if r != nil && r.n == 0 {
+		key := r.key
+		return view.Start(v.c, "watch", "", func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, v.c.Services.RemoveEndpoint(ctx, key)
+		}, func(_ struct{}, err error) tea.Cmd {
+			if err != nil {
+				return v.c.Fail(err)
+			}
+			return v.c.Say(theme.Text, "no longer watched: %s", key)
+		})
+	}
+	return v.onHop(func(c chain.Chain, i int) (chain.Chain, int, error) {
+		next, err := c.Remove(i)
+		return next, min(i, len(c.Hops)-2), err
+	})
+}
+
+func (v *View) cannotRemove() string {
+	r := v.selected()
+	if r == nil || r.n > 0 {
+		return v.cannotEditHop()
+	}
+	if r.kind == probe.KindSumDB || r.kind == probe.KindForward {
+		return "this belongs to the environment: change it in Env"
+	}
+	return v.c.CanChange(v.c.Services.RemoveEndpoint != nil)
+}
+
+// insert puts raw into the pending chain: before a final direct or off, else at
+// the end, with "|" before what follows so that an outage of it is survived.
+func (v *View) insert(raw string) tea.Cmd {
+	hop, err := chain.ParseHop(raw)
+	if err != nil {
+		return v.c.Fail(err)
+	}
+	c, ok := v.current()
+	if !ok {
+		return v.c.Say(theme.Warn, "%s", v.cannotEdit())
+	}
+	at := len(c.Hops)
+	if last := c.Hops[at-1].Kind; last == chain.Direct || last == chain.Off {
+		at--
+	}
+	for i, h := range c.Hops {
+		if h.URL == hop.URL {
+			v.edit(c.Top(i), 0)
+			return v.c.Say(theme.Text, "it was in the chain already: moved to the top")
+		}
+	}
+	hop.Separator = chain.Pipe
+	next := c.Insert(at, hop)
+	if at > 0 {
+		next = next.WithSeparator(at-1, chain.Pipe)
+	}
+	v.edit(next, at)
+	if v.c.Services.AddEndpoint == nil {
+		return nil
+	}
+	return view.Start(v.c, "watch", "", func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, v.c.Services.AddEndpoint(ctx, raw)
+	}, func(_ struct{}, err error) tea.Cmd { return v.c.Fail(err) })
+}
+
+// add asks once whether the catalog may be probed, then offers it.
+func (v *View) add() tea.Cmd {
+	if v.c.Services.Consent == nil {
+		return v.offer()
+	}
+	type answer struct{ granted, asked bool }
+	return view.Start(v.c, "consent", "", func(ctx context.Context) (answer, error) {
+		g, a, err := v.c.Services.Consent(ctx)
+		return answer{g, a}, err
+	}, func(a answer, err error) tea.Cmd {
+		if err != nil || a.asked || v.c.Services.SetConsent == nil {
+			return tea.Batch(v.c.Fail(err), v.offer())
+		}
+		n := 0
+		for _, e := range v.catalog() {
+			if !e.Retired {
+				n++
+			}
+		}
+		v.c.Dialogs.Push(dialog.NewConfirm("Probe the catalog?", []string{
+			fmt.Sprintf("gpx knows %d public proxies. Probing them shows which of them work from here; each is asked for one small public module and so learns your address.", n),
+			"Nothing about your project is sent. The answer is remembered; gpx config changes it.",
+		}, "No, only list them", "Probe them (y)", func(yes bool) tea.Cmd {
+			remember := view.Start(v.c, "consent", "", func(ctx context.Context) (struct{}, error) {
+				return struct{}{}, v.c.Services.SetConsent(ctx, yes)
+			}, func(_ struct{}, err error) tea.Cmd { return v.c.Fail(err) })
+			return tea.Batch(remember, v.offer())
+		}))
+		return nil
+	})
+}
+
+func (v *View) catalog() []catalog.Entry {
+	if v.c.Services.Catalog == nil {
+		return nil
+	}
+	var out []catalog.Entry
+	for _, e := range v.c.Services.Catalog() {
+		if e.Kind == "" || e.Kind == catalog.Proxy {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// offer lists the catalog; the first item takes a URL.
+func (v *View) offer() tea.Cmd {
+	g := &v.c.Theme.Glyphs
+	items := []dialog.Item{{Title: "another URL" + g.Ellipsis, Detail: "A module proxy (https://…) or a file tree (file:///…) of your own."}}
+	for _, e := range v.catalog() {
+		it := dialog.Item{Title: redact.URL(e.URL), Note: redact.Text(e.Operator + ", " + e.Region), Value: e.URL,
+			Mark: widget.S(theme.Idle, g.Idle), Right: e.State,
+			Detail: redact.Text(fmt.Sprintf("%s. Serves the checksum database: %s. As of %s, confidence %s, source: %s.", strings.TrimSuffix(e.Note, "."), e.SumDB, e.Date, e.Confidence, e.Source))}
+		if e.Note == "" {
+			it.Detail = strings.TrimPrefix(it.Detail, ". ")
+		}
+		if e.Retired {
+			it.Disabled = "Retired: it is listed because old guides still name it."
+			it.Mark = widget.S(theme.Bad, g.Bad)
+		}
+		for i := range v.c.Snapshot.Endpoints {
+			if st := &v.c.Snapshot.Endpoints[i]; st.URL == it.Title {
+				s := state(g, st.Kind, st.Health, st.Class)
+				it.Mark = widget.S(s.Role, strings.Fields(s.Text)[0])
+				if st.Window.P50 > 0 {
+					it.Right = strings.ToLower(strings.Fields(s.Text)[1])
+				}
+			}
+		}
+		items = append(items, it)
+	}
+	v.c.Dialogs.Push(dialog.NewChoose("Add a hop", items, func(it dialog.Item) tea.Cmd {
+		if raw, ok := it.Value.(string); ok {
+			return v.insert(raw)
+		}
+		v.c.Dialogs.Push(dialog.NewPrompt("Add a hop", []string{"The base URL of a module proxy, or file:///path of a tree. It becomes a pending edit; w writes it."}, "",
+			func(s string) string {
+				if strings.TrimSpace(s) == "" {
+					return "type a URL"
+				}
+				if _, err := chain.ParseHop(s); err != nil {
+					return err.Error()
+				}
+				return ""
+			}, v.insert))
+		return nil
+	}))
+	return nil
+}
+
+// write plans the pending chain.
+func (v *View) write() tea.Cmd {
+	c := *v.pending
+	return view.Start(v.c, "plan", "making the plan", func(ctx context.Context) (*change.Plan, error) {
+		return v.c.Services.PlanUse(ctx, c)
+	}, func(p *change.Plan, err error) tea.Cmd {
+		if err != nil {
+			return v.c.Fail(err)
+		}
+		return v.c.Propose(view.Proposal{Plan: p, Applied: func(change.Change) tea.Cmd { v.Discard(); return nil }})
+	})
+}
+
+// diff shows the pending edit.
+func (v *View) diff() tea.Cmd {
+	was, now := "", v.pending.Redacted()
+	if v.base != nil {
+		was = v.base.Redacted()
+	}
+	v.c.Dialogs.Push(dialog.NewPager("Pending: GOPROXY", false, func(th *theme.Theme, w int) []widget.Line {
+		var out []widget.Line
+		for _, s := range widget.Wrap(was, w-2) {
+			out = append(out, widget.L(widget.S(theme.Bad, "- "+s)))
+		}
+		for _, s := range widget.Wrap(now, w-2) {
+			out = append(out, widget.L(widget.S(theme.Good, "+ "+s)))
+		}
+		out = append(out, nil, append(widget.L(widget.S(theme.Dim, "now    ")), walk(th, buildRows(&v.c.Snapshot, nil))...))
+		if v.pending != nil {
+			out = append(out, append(widget.L(widget.S(theme.Dim, "would  ")), walk(th, buildRows(&v.c.Snapshot, v.pending))...))
+		}
+		return out
+	}))
+	return nil
+}
+
+// planned is a recommendation with the plan that follows it.
+type planned struct {
+	rec  failover.Recommendation
+	plan *change.Plan
+}
+
+// switchTo plans the recommended chain.
+func (v *View) switchTo() tea.Cmd {
+	snap := v.c.Snapshot
+	return view.Start(v.c, "plan", "looking for the best chain", func(ctx context.Context) (planned, error) {
+		rec, err := v.c.Services.Recommend(ctx, snap)
+		if err != nil || !rec.Found {
+			return planned{rec: rec}, err
+		}
+		p, err := v.c.Services.PlanUse(ctx, rec.Chain)
+		return planned{rec, p}, err
+	}, func(r planned, err error) tea.Cmd {
+		switch {
+		case err != nil:
+			return v.c.Fail(err)
+		case !r.rec.Found:
+			return v.c.Say(theme.Warn, "no better chain is known: %s", strings.Join(r.rec.Reasons, "; "))
+		case r.plan.Empty() && len(r.plan.Actions) == 0:
+			return v.c.Say(theme.Good, "the recommended chain is already in force: %s", r.rec.Chain.Redacted())
+		}
+		return v.c.Propose(view.Proposal{Plan: r.plan, Why: r.rec.Reasons, Notes: privacy(r.rec),
+			Applied: func(change.Change) tea.Cmd { v.Discard(); return nil }})
+	})
+}
+
+// privacy says which module paths a switch would show to whom.
+func privacy(r failover.Recommendation) []string {
+	out := append([]string{}, r.Warnings...)
+	byHop := map[string][]string{}
+	var hops []string
+	for _, l := range r.Leaks {
+		if byHop[l.Hop] == nil {
+			hops = append(hops, l.Hop)
+		}
+		byHop[l.Hop] = append(byHop[l.Hop], l.Module)
+	}
+	for _, h := range hops {
+		mods := byHop[h]
+		names := strings.Join(mods[:min(len(mods), 3)], ", ")
+		if len(mods) > 3 {
+			names += fmt.Sprintf(" and %d more", len(mods)-3)
+		}
+		out = append(out, fmt.Sprintf("%s would see the module paths %s.", h, names))
+	}
+	if r.Patterns != "" && len(hops) > 0 {
+		out = append(out, "GOPRIVATE="+r.Patterns+" keeps them at home.")
+	}
+	return out
+}
+
+// probeNow has the selected endpoint probed at once.
+func (v *View) probeNow() tea.Cmd {
+	r := v.selected()
+	v.c.Services.ProbeNow(r.key)
+	return v.c.Say(theme.Text, "probing %s", r.url)
+}
+
+// deepProbe asks the selected endpoint for every kind of file.
+func (v *View) deepProbe() tea.Cmd {
+	r := v.selected()
+	key, url := r.key, r.url
+	return view.Start(v.c, "deep", "deep probe of "+url, func(ctx context.Context) (probe.Result, error) {
+		return v.c.Services.Deep(ctx, key)
+	}, func(res probe.Result, err error) tea.Cmd {
+		if err != nil {
+			return v.c.Fail(err)
+		}
+		res = view.CleanResult(res)
+		v.deep[key] = res
+		bad := 0
+		for _, c := range res.Checks {
+			if c.Class.Failed() {
+				bad++
+			}
+		}
+		if bad > 0 || res.Class.Failed() {
+			return v.c.Say(theme.Bad, "deep probe of %s: %d of %d checks fail", url, bad, len(res.Checks))
+		}
+		return v.c.Say(theme.Good, "deep probe of %s: all %d checks pass", url, len(res.Checks))
+	})
+}

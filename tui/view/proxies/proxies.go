@@ -1,0 +1,383 @@
+// Package proxies is the view of the chain and of everything else that is
+// probed: which hop works, what the go command does at it, and how to change
+// the chain.
+//
+//	ORD SEP PROXY                 STATE    p50   p95 LOSS AGE  LAST 2 MIN  NOTE
+//	› 1  ,  https://a.example     ✗ DOWN     –     –  100%  3s  ▂▃▂!!!!!!  refused · go stops
+//	  2     direct                ✓ OK    1.9s  4.1s    0%  4s  ▅▅▆▅▆▅▅▆▅  version control
+//	├ the selected row in words ─────────────────────────────────────────────┤
+//
+// Changes of the chain are collected as pending edits and written together.
+package proxies
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/envctl/chain"
+	"gpx/probe"
+	"gpx/probe/failover"
+	"gpx/probe/monitor"
+	"gpx/tui/theme"
+	"gpx/tui/view"
+	"gpx/tui/widget"
+)
+
+// Name is what the actions of this view carry.
+const Name = "proxies"
+
+// View is the view. It is used from the update loop only.
+type View struct {
+	c      *view.Common
+	table  widget.Table
+	rows   []row
+	sel    string // id of the selected row
+	order  order
+	filter string
+	open   bool // the detail has the whole body
+	scroll int
+
+	base    *chain.Chain // the chain in force, raw; nil while unknown
+	baseErr error
+	pending *chain.Chain // the edited chain; nil without edits
+	edits   int
+
+	rec    *failover.Recommendation
+	recFor string // what rec was asked for
+	deep   map[string]probe.Result
+}
+
+// New makes the view.
+func New(c *view.Common) *View {
+	return &View{c: c, table: widget.Table{Columns: columns}, deep: map[string]probe.Result{}}
+}
+
+// Name implements view.View.
+func (v *View) Name() string { return Name }
+
+// Title implements view.View.
+func (v *View) Title() string { return "Proxies" }
+
+// Pending implements view.View.
+func (v *View) Pending() int { return v.edits }
+
+// Discard implements view.View.
+func (v *View) Discard() {
+	v.pending, v.edits = nil, 0
+	v.build()
+}
+
+// Filter implements view.View.
+func (v *View) Filter() *string { return &v.filter }
+
+// Page implements view.View.
+func (v *View) Page() int { return v.table.Page() }
+
+// Open implements view.View.
+func (v *View) Open() tea.Cmd {
+	v.open, v.scroll = true, 0
+	return nil
+}
+
+// Back implements view.View.
+func (v *View) Back() bool {
+	was := v.open
+	v.open = false
+	return was
+}
+
+// Move implements view.View.
+func (v *View) Move(n int) {
+	if v.open {
+		v.scroll = max(v.scroll+n, 0)
+		return
+	}
+	v.table.Move(n)
+	v.remember()
+}
+
+// Select implements view.View.
+func (v *View) Select(y int) bool {
+	i, ok := v.table.At(y)
+	if ok && !v.open {
+		v.table.Select(i)
+		v.remember()
+	}
+	return ok
+}
+
+func (v *View) remember() {
+	if r := v.selected(); r != nil {
+		v.sel = r.id
+	}
+}
+
+// selected is the row under the cursor, nil when there is none.
+func (v *View) selected() *row {
+	if i := v.table.Cursor(); i >= 0 && i < len(v.rows) {
+		return &v.rows[i]
+	}
+	return nil
+}
+
+// Copy implements view.View: the pending command, or the row's URL.
+func (v *View) Copy() string {
+	if v.pending != nil {
+		return "go env -w GOPROXY='" + v.pending.Redacted() + "'"
+	}
+	if r := v.selected(); r != nil {
+		return r.url
+	}
+	return ""
+}
+
+// Update implements view.View.
+func (v *View) Update(e view.Event) tea.Cmd {
+	if e == view.EnvChanged && v.c.Env != nil {
+		c, err := v.c.Env.Chain()
+		v.base, v.baseErr = &c, err
+		if err != nil {
+			v.base = nil
+		}
+	}
+	v.build()
+	return v.ask()
+}
+
+// build makes the rows again and keeps the selection on its row.
+func (v *View) build() {
+	v.rows = buildRows(&v.c.Snapshot, v.pending)
+	sortRows(v.rows, v.order)
+	v.rows = filterRows(v.rows, v.filter)
+	for i := range v.rows {
+		if v.rows[i].id == v.sel {
+			v.table.Select(i)
+			return
+		}
+	}
+	if v.sel == "" && len(v.rows) > 0 {
+		v.table.Select(0)
+	}
+}
+
+// Filtered rebuilds the rows after the filter was changed.
+func (v *View) Filtered() { v.build() }
+
+// ask asks for the chain to switch to while something is broken. The answer is
+// for one verdict and one set of states; it is asked again when they change.
+func (v *View) ask() tea.Cmd {
+	s := &v.c.Snapshot
+	if s.Verdict.State != monitor.StateOutage && s.Verdict.State != monitor.StateDegraded {
+		v.rec, v.recFor = nil, ""
+		return nil
+	}
+	if v.c.Services.Recommend == nil {
+		return nil
+	}
+	var b strings.Builder
+	b.WriteString(s.Chain.Value + s.Verdict.Headline)
+	for i := range s.Endpoints {
+		fmt.Fprint(&b, s.Endpoints[i].URL, s.Endpoints[i].Health)
+	}
+	if b.String() == v.recFor {
+		return nil
+	}
+	v.recFor = b.String()
+	snap := *s
+	return view.Start(v.c, "recommend", "", func(ctx context.Context) (failover.Recommendation, error) {
+		return v.c.Services.Recommend(ctx, snap)
+	}, func(r failover.Recommendation, err error) tea.Cmd {
+		if err == nil {
+			v.rec = &r
+		}
+		return nil
+	})
+}
+
+// Render implements view.View.
+func (v *View) Render(w, h int) view.Body {
+	th := v.c.Theme
+	b := view.Body{Splits: map[int]widget.Line{}}
+	status := fmt.Sprintf("order %s", v.order)
+	if v.filter != "" {
+		status += " " + th.Glyphs.Dot + " filter " + v.filter
+	}
+	b.Status = widget.L(widget.S(theme.Dim, fmt.Sprintf("%s %s %s", status, th.Glyphs.Dot, count(len(v.rows), "endpoint"))))
+	if v.edits > 0 {
+		b.Status = append(widget.L(widget.S(theme.Warn, fmt.Sprintf("%s %s pending ", th.Glyphs.Pending, count(v.edits, "edit"))), widget.S(theme.Faint, th.Glyphs.Dot+" ")), b.Status...)
+	}
+	if h <= 0 {
+		return b
+	}
+	now := v.c.Now()
+	band := v.band(w)
+	rows := 0
+	if !v.open || len(v.rows) == 0 {
+		rows = min(len(v.rows)+1, max(h*45/100-len(band), 3))
+		if len(v.rows) == 0 {
+			rows = min(3, h)
+		}
+		if h-rows-len(band) < 4 { // no room for a detail pane
+			rows = max(h-len(band), 0)
+		}
+		b.Lines = v.table.Render(th, w, rows, len(v.rows), func(i int, widths []int) []widget.Line {
+			return cells(th, &v.rows[i], now, widths)
+		})
+		if len(v.rows) == 0 {
+			b.Lines = v.empty(w, rows)
+		}
+		if _, below := v.table.More(); below > 0 && rows > 0 {
+			b.Status = append(b.Status, widget.S(theme.Dim, fmt.Sprintf(" %s %d more", th.Glyphs.Dot, below)))
+		}
+	}
+	b.Lines = append(b.Lines, band...)
+	if len(b.Lines) > h {
+		b.Lines = b.Lines[:h]
+	}
+	if rest := h - len(b.Lines); rest > 1 {
+		r := v.selected()
+		title := widget.L(widget.S(theme.Dim, "no endpoint"))
+		if r != nil {
+			title = detailTitle(r)
+		}
+		b.Splits[len(b.Lines)] = title
+		b.Lines = append(b.Lines, nil)
+		b.Lines = append(b.Lines, v.detail(r, w, rest-1)...)
+	}
+	for len(b.Lines) < h {
+		b.Lines = append(b.Lines, widget.Blank(w))
+	}
+	return b
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func (v *View) empty(w, h int) []widget.Line {
+	text := "probing" + v.c.Theme.Glyphs.Ellipsis
+	switch {
+	case v.filter != "":
+		text = "nothing matches the filter; esc clears it"
+	case v.c.Snapshot.Chain.Error != "":
+		text = "the chain cannot be used: " + v.c.Snapshot.Chain.Error
+	}
+	out := []widget.Line{widget.L(widget.S(theme.Dim, "  "+text)).Fit(w, v.c.Theme.Glyphs.Ellipsis)}
+	for len(out) < h {
+		out = append(out, widget.Blank(w))
+	}
+	return out[:max(h, 0)]
+}
+
+func detailTitle(r *row) widget.Line {
+	l := widget.L(widget.S(theme.Title, shown(r)))
+	where := r.outside
+	if r.n > 0 {
+		where = fmt.Sprintf("hop %d", r.n)
+	}
+	return append(l, widget.S(theme.Dim, "  "+where))
+}
+
+// band shows the pending chain and what the go command would do with it.
+func (v *View) band(w int) []widget.Line {
+	if v.pending == nil {
+		return nil
+	}
+	th := v.c.Theme
+	e := th.Glyphs.Ellipsis
+	chain := append(widget.L(widget.S(theme.Warn, th.Glyphs.Pending+" pending "), widget.S(theme.Text, " ")), chainLine(*v.pending)...)
+	keys := widget.L(widget.S(theme.Key, "w"), widget.S(theme.Hint, " write  "), widget.S(theme.Key, "d"), widget.S(theme.Hint, " diff  "),
+		widget.S(theme.Key, "Z"), widget.S(theme.Hint, " discard"))
+	would := append(widget.L(widget.S(theme.Dim, "  go would "), widget.S(theme.Text, "")), walk(th, buildRows(&v.c.Snapshot, v.pending))...)
+	return []widget.Line{widget.Blank(w), widget.Spread(chain, keys, w, e), would.Fit(w, e)}
+}
+
+// detail draws the pane of the selected row in h lines.
+func (v *View) detail(r *row, w, h int) []widget.Line {
+	th := v.c.Theme
+	var lines []widget.Line
+	now := v.c.Now()
+	chainRows := buildRows(&v.c.Snapshot, nil)
+	if r != nil {
+		var deep *probe.Result
+		if d, ok := v.deep[r.key]; ok {
+			deep = &d
+		}
+		if w >= 96 {
+			lw := w * 56 / 100
+			left := words(th, r, now, lw-3)
+			right := figures(th, r, deep, now, w-lw)
+			lines = append(lines, beside(left, right, lw, w)...)
+		} else {
+			lines = append(lines, words(th, r, now, w)...)
+			more := figures(th, r, deep, now, w)
+			out := outlook(th, &v.c.Snapshot, chainRows, v.rec, w)
+			if !v.open && len(lines)+len(out)+1 <= h { // what to do comes before figures
+				lines = append(append(lines, nil), out...)
+				lines = append(append(lines, nil), more...)
+				return v.window(lines, w, h)
+			}
+			lines = append(append(lines, nil), more...)
+		}
+	}
+	lines = append(lines, nil)
+	lines = append(lines, outlook(th, &v.c.Snapshot, chainRows, v.rec, w)...)
+	if room := h - len(lines) - 2; r != nil && room >= 4 && len(points(r)) > 1 {
+		lines = append(lines, nil, widget.L(widget.S(theme.Dim, "Last 2 min, 1 ms to 4 s, logarithmic")))
+		lines = append(lines, widget.Columns(th, wide(points(r), w), w, min(room, 8))...)
+	}
+	return v.window(lines, w, h)
+}
+
+// wide repeats points so that a chart uses the room it has.
+func wide(ps []widget.Point, w int) []widget.Point {
+	n := max(min(w/len(ps), 3), 1)
+	out := make([]widget.Point, 0, n*len(ps))
+	for _, p := range ps {
+		for range n {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// window cuts lines to h, scrolled when the detail is open.
+func (v *View) window(lines []widget.Line, w, h int) []widget.Line {
+	if !v.open {
+		v.scroll = 0
+	}
+	v.scroll = max(min(v.scroll, len(lines)-h), 0)
+	lines = lines[v.scroll:]
+	out := make([]widget.Line, h)
+	for i := range out {
+		if i < len(lines) {
+			out[i] = lines[i].Fit(w, v.c.Theme.Glyphs.Ellipsis)
+		} else {
+			out[i] = widget.Blank(w)
+		}
+	}
+	return out
+}
+
+// beside puts two blocks beside each other; the left one is lw wide.
+func beside(left, right []widget.Line, lw, w int) []widget.Line {
+	out := make([]widget.Line, max(len(left), len(right)))
+	for i := range out {
+		var l widget.Line
+		if i < len(left) {
+			l = left[i]
+		}
+		l = l.Fit(lw, "")
+		if i < len(right) {
+			l = append(l, right[i]...)
+		}
+		out[i] = l.Fit(w, "")
+	}
+	return out
+}

@@ -1,0 +1,148 @@
+package proxies
+
+import (
+	"fmt"
+	"time"
+
+	"gpx/envctl/chain"
+	"gpx/probe"
+	"gpx/tui/theme"
+	"gpx/tui/widget"
+)
+
+// The columns by place.
+const (
+	colOrder = iota
+	colSep
+	colProxy
+	colState
+	colP50
+	colP95
+	colLoss
+	colAge
+	colSpark
+	colNote
+)
+
+// columns are the table's columns. At 80 cells AGE, p95 and NOTE are left out:
+// what NOTE says stands in the detail pane too.
+var columns = []widget.Column{
+	colOrder: {Title: "ORD", Min: 3, Right: true},
+	colSep:   {Title: "SEP", Min: 3, Tight: true},
+	colProxy: {Title: "PROXY", Min: 20, Grow: 3, Max: 60, Middle: true},
+	colState: {Title: "STATE", Min: 9},
+	colP50:   {Title: "p50", Min: 6, Right: true},
+	colP95:   {Title: "p95", Min: 6, Right: true, Tight: true, Drop: 4},
+	colLoss:  {Title: "LOSS", Min: 4, Right: true, Tight: true},
+	colAge:   {Title: "AGE", Min: 4, Right: true, Tight: true, Drop: 5},
+	colSpark: {Title: "LAST 2 MIN (!=lost)", Min: 12, Grow: 2, Max: 30, Drop: 1},
+	colNote:  {Title: "NOTE", Min: 18, Grow: 3, Drop: 3},
+}
+
+// cells draws one row; it is a pure function of what it is given.
+func cells(th *theme.Theme, r *row, now time.Time, widths []int) []widget.Line {
+	g := &th.Glyphs
+	one := func(role theme.Role, s string) widget.Line { return widget.L(widget.S(role, s)) }
+	none := one(theme.Faint, g.Dash)
+	out := make([]widget.Line, len(columns))
+
+	out[colOrder], out[colSep] = one(theme.Faint, g.Dash), nil
+	name := theme.Text
+	if r.n > 0 {
+		mark, role := "", theme.Text
+		if r.edited {
+			mark, role = g.Pending, theme.Warn
+		}
+		out[colOrder] = one(role, fmt.Sprintf("%s%d", mark, r.n))
+		out[colSep] = one(theme.Accent, " "+string(r.sep))
+		if r.sep == chain.Last {
+			out[colSep] = nil
+		}
+	} else {
+		name = theme.Dim
+	}
+	if r.edited {
+		name = theme.Warn
+	}
+	out[colProxy] = one(name, shown(r))
+	out[colState] = widget.L(state(g, r.kind, r.health, r.class))
+	out[colP50], out[colP95], out[colLoss], out[colAge], out[colSpark] = none, none, none, none, nil
+	if st := r.status; st != nil {
+		w := st.Window
+		if w.P50 > 0 {
+			out[colP50] = one(timeRole(time.Duration(w.P50)), widget.Millis(time.Duration(w.P50)))
+		}
+		if w.P95 > 0 {
+			out[colP95] = one(timeRole(time.Duration(w.P95)), widget.Millis(time.Duration(w.P95)))
+		}
+		if w.Samples > 0 {
+			out[colLoss] = one(lossRole(w.Lost), fmt.Sprintf("%.0f%%", w.Lost*100))
+		}
+		if !st.At.IsZero() {
+			out[colAge] = one(theme.Dim, widget.Age(now.Sub(st.At.Time)))
+		}
+		if widths[colSpark] > 0 {
+			out[colSpark] = widget.Sparkline(th, points(r), widths[colSpark])
+		}
+	}
+	role := theme.Dim
+	switch r.goWill {
+	case probe.Stop, probe.Hang:
+		role = theme.Bad
+	case probe.Next:
+		role = theme.Warn
+	}
+	if r.outside != "" {
+		role = theme.Dim
+	}
+	out[colNote] = one(role, r.note())
+	return out
+}
+
+// shown is the name of a row in the table. The checksum database is called by
+// its host: that is what GOSUMDB says.
+func shown(r *row) string {
+	switch {
+	case r.kind == probe.KindSumDB && len(r.url) > len("https://"):
+		return trimScheme(r.url)
+	}
+	return r.url
+}
+
+func trimScheme(url string) string {
+	for _, p := range []string{"https://", "http://"} {
+		if len(url) > len(p) && url[:len(p)] == p {
+			return url[len(p):]
+		}
+	}
+	return url
+}
+
+// points is the recent past of a row.
+func points(r *row) []widget.Point {
+	if r.status == nil {
+		return nil
+	}
+	out := make([]widget.Point, len(r.status.Window.Recent))
+	for i, s := range r.status.Window.Recent {
+		out[i] = widget.Point{Value: time.Duration(s.Total), Lost: s.Class.Failed(), None: s.Class == probe.ClassUnknown}
+	}
+	return out
+}
+
+func timeRole(d time.Duration) theme.Role {
+	if d >= 800*time.Millisecond { // the rule for slow
+		return theme.Warn
+	}
+	return theme.Text
+}
+
+func lossRole(lost float64) theme.Role {
+	switch {
+	case lost >= 0.5:
+		return theme.Bad
+	case lost > 0.05:
+		return theme.Warn
+	}
+	return theme.Dim
+}
