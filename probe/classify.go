@@ -93,8 +93,13 @@ func classifyDial(err error, s stage) (finding, bool) {
 		return finding{ConfigInvalid, LayerConfig, text}, true
 	}
 	op := (*net.OpError)(nil)
-	if !errors.As(err, &op) || op.Op != "dial" {
-		return finding{}, false
+	for dial := err; ; dial = op.Err {
+		if !errors.As(dial, &op) {
+			return finding{}, false
+		}
+		if op.Op == "dial" { // inside a "proxyconnect", for a forward proxy
+			break
+		}
 	}
 	switch {
 	case isErrno(err, errnoRefused):

@@ -24,6 +24,7 @@ type exchange struct {
 	status     int
 	body       []byte
 	whole      bool // status 200, and the body was read to its end
+	partial    bool // ok, as far as it was read
 	html       bool // the body is a web page
 	size       int64
 	remote     string

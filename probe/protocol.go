@@ -81,7 +81,7 @@ func (x *exchange) judge(ctx context.Context, m module.Version, f File) (sum str
 		x.finding = finding{OK, LayerHTTP, "larger than gpx reads: its hash was not checked"}
 		return ""
 	}
-	if x.class != OK {
+	if x.class != OK || x.partial {
 		return ""
 	}
 	switch f {

@@ -42,10 +42,15 @@ func (x *exchange) receive(ctx context.Context, res *http.Response, t *tracker, 
 		x.copy(t.now())
 		return
 	}
-	more, err := x.read(res.Body, limit)
+	body := &paced{r: res.Body}
+	more, err := x.read(body, limit)
 	x.copy(t.now())
 	x.html = media == "text/html" || looksHTML(x.body)
 	switch {
+	case err != nil && ctx.Err() != nil && limit > bodyMost && res.ContentLength > int64(len(x.body)) && body.moving():
+		// A large file on a slow line. The go command has the patience.
+		x.finding = finding{OK, LayerHTTP, "still arriving when the time was up: " + size(int64(len(x.body))) + " of " + size(res.ContentLength)}
+		x.partial = true
 	case err != nil:
 		x.finding = classify(ctx, err, progress{stage: stBody, tunnel: true}, nil)
 	case more && res.ContentLength < 0 && !x.html:
@@ -64,6 +69,29 @@ func (x *exchange) receive(ctx context.Context, res *http.Response, t *tracker, 
 		}
 	}
 }
+
+// bodyMost is the size above which a body may rightly take longer than one
+// attempt.
+const bodyMost = 64 << 10
+
+// A paced reader knows when the last bytes came.
+type paced struct {
+	r    io.Reader
+	last time.Time
+	n    int64
+}
+
+func (p *paced) Read(data []byte) (int, error) {
+	n, err := p.r.Read(data)
+	if n > 0 {
+		p.last = time.Now()
+		p.n += int64(n)
+	}
+	return n, err
+}
+
+// moving reports that enough came, and lately.
+func (p *paced) moving() bool { return p.n >= bodyMost && time.Since(p.last) < 500*time.Millisecond }
 
 // read reads at most limit bytes and reports whether there was more.
 func (x *exchange) read(r io.Reader, limit int64) (more bool, err error) {

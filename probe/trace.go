@@ -112,7 +112,7 @@ func (t *tracker) hooks() *httptrace.ClientTrace {
 				t.wrote()
 			}
 		},
-		GotFirstResponseByte: func() { t.leave(stWaiting, stHeaders, &t.phases.TTFB) },
+		GotFirstResponseByte: t.firstByte,
 	}
 }
 
@@ -134,6 +134,15 @@ func (t *tracker) wrote() {
 	if t.stage == stWriting {
 		t.stage, t.began = stWaiting, time.Now()
 	}
+}
+
+// firstByte ends the wait. A server that answers before it was asked is faster
+// than the hook of the request.
+func (t *tracker) firstByte() {
+	t.leave(stWaiting, stHeaders, &t.phases.TTFB)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stage = max(t.stage, stHeaders)
 }
 
 func (t *tracker) leaf(s tls.ConnectionState) {

@@ -235,6 +235,9 @@ func (p *Prober) askVCS(ctx context.Context, m module.Version) *exchange {
 		tag := tagOf(m, repo.root)
 		has, f := p.lsRemote(ctx, repo.url, tag)
 		x.finding = f
+		if f.class == AuthRequired && s.isGone(ctx, repo.url) {
+			x.finding = finding{NotFound, LayerHTTP, "there is no repository " + repo.url}
+		}
 		if f.class == OK && tag != "" && !has {
 			x.finding = finding{NotFound, LayerContent, "the repository has no tag " + tag}
 		}
@@ -248,6 +251,16 @@ func (p *Prober) askVCS(ctx context.Context, m module.Version) *exchange {
 		}
 	}
 	return x
+}
+
+// isGone asks for a repository's own page, as the go command does after an error
+// of git: some hosts ask for credentials where there is nothing at all.
+func (s *session) isGone(ctx context.Context, repo string) bool {
+	u, err := url.Parse(repo)
+	if err != nil || u.Scheme != "https" {
+		return false
+	}
+	return s.getPage(ctx, u).class == NotFound
 }
 
 // askModRepository asks the proxy that a go-import tag of kind "mod" names.
