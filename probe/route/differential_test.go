@@ -55,7 +55,7 @@ func TestDifferential(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			dir := t.TempDir()
-			diff, r, err := differ(ctx, filepath.Join(dir, "w"), s)
+			diff, r, err := differ(ctx, filepath.Join(dir, "w"), s, i%3 == 0)
 			if err != nil {
 				t.Fatalf("seed %d, chain %d: %v\n%v", seed, i, err, s)
 			}
@@ -63,7 +63,7 @@ func TestDifferential(t *testing.T) {
 			if diff == "" {
 				return
 			}
-			small, smallDiff := shrink(ctx, dir, s, diff)
+			small, smallDiff := shrink(ctx, dir, s, i%3 == 0, diff)
 			t.Errorf("seed %d, chain %d: %v\nsmallest: %v\n%s", seed, i, s, small, smallDiff)
 		})
 	}
@@ -203,7 +203,7 @@ func random(r *rand.Rand, slow bool) scenario {
 
 // shrink looks for a smaller scenario that fails too: it leaves things out one
 // by one, as long as the two sides still differ.
-func shrink(ctx context.Context, dir string, s scenario, diff string) (scenario, string) {
+func shrink(ctx context.Context, dir string, s scenario, observed bool, diff string) (scenario, string) {
 	deadline := time.Now().Add(time.Minute)
 	for n, again := 0, true; again; {
 		again = false
@@ -212,7 +212,7 @@ func shrink(ctx context.Context, dir string, s scenario, diff string) (scenario,
 				return s, diff
 			}
 			n++
-			d, _, err := differ(ctx, filepath.Join(dir, fmt.Sprint("shrink", n)), smaller)
+			d, _, err := differ(ctx, filepath.Join(dir, fmt.Sprint("shrink", n)), smaller, observed)
 			if err == nil && d != "" {
 				s, diff, again = smaller, d, true
 				break

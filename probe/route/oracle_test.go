@@ -24,6 +24,8 @@ import (
 	"golang.org/x/mod/sumdb"
 
 	"gpx/envctl/chain"
+	"gpx/envctl/env"
+	"gpx/envctl/project"
 	"gpx/probe"
 	"gpx/probe/lab"
 )
@@ -534,8 +536,8 @@ func outcomeOf(result string) string {
 }
 
 // differ runs both sides of a scenario and says how they differ: "" is
-// agreement.
-func differ(ctx context.Context, dir string, s scenario) (diff string, r Route, err error) {
+// agreement. With observed the real prober predicts too.
+func differ(ctx context.Context, dir string, s scenario, observed bool) (diff string, r Route, err error) {
 	w, err := build(dir, s)
 	if err != nil {
 		return "", Route{}, err
@@ -546,11 +548,36 @@ func differ(ctx context.Context, dir string, s scenario) (diff string, r Route, 
 		return "", Route{}, err
 	}
 	r = Predict(s.input(w.goproxy, db))
+	var seen Route
+	if observed {
+		if seen, err = w.observe(ctx); err != nil {
+			return "", r, err
+		}
+	}
 	o, err := w.run(ctx, r.Result == Hangs)
 	if err != nil {
 		return "", r, err
 	}
-	return w.compare(r, o), r, nil
+	diff = w.compare(r, o)
+	if observed {
+		diff += w.compareObserved(seen, o)
+	}
+	return diff, r, nil
+}
+
+// compareObserved holds what the real prober led to against the go command.
+func (w *world) compareObserved(r Route, o observation) string {
+	var diffs []string
+	if want := outcomeOf(r.Result); o.outcome != want {
+		diffs = append(diffs, fmt.Sprintf("observed outcome: the go command %s, predicted %s (%s)", o.outcome, want, r.Why))
+	}
+	if want := w.expected(r); !w.agree(o.log, want) {
+		diffs = append(diffs, fmt.Sprintf("requests: %q\nobserved prediction: %q", o.log, want))
+	}
+	if len(diffs) > 0 {
+		diffs = append(diffs, "steps:\n\t"+strings.Join(w.words(r), "\n\t"), "go: "+strings.TrimSpace(o.output))
+	}
+	return strings.Join(diffs, "\n")
 }
 
 func (w *world) compare(r Route, o observation) string {
@@ -576,6 +603,49 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(repos.dir)
 	}
 	os.Exit(code)
+}
+
+// observe is the prediction from what the real prober finds out. The logs are
+// empty again when it returns.
+func (w *world) observe(ctx context.Context) (Route, error) {
+	e, err := env.Read(ctx, env.Options{Dir: w.path("proj"), Environ: w.environ})
+	if err != nil {
+		return Route{}, err
+	}
+	p, err := project.Find(w.path("proj"), e)
+	if err != nil {
+		return Route{}, err
+	}
+	pem, err := os.ReadFile(w.lab.CAFile())
+	if err != nil {
+		return Route{}, err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	pr := probe.New(probe.DefaultConfig(), e, probe.WithRootCAs(pool))
+	r, err := Observe(ctx, pr, e, p, w.s.version())
+	if err != nil {
+		return r, err
+	}
+	for _, srv := range w.servers {
+		for srv.Held() > 0 && ctx.Err() == nil {
+			runtime.Gosched()
+		}
+		srv.ResetLog()
+	}
+	return r, ctx.Err()
+}
+
+// agree reports that two request sequences agree, but for tiles that the
+// observer cannot know to be cached.
+func (w *world) agree(log, want []string) bool {
+	if w.s.SumHave == "" {
+		return slices.Equal(log, want)
+	}
+	notTile := func(list []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return strings.HasSuffix(s, " tile") })
+	}
+	return slices.Equal(notTile(log), notTile(want))
 }
 
 // predict is the prediction from the faults of the lab.

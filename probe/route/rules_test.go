@@ -229,11 +229,18 @@ func TestRules(t *testing.T) {
 			if got := w.words(r); c.steps != nil && !slices.Equal(got, c.steps) {
 				t.Errorf("steps\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(c.steps, "\n\t"))
 			}
+			seen, err := w.observe(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
 			o, err := w.run(t.Context(), r.Result == Hangs)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := w.compare(r, o); diff != "" {
+				t.Errorf("%v\n%s", c.s, diff)
+			}
+			if diff := w.compareObserved(seen, o); diff != "" {
 				t.Errorf("%v\n%s", c.s, diff)
 			}
 		})
