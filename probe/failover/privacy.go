@@ -33,8 +33,9 @@ func leak(r Request, hops []Candidate, rec *Recommendation) {
 		}
 	}
 	slices.Sort(secret)
+	behind := slices.ContainsFunc(hops, func(c Candidate) bool { return c.Private })
 	for _, c := range hops {
-		if c.Private || r.learnsNothing(c) {
+		if c.Private || !behind && r.learnsNothing(c) {
 			continue
 		}
 		for _, path := range secret {
