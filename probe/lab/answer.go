@@ -62,6 +62,9 @@ func (c *conn) answer(req *http.Request, entry *Request, n int) (keep bool) {
 			}
 		}
 		r := c.srv.respond(req, entry, f)
+		if c.srv.opts.forward && r.status == 0 {
+			return c.forward(req, entry)
+		}
 		switch f.mode() {
 		case ModeStall:
 			return c.stall(r, entry, f, changed)
@@ -183,9 +186,14 @@ func (s *Server) respond(req *http.Request, entry *Request, f Fault) response {
 		return r
 	case mode == ModeAuth:
 		user, password, _ := req.BasicAuth()
+		status, header := http.StatusUnauthorized, "Www-Authenticate"
+		if s.opts.forward {
+			user, password = proxyAuth(req)
+			status, header = http.StatusProxyAuthRequired, "Proxy-Authenticate"
+		}
 		if subtle.ConstantTimeCompare([]byte(user), []byte(f.User))&subtle.ConstantTimeCompare([]byte(password), []byte(f.Password)) == 0 {
-			r := text(http.StatusUnauthorized, "credentials required\n")
-			r.header = http.Header{"Www-Authenticate": {`Basic realm="lab"`}}
+			r := text(status, "credentials required\n")
+			r.header = http.Header{header: {`Basic realm="lab"`}}
 			return r
 		}
 	case mode == ModeCaptive, mode == ModeSumDBCaptive && underSum && sumPath != "/supported":
@@ -198,8 +206,13 @@ func (s *Server) respond(req *http.Request, entry *Request, f Fault) response {
 		r := text(http.StatusFound, "")
 		r.header = http.Header{"Location": {"http://" + s.Addr() + req.URL.Path}}
 		return r
+	case s.opts.forward:
+		return response{} // nothing is wrong with it: the caller passes it on
 	case req.Method != http.MethodGet && req.Method != http.MethodHead:
 		return text(http.StatusMethodNotAllowed, "GET only\n")
+	}
+	if s.opts.forward {
+		return response{}
 	}
 	if underSum {
 		if sumPath == "/supported" {

@@ -35,7 +35,7 @@ func newCerts(now time.Time) (*certs, error) {
 	}
 	c.rootPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.cert.Raw})
 
-	here := []string{"127.0.0.1", "::1", "localhost", "lab.example.com", "*.lab.example.com"}
+	here := []string{"127.0.0.1", "::1", "localhost", "lab.example.com", "*.lab.example.com", "*.example.com"}
 	for _, leaf := range []struct {
 		to        *tls.Certificate
 		by        *authority

@@ -1,10 +1,8 @@
 package lab
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // GoEnv returns a whole environment for a go command, or for gpx, that sees
@@ -23,11 +21,7 @@ func (l *Lab) GoEnv(dir, chain string) []string {
 	if up, _, err := l.git(); err == nil {
 		vars["GIT_CONFIG_GLOBAL"] = up
 	}
-	var env []string
-	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		env = append(env, name+"="+vars[name])
-	}
-	return env
+	return environ(vars)
 }
 
 // GitDown is an environment variable that, appended to [Lab.GoEnv], makes every
@@ -64,8 +58,8 @@ func sandboxVars(dir string) map[string]string {
 		"GOENV":           filepath.Join(home, ".config", "go", "env"),
 		"GOFLAGS":         "-modcacherw",
 		"GOTOOLCHAIN":     "local",
-		// A commit of a developer's own git settings or a prompt would make a
-		// run depend on the machine.
+		// The developer's own git settings, or a question on the terminal, would
+		// make a run depend on the machine.
 		"GIT_CONFIG_GLOBAL":   os.DevNull,
 		"GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_TERMINAL_PROMPT": "0",

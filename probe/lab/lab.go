@@ -99,7 +99,7 @@ func (l *Lab) Close() error {
 	for _, c := range closers {
 		errs = append(errs, c())
 	}
-	errs = append(errs, os.RemoveAll(l.dir))
+	errs = append(errs, removeAll(l.dir))
 	return errors.Join(errs...)
 }
 

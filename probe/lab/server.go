@@ -29,6 +29,7 @@ type serverOptions struct {
 	tls       bool
 	private   bool
 	sumdbOnly bool
+	forward   bool
 	prefix    string
 	lacking   []string
 }
