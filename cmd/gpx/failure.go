@@ -109,7 +109,11 @@ func (a *app) finish(args []string, err error) int {
 	if a.flags.json || slices.Contains(args, "--json") {
 		a.out.document(map[string]*failure{"error": f})
 	} else {
-		a.errs.line("gpx " + strings.TrimPrefix(f.Error(), "gpx: "))
+		text := f.Error()
+		if !strings.HasPrefix(text, "gpx: ") {
+			text = "gpx " + text
+		}
+		a.errs.line(text)
 	}
 	return f.status
 }

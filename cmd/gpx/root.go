@@ -60,6 +60,7 @@ is bad news, 130 interrupted.`,
 	f.BoolVar(&a.flags.showSecrets, "show-secrets", false, "print credentials in commands and values instead of xxxxx")
 	f.SortFlags = false
 
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if errors.Is(err, pflag.ErrHelp) {
 			return err

@@ -28,8 +28,23 @@ func ask(ctx context.Context, pr Prober, p *plan, j job) outcome {
 	if base != p.db.URL && base != p.db.Direct() {
 		o.via = hopAsked(p.chain, len(asked))
 	}
-	o.result = pr.Probe(ctx, probe.Endpoint{URL: base, Kind: probe.KindSumDB, SumDB: p.db})
+	o.result = pr.Probe(ctx, p.sumEndpoint(o))
 	return o
+}
+
+// publicSumDB is the database that knows the neutral canary.
+const publicSumDB = "sum.golang.org"
+
+// sumEndpoint is the database at the place where the walk ended. A hop is asked
+// for the module that hops are asked for, and so is a database of the user's
+// own, which need not know any other; the public one learns nothing of the
+// project.
+func (p *plan) sumEndpoint(o outcome) probe.Endpoint {
+	ep := probe.Endpoint{URL: o.route, Kind: probe.KindSumDB, SumDB: p.db}
+	if o.via > 0 || p.db.Name != publicSumDB {
+		ep.Module = p.canary
+	}
+	return ep
 }
 
 // blamed is the error that the walk to the database ends with: that of the last

@@ -30,7 +30,7 @@ func once(ctx context.Context, p Prober, pl *plan, s spec, deep bool) probe.Resu
 			o.result.Kind, o.result.URL = probe.KindSumDB, (&target{spec: s}).url()
 			return o.result
 		}
-		ep.URL = o.route
+		ep = pl.sumEndpoint(o)
 	}
 	if !deep {
 		return p.Probe(ctx, ep)

@@ -1,0 +1,350 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"gpx/probe"
+	"gpx/probe/lab"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gpx": main})
+}
+
+// TestScripts runs gpx as its users do: testdata/script/*.txtar, each in a home
+// folder of its own, against proxies of the lab.
+//
+//	lab                       starts a lab: $LAB_KEY (GOSUMDB), $SSL_CERT_FILE
+//	proxy NAME [FAULT…]       starts a proxy: $NAME is its URL
+//	fault NAME FAULT          changes what it does wrong (see faults)
+//	gosum FILE MODULE@V…      appends the go.sum lines of lab modules
+//	asked NAME PATTERN        a request to the proxy matches; with ! none does
+//	exits STATUS COMMAND…     runs a command that ends with that status
+//	jsonfield PATH PATTERN    a field of the JSON on stdout matches
+//	schema NAME               the JSON on stdout has the fields of testdata/schema/NAME.txt
+//	nosecret TEXT…            neither output nor what gpx keeps holds the text
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: setupScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"lab": cmdLab, "proxy": cmdProxy, "fault": cmdFault, "gosum": cmdGoSum, "asked": cmdAsked,
+			"exits": cmdExits, "jsonfield": cmdJSONField, "schema": cmdSchema, "nosecret": cmdNoSecret,
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+// A scriptLab is the lab of one script.
+type scriptLab struct {
+	lab     *lab.Lab
+	proxies map[string]*lab.Server
+}
+
+type labKey struct{}
+
+func setupScript(e *testscript.Env) error {
+	home := filepath.Join(e.WorkDir, "home")
+	if err := os.MkdirAll(filepath.Join(home, ".config", "go"), 0o755); err != nil {
+		return err
+	}
+	e.Setenv("HOME", home)
+	for name, dir := range map[string]string{
+		"XDG_CONFIG_HOME": ".config", "XDG_STATE_HOME": ".local/state", "XDG_CACHE_HOME": ".cache", "XDG_DATA_HOME": ".local/share",
+	} {
+		e.Setenv(name, filepath.Join(home, dir))
+	}
+	e.Setenv("GOENV", filepath.Join(home, ".config", "go", "env"))
+	e.Setenv("GOPATH", filepath.Join(e.WorkDir, "gopath"))
+	e.Setenv("GOMODCACHE", filepath.Join(e.WorkDir, "gopath", "pkg", "mod"))
+	e.Setenv("GOFLAGS", "-modcacherw")
+	e.Setenv("GOTOOLCHAIN", "local")
+	e.Setenv("GOTELEMETRY", "off")
+	if dir := os.Getenv("GOCACHE"); dir != "" {
+		e.Setenv("GOCACHE", dir)
+	} else if dir, err := os.UserCacheDir(); err == nil {
+		e.Setenv("GOCACHE", filepath.Join(dir, "go-build"))
+	}
+	e.Setenv("TERM", "xterm-256color")
+	s := &scriptLab{proxies: map[string]*lab.Server{}}
+	e.Values[labKey{}] = s
+	e.Defer(func() {
+		if s.lab != nil {
+			s.lab.Close()
+		}
+	})
+	return nil
+}
+
+func labOf(ts *testscript.TestScript) *scriptLab { return ts.Value(labKey{}).(*scriptLab) }
+
+func cmdLab(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: lab")
+	}
+	s := labOf(ts)
+	l, err := lab.Start(lab.Options{})
+	ts.Check(err)
+	s.lab = l
+	ts.Setenv("LAB_KEY", l.VerifierKey())
+	ts.Setenv("LAB_SUMDB", l.SumDBName())
+	ts.Setenv("SSL_CERT_FILE", l.CAFile())
+	for _, kv := range l.GoEnv(filepath.Join(ts.Getenv("WORK"), "lab-env"), "off") {
+		if v, ok := strings.CutPrefix(kv, "GIT_CONFIG_GLOBAL="); ok {
+			ts.Setenv("GIT_CONFIG_GLOBAL", v)
+		}
+	}
+	ts.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+}
+
+func cmdProxy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: proxy NAME [tls] [private] [FAULT]")
+	}
+	s := labOf(ts)
+	if s.lab == nil {
+		ts.Fatalf("proxy before lab")
+	}
+	var opts []lab.ProxyOption
+	rest := args[1:]
+	for len(rest) > 0 && (rest[0] == "tls" || rest[0] == "private") {
+		if rest[0] == "tls" {
+			opts = append(opts, lab.TLS())
+		} else {
+			opts = append(opts, lab.Private())
+		}
+		rest = rest[1:]
+	}
+	srv := s.lab.Proxy(args[0], lab.Always(faultOf(ts, rest)), append(opts, lab.Under(strings.ToLower(args[0])))...)
+	s.proxies[args[0]] = srv
+	ts.Setenv(args[0], srv.URL())
+}
+
+func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
+	s := labOf(ts)
+	if neg || len(args) < 2 || s.proxies[args[0]] == nil {
+		ts.Fatalf("usage: fault NAME FAULT")
+	}
+	f, only := args[1:], []probe.File(nil)
+	for i, a := range f {
+		if a == "only" {
+			for _, kind := range f[i+1:] {
+				only = append(only, probe.File(kind))
+			}
+			f = f[:i]
+			break
+		}
+	}
+	s.proxies[args[0]].SetFault(faultOf(ts, f), only...)
+}
+
+// faultOf reads a fault: ok, a mode of the lab, or a status.
+func faultOf(ts *testscript.TestScript, args []string) lab.Fault {
+	if len(args) == 0 {
+		return lab.OK()
+	}
+	if code, err := strconv.Atoi(args[0]); err == nil {
+		return lab.Status(code, strings.Join(args[1:], " "))
+	}
+	switch args[0] {
+	case "hostile":
+		return lab.Hostile()
+	case "stall":
+		return lab.Stall(-1)
+	case "no-sumdb":
+		return lab.NoSumDB(404)
+	case "auth":
+		if len(args) == 3 {
+			return lab.Auth(args[1], args[2])
+		}
+		ts.Fatalf("usage: auth USER PASSWORD")
+	case "slow":
+		d, err := time.ParseDuration(args[1])
+		ts.Check(err)
+		return lab.Slow(d)
+	}
+	return lab.Of(lab.Mode(args[0]))
+}
+
+func cmdGoSum(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: gosum FILE MODULE@VERSION…")
+	}
+	var text strings.Builder
+	for _, want := range args[1:] {
+		found := false
+		for _, m := range labOf(ts).lab.Modules() {
+			if m.Path+"@"+m.Version.Version == want {
+				text.WriteString(m.GoSum())
+				found = true
+			}
+		}
+		if !found {
+			ts.Fatalf("the lab has no module %s", want)
+		}
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	ts.Check(err)
+	_, err = f.WriteString(text.String())
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+func cmdAsked(ts *testscript.TestScript, neg bool, args []string) {
+	s := labOf(ts)
+	if len(args) != 2 || s.proxies[args[0]] == nil {
+		ts.Fatalf("usage: [!] asked NAME PATTERN")
+	}
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	for _, r := range s.proxies[args[0]].Log() {
+		if re.MatchString(r.Path) {
+			if neg {
+				ts.Fatalf("%s was asked for %s", args[0], r.Path)
+			}
+			return
+		}
+	}
+	if !neg {
+		ts.Fatalf("%s was never asked for %s: %+v", args[0], args[1], s.proxies[args[0]].Log())
+	}
+}
+
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s: exit status %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// cmdJSONField: PATH is like verdict.state or endpoints.0.class; len is how many, * stands for
+// every element, of which one must match (with !, none).
+func cmdJSONField(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] jsonfield PATH PATTERN")
+	}
+	var doc any
+	text := ts.ReadFile("stdout")
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		ts.Fatalf("stdout is not one JSON document: %v\n%s", err, text)
+	}
+	re, err := regexp.Compile("^(?s:" + args[1] + ")$")
+	ts.Check(err)
+	values := fieldValues(doc, strings.Split(args[0], "."))
+	matched := false
+	for _, v := range values {
+		matched = matched || re.MatchString(v)
+	}
+	if matched == neg {
+		ts.Fatalf("%s is %q, pattern %s, in %s", args[0], values, args[1], text)
+	}
+}
+
+func fieldValues(v any, path []string) []string {
+	if len(path) == 0 {
+		switch v := v.(type) {
+		case string:
+			return []string{v}
+		default:
+			data, _ := json.Marshal(v)
+			return []string{string(data)}
+		}
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		if path[0] == "*" {
+			var out []string
+			for _, e := range v {
+				out = append(out, fieldValues(e, path[1:])...)
+			}
+			return out
+		}
+		if e, ok := v[path[0]]; ok {
+			return fieldValues(e, path[1:])
+		}
+	case []any:
+		if path[0] == "*" {
+			var out []string
+			for _, e := range v {
+				out = append(out, fieldValues(e, path[1:])...)
+			}
+			return out
+		}
+		if path[0] == "len" {
+			return []string{strconv.Itoa(len(v))}
+		}
+		if i, err := strconv.Atoi(path[0]); err == nil && i < len(v) {
+			return fieldValues(v[i], path[1:])
+		}
+	}
+	return nil
+}
+
+func cmdSchema(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: schema NAME")
+	}
+	if err := checkSchema(args[0], ts.ReadFile("stdout")); err != nil {
+		ts.Fatalf("%v", err)
+	}
+}
+
+// cmdNoSecret looks at the output of the last command and at everything that
+// gpx keeps, but for the before-images, which hold what they bring back.
+func cmdNoSecret(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: nosecret TEXT…")
+	}
+	texts := map[string]string{"stdout": ts.ReadFile("stdout"), "stderr": ts.ReadFile("stderr")}
+	state := filepath.Join(ts.Getenv("XDG_STATE_HOME"), "gpx")
+	ts.Check(filepath.WalkDir(state, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && path == state {
+			return nil // nothing is kept yet
+		}
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() == "undo" {
+			return fs.SkipDir
+		}
+		if d.Type().IsRegular() {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			texts[path] = string(data)
+		}
+		return nil
+	}))
+	for _, secret := range args {
+		for where, text := range texts {
+			if strings.Contains(text, secret) {
+				ts.Fatalf("%s holds the secret %q:\n%s", where, secret, fmt.Sprintf("%.2000q", text))
+			}
+		}
+	}
+}
