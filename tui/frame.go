@@ -105,7 +105,7 @@ func (m *model) fullLines() []widget.Line {
 		line = append(line, l.Fit(w, g.Ellipsis)...)
 		out = append(out, append(line, widget.S(theme.Text, " "), widget.S(theme.Faint, g.V)))
 	}
-	out = append(out, m.rule(g.BL, g.BR, nil, nil), m.message(), m.footer())
+	out = append(out, m.rule(g.BL, g.BR, nil, nil), m.message(body.Hint), m.footer())
 	if d := m.c.Dialogs.Top(); d != nil {
 		out = m.overlay(out, d)
 	}
@@ -314,6 +314,9 @@ func (m *model) rule(left, right string, title, remark widget.Line) widget.Line 
 func (m *model) border(left, remark widget.Line, corner string) widget.Line {
 	g := &m.c.Theme.Glyphs
 	room := m.w - 1 - left.Width()
+	if n := remark.Width() + 3; len(remark) > 0 && n >= room && room > 12 {
+		remark = remark.Fit(room-4, g.Ellipsis)
+	}
 	if n := remark.Width() + 3; len(remark) > 0 && n < room {
 		left = append(left, widget.S(theme.Faint, strings.Repeat(g.H, room-n)+" "))
 		left = append(left, remark...)
@@ -323,7 +326,7 @@ func (m *model) border(left, remark widget.Line, corner string) widget.Line {
 }
 
 // message is the line above the footer: what is typed, what runs, what was said.
-func (m *model) message() widget.Line {
+func (m *model) message(hint widget.Line) widget.Line {
 	th := m.c.Theme
 	g := &th.Glyphs
 	switch w := m.c.Running(); {
@@ -338,16 +341,19 @@ func (m *model) message() widget.Line {
 	}
 	msg := m.c.Message
 	if msg.Text == "" || m.c.Now().Sub(msg.At) > messageFor {
-		return m.idle()
+		return m.idle(hint)
 	}
 	return widget.L(widget.S(msg.Role, " "+msg.Text))
 }
 
 // idle is what the message line says when there is nothing to say: the next
 // step while something is broken, else nothing.
-func (m *model) idle() widget.Line {
+func (m *model) idle(hint widget.Line) widget.Line {
 	if len(m.c.Status.Notices) > 0 {
 		return widget.L(widget.S(theme.Warn, " "+m.c.Theme.Glyphs.Warn+" "+strings.Join(m.c.Status.Notices, "; ")))
+	}
+	if len(hint) > 0 {
+		return append(widget.L(widget.S(theme.Text, " ")), hint...)
 	}
 	return nil
 }
@@ -376,7 +382,7 @@ func (m *model) footer() widget.Line {
 				tail = append(tail, hint(a.Key(), a.Name)...)
 				continue
 			}
-			hints = append(hints, hint(a.Key(), a.Name))
+			hints = append(hints, hint(strings.TrimSpace(a.Key()+" "+a.Pair), a.Name))
 		}
 	}
 	left := widget.L(widget.S(theme.Text, " "))
@@ -404,7 +410,7 @@ func (m *model) overlay(base []widget.Line, d view.Dialog) []widget.Line {
 		base[i] = base[i].Fit(m.w, "")
 	}
 	w := min(m.w-10, 92)
-	h := m.h - 8
+	h := m.h - 10
 	inner := d.Lines(th, w, h)
 	if len(inner) > h {
 		inner = inner[:h]

@@ -24,7 +24,7 @@ func (m *model) actions() actions.Table {
 	t := actions.Table{
 		{ID: "help", Keys: []string{"?"}, Name: "help", Footer: 90, Help: "list every key", Do: m.help},
 		{ID: "palette", Keys: []string{":"}, Name: "commands", Footer: 80, Help: "search all actions by name", Do: m.palette},
-		{ID: "undo", Keys: []string{"u"}, Name: "undo", Footer: 8, Changes: true, Help: "take the last change back: shows the plan first",
+		{ID: "undo", Keys: []string{"u"}, Name: "undo", Footer: 3, Changes: true, Help: "take the last change back: shows the plan first",
 			Disabled: func() string { return m.c.CanChange(s.PlanUndo != nil) }, Do: m.undo},
 		{ID: "refresh", Keys: []string{"r"}, Name: "refresh", Help: "probe everything and read the environment again", Do: m.refresh},
 		{ID: "freeze", Keys: []string{"f"}, Name: "freeze", Help: "hold what is shown; again lets it go on", Do: m.freeze},
@@ -41,7 +41,7 @@ func (m *model) actions() actions.Table {
 		}, Do: do(func() { m.c.Say(theme.Text, "cancelled: %d", m.c.Cancel()) })},
 		{ID: "log", Keys: []string{"@"}, Name: "commands run", Help: "list the commands that were run", Do: m.showLog},
 		{ID: "mouse", Keys: []string{"m"}, Name: "mouse", Help: "release the mouse for the terminal's own selection; again takes it", Do: m.toggleMouse},
-		{ID: "open", Keys: []string{"enter"}, Name: "detail", Footer: 9, Help: "open the row", Do: func() tea.Cmd { return m.view().Open() }},
+		{ID: "open", Keys: []string{"enter"}, Name: "detail", Footer: 4, Help: "open the row", Do: func() tea.Cmd { return m.view().Open() }},
 		{ID: "back", Keys: []string{"esc"}, Name: "back", Help: "one layer back: close the detail, clear the filter", Do: do(m.back)},
 		{ID: "up", Keys: []string{"k", "up"}, Name: "up", Help: "one row up", Do: move(by(-1))},
 		{ID: "down", Keys: []string{"j", "down"}, Name: "down", Help: "one row down", Do: move(by(1))},

@@ -24,6 +24,7 @@ type Action struct {
 	Help string   // one sentence for help, palette and README
 	// Footer is its place in the footer, 1 first; 0 leaves it out.
 	Footer int
+	Pair   string // a key that the footer names together with this one: K J move
 	// Changes marks what changes the machine: it is off while recorded
 	// snapshots are shown.
 	Changes bool
@@ -137,13 +138,20 @@ func (t Table) Search(view, query string) []Action {
 	if strings.TrimSpace(query) == "" {
 		return pool
 	}
-	words := make([]string, len(pool))
+	names := make([]string, len(pool))
 	for i, a := range pool {
-		words[i] = a.Name + " " + a.Help + " " + a.ID
+		names[i] = a.Name
 	}
 	var out []Action
-	for _, m := range fuzzy.Find(query, words) {
+	seen := map[string]bool{}
+	for _, m := range fuzzy.Find(query, names) {
 		out = append(out, pool[m.Index])
+		seen[pool[m.Index].ID] = true
+	}
+	for _, a := range pool { // then what has the words in its description
+		if !seen[a.ID] && strings.Contains(strings.ToLower(a.Help+" "+a.ID), strings.ToLower(query)) {
+			out = append(out, a)
+		}
 	}
 	return out
 }

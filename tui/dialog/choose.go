@@ -117,7 +117,7 @@ func (d *Choose) Lines(th *theme.Theme, w, h int) []widget.Line {
 	if h < 12 {
 		detail = min(detail, 2)
 	}
-	d.page = max(min(len(d.all()), h-2-detail), 1)
+	d.page = max(min(len(d.all()), h-3-detail), 1)
 	d.top = max(min(d.top, d.cursor), d.cursor-d.page+1)
 	out := []widget.Line{append(widget.L(widget.S(theme.Accent, g.Cursor+" ")), d.input.Line(th, w-2)...), nil}
 	for i := d.top; i < d.top+d.page; i++ {
@@ -130,6 +130,9 @@ func (d *Choose) Lines(th *theme.Theme, w, h int) []widget.Line {
 			continue
 		}
 		out = append(out, d.line(th, d.shown[i], i == d.cursor, w))
+	}
+	if rest := len(d.shown) - d.top - d.page; rest > 0 {
+		out = append(out, widget.L(widget.S(theme.Dim, fmt.Sprintf("  %d more", rest))))
 	}
 	if detail > 0 {
 		var lines []widget.Line
@@ -148,9 +151,6 @@ func (d *Choose) Lines(th *theme.Theme, w, h int) []widget.Line {
 				out = append(out, nil)
 			}
 		}
-	}
-	if rest := len(d.shown) - d.top - d.page; rest > 0 {
-		out[1] = widget.L(widget.S(theme.Faint, fmt.Sprintf("  %d more below", rest)))
 	}
 	return out
 }

@@ -52,6 +52,7 @@ type Body struct {
 	Lines  []widget.Line
 	Splits map[int]widget.Line // titles of divider lines by index; the frame draws them
 	Status widget.Line         // right end of the tab line
+	Hint   widget.Line         // the message line while there is no message
 }
 
 // An Event is what happened around a view.

@@ -56,16 +56,26 @@ func Level(d time.Duration, n int) int {
 }
 
 // Columns draws points as a chart of h lines, one cell a point, with the same
-// scale as Sparkline.
+// scale as Sparkline and an axis at the left. A lost sample stands on the
+// bottom line, so that it is no tower among the times.
 func Columns(th *theme.Theme, points []Point, w, h int) []Line {
 	g := &th.Glyphs
+	w -= 6 // the axis
 	if len(points) > w {
-		points = points[len(points)-w:]
+		points = points[len(points)-max(w, 0):]
 	}
 	steps := len(g.Spark)
 	out := make([]Line, h)
+	labels := []string{"4s", "1ms"}
 	for y := range out {
-		out[y] = Line{{theme.Faint, strings.Repeat(" ", max(w-len(points), 0))}}
+		label := ""
+		switch y {
+		case 0:
+			label = labels[0]
+		case h - 1:
+			label = labels[1]
+		}
+		out[y] = Line{{theme.Faint, Pad(label, 4, true) + " " + g.V}, {theme.Faint, strings.Repeat(" ", max(w-len(points), 0))}}
 	}
 	for _, p := range points {
 		level := 0
@@ -85,7 +95,7 @@ func Columns(th *theme.Theme, points []Point, w, h int) []Line {
 			from := (h - 1 - y) * steps // levels below this line
 			cell := " "
 			switch {
-			case p.Lost:
+			case p.Lost && y == h-1:
 				cell = g.Lost
 			case p.None && y == h-1:
 				cell = g.Dot

@@ -219,16 +219,12 @@ func (l Line) write(b *strings.Builder, t *theme.Theme) {
 	}
 }
 
+// plain are signs of sentences with an ASCII form of the same width.
+var plain = map[string]string{"·": "-", "–": "-", "—": "-", "…": "~", "→": ">", "‘": "'", "’": "'", "“": "\"", "”": "\"", "×": "x", "•": "-"}
+
 // toASCII replaces what is not ASCII by question marks of the same width.
 func toASCII(s string) string {
-	plain := true
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			plain = false
-			break
-		}
-	}
-	if plain {
+	if strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0 {
 		return s
 	}
 	var b strings.Builder
@@ -236,6 +232,8 @@ func toASCII(s string) string {
 		cluster, w := first(s)
 		if len(cluster) == 1 {
 			b.WriteString(cluster)
+		} else if p, ok := plain[cluster]; ok {
+			b.WriteString(p)
 		} else {
 			b.WriteString(strings.Repeat("?", w))
 		}

@@ -5,11 +5,12 @@ import "gpx/tui/theme"
 // A Column is one column of a table, as data.
 type Column struct {
 	Title string
-	Min   int  // never narrower, in cells
-	Max   int  // never wider; 0: no limit
-	Grow  int  // share of the room that is left
-	Right bool // aligned right
-	Drop  int  // the column with the highest Drop goes first when there is no room; 0: never
+	Short string // the title where Title does not fit
+	Min   int    // never narrower, in cells
+	Max   int    // never wider; 0: no limit
+	Grow  int    // share of the room that is left
+	Right bool   // aligned right
+	Drop  int    // the column with the highest Drop goes first when there is no room; 0: never
 	// Middle cuts long values in their middle instead of at their end.
 	Middle bool
 	Tight  bool // one blank before it instead of two
@@ -87,6 +88,10 @@ func Layout(cols []Column, w int) []int {
 // A Row makes the cells of row i; widths tells how much room each has.
 type Row func(i int, widths []int) []Line
 
+// SetRows says how many rows there are, so that the selection can be moved
+// before they are drawn.
+func (t *Table) SetRows(n int) { t.rows = n }
+
 // Render draws the heading and the visible rows of n: exactly h lines of w
 // cells.
 func (t *Table) Render(th *theme.Theme, w, h, n int, row Row) []Line {
@@ -100,7 +105,11 @@ func (t *Table) Render(th *theme.Theme, w, h, n int, row Row) []Line {
 	widths := Layout(t.Columns, w-2) // two cells for the cursor
 	heads := make([]Line, len(t.Columns))
 	for i, c := range t.Columns {
-		heads[i] = L(S(theme.Dim, c.Title))
+		title := c.Title
+		if c.Short != "" && Width(title) > widths[i] {
+			title = c.Short
+		}
+		heads[i] = L(S(theme.Dim, title))
 	}
 	out = append(out, append(L(S(theme.Dim, "  ")), t.join(th, widths, heads)...).Fit(w, ""))
 	for i := t.top; i < n && len(out) < h; i++ {

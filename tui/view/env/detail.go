@@ -48,7 +48,11 @@ func (v *View) Render(w, h int) view.Body {
 	if h <= 0 {
 		return b
 	}
-	rows := min(len(v.rows)+1, max(h*55/100, 3))
+	var pane []widget.Line
+	if r := v.selected(); r != nil {
+		pane = v.detail(r, w)
+	}
+	rows := max(min(len(v.rows)+1, h-1-min(len(pane), h/2)), 3)
 	if h-rows < 5 {
 		rows = h
 	}
@@ -70,7 +74,7 @@ func (v *View) Render(w, h int) view.Body {
 	if r := v.selected(); r != nil && h-len(b.Lines) > 1 {
 		b.Splits[len(b.Lines)] = widget.L(widget.S(theme.Title, r.name), widget.S(theme.Dim, "  "+originWord(r)))
 		b.Lines = append(b.Lines, nil)
-		for _, l := range v.detail(r, w) {
+		for _, l := range pane {
 			if len(b.Lines) < h {
 				b.Lines = append(b.Lines, l.Fit(w, g.Ellipsis))
 			}

@@ -134,6 +134,7 @@ func (v *View) build() {
 	v.rows = buildRows(v.c.Env, v.pending)
 	sortRows(v.rows, v.order)
 	v.rows = filterRows(v.rows, v.filter)
+	v.table.SetRows(len(v.rows))
 	for i := range v.rows {
 		if v.rows[i].name == v.sel {
 			v.table.Select(i)
@@ -179,18 +180,18 @@ func (v *View) Actions() []actions.Action {
 	}
 	return []actions.Action{
 		{ID: "env.edit", View: Name, Keys: []string{"enter"}, Name: "edit", Footer: 3, Changes: true,
-			Help: "edit the variable (pending until w)", Disabled: onRow, Do: v.edit},
+			Help: "edit: give the variable a value", Disabled: onRow, Do: v.edit},
 		{ID: "env.unset", View: Name, Keys: []string{"x", "delete"}, Name: "unset", Footer: 4, Changes: true,
-			Help: "take the variable out of the user file (pending until w)", Disabled: unset, Do: v.unset},
+			Help: "edit: take the variable out of the user file", Disabled: unset, Do: v.unset},
 		{ID: "env.profiles", View: Name, Keys: []string{"t"}, Name: "profiles", Footer: 3, Changes: true,
 			Help:     "switch a profile: offline, vendor, checksums off and on",
 			Disabled: func() string { return v.c.CanChange(s.Profiles != nil && s.PlanProfile != nil) }, Do: v.profiles},
 		{ID: "env.write", View: Name, Keys: []string{"w"}, Name: "write", Footer: 1, Changes: true,
-			Help: "write the pending edits: shows the plan first", Disabled: noEdits, Do: v.write},
+			Help: "write the edits: shows the plan first", Disabled: noEdits, Do: v.write},
 		{ID: "env.diff", View: Name, Keys: []string{"d"}, Name: "diff", Footer: 2,
-			Help: "show the pending edits", Disabled: noEdits, Do: v.diff},
+			Help: "show the edits that are not written yet", Disabled: noEdits, Do: v.diff},
 		{ID: "env.discard", View: Name, Keys: []string{"Z"}, Name: "discard", Footer: 2,
-			Help: "discard the pending edits", Disabled: noEdits, Do: func() tea.Cmd { v.Discard(); return nil }},
+			Help: "discard the edits that are not written yet", Disabled: noEdits, Do: func() tea.Cmd { v.Discard(); return nil }},
 	}
 }
 

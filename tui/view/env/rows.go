@@ -211,7 +211,7 @@ func cells(th *theme.Theme, r *row) []widget.Line {
 		if was == "" {
 			was = "(empty)"
 		}
-		was += "  " + r.wasFrom
+		was = r.wasFrom + ": " + was
 	}
 	return []widget.Line{one(name, r.name), {mark}, one(value, text), one(origin, originWord(r)), one(theme.Dim, was)}
 }

@@ -42,7 +42,7 @@ func words(th *theme.Theme, r *row, now time.Time, w int) []widget.Line {
 	if st != nil && !st.Since.IsZero() {
 		head = append(head, widget.S(theme.Text, " for "+widget.Age(now.Sub(st.Since.Time))))
 	}
-	if r.kind != probe.KindOff {
+	if r.kind != probe.KindOff && r.class != probe.OK {
 		layer := ""
 		if st != nil && st.Layer != "" && r.class.Failed() {
 			layer = " (" + layerWord(st.Layer) + ")"
@@ -68,11 +68,11 @@ func words(th *theme.Theme, r *row, now time.Time, w int) []widget.Line {
 		if r.goWill == probe.Stop || r.goWill == probe.Hang {
 			role = theme.Bad
 		}
-		out = append(out, say("go will", role, goSentence(r.goWill, r.class, r.sep)+waits(r), w)...)
+		out = append(out, say("go", role, goSentence(r.goWill, r.class, r.sep)+waits(r), w)...)
 	case r.class.Failed() || r.kind == probe.KindSumDB:
-		out = append(out, say("go does", theme.Text, info.GoDoes, w)...)
+		out = append(out, say("go", theme.Text, info.GoDoes, w)...)
 	default:
-		out = append(out, say("go does", theme.Text, "Nothing: it is not in the chain. a puts it there.", w)...)
+		out = append(out, say("go", theme.Text, "does not use it: it is not in the chain (a adds it).", w)...)
 	}
 	if r.class.Failed() {
 		out = append(out, say("Do", theme.Text, info.Advice, w)...)
@@ -133,7 +133,10 @@ func figures(th *theme.Theme, r *row, deep *probe.Result, now time.Time, w int) 
 		line += fmt.Sprintf(" %s p50 %s %s p95 %s %s p99 %s", g.Dot, widget.Millis(time.Duration(win.P50)), g.Dot,
 			widget.Millis(time.Duration(win.P95)), g.Dot, widget.Millis(time.Duration(win.P99)))
 	}
-	out = append(out, nil, widget.L(widget.S(theme.Dim, line)))
+	out = append(out, nil)
+	for _, s := range widget.Wrap(line, w) {
+		out = append(out, widget.L(widget.S(theme.Dim, s)))
+	}
 	var facts []string
 	if st.HTTPStatus > 0 {
 		facts = append(facts, fmt.Sprintf("HTTP %d", st.HTTPStatus))
@@ -215,7 +218,7 @@ func walk(th *theme.Theme, rows []row) widget.Line {
 
 // short is a hop's host, or its word.
 func short(r *row) string {
-	s := trimScheme(r.url)
+	s := shown(r)
 	if host, _, ok := strings.Cut(s, "/"); ok && host != "" && r.kind == probe.KindProxy {
 		return host
 	}
@@ -239,17 +242,14 @@ func chainLine(c chain.Chain) widget.Line {
 // command will do now, and what to switch to.
 func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Recommendation, w int) []widget.Line {
 	label := func(text string) widget.Span { return widget.S(theme.Dim, widget.Pad(text, labelWidth, false)) }
-	var out []widget.Line
+	var out, now []widget.Line
 	if s.Chain.Error != "" {
-		out = append(out, say("Chain", theme.Bad, s.Chain.Error, w)...)
+		now = say("Chain", theme.Bad, s.Chain.Error, w)
 	} else if l := walk(th, rows); len(l) > 0 {
-		out = append(out, append(widget.L(label("Now")), l...).Fit(w, th.Glyphs.Ellipsis))
+		now = append(now, append(widget.L(label("Now")), l...).Fit(w, th.Glyphs.Ellipsis))
 	}
 	if s.Verdict.State == monitor.StateOK || s.Verdict.State == monitor.StateOffline {
-		return out
-	}
-	for _, e := range s.Verdict.Evidence {
-		out = append(out, say("", theme.Dim, th.Glyphs.Bullet+" "+e, w)...)
+		return now
 	}
 	switch {
 	case rec != nil && rec.Found:
@@ -260,12 +260,24 @@ func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Rec
 	case rec != nil && len(rec.Reasons) > 0:
 		out = append(out, say("Switch", theme.Text, redact.Text(strings.Join(rec.Reasons, "; ")), w)...)
 	}
-	for _, f := range s.Verdict.Fixes {
+	out = append(out, now...)
+	for i, e := range s.Verdict.Evidence {
+		label := ""
+		if i == 0 {
+			label = "Because"
+		}
+		out = append(out, say(label, theme.Dim, e, w)...)
+	}
+	for i, f := range s.Verdict.Fixes {
 		text := f.Title
 		if f.Command != "" {
 			text += ":  " + f.Command
 		}
-		out = append(out, say("Or", theme.Dim, text, w)...)
+		label := ""
+		if i == 0 {
+			label = "Or"
+		}
+		out = append(out, say(label, theme.Dim, text, w)...)
 	}
 	return out
 }

@@ -152,6 +152,7 @@ func (v *View) build() {
 	v.rows = buildRows(&v.c.Snapshot, v.pending)
 	sortRows(v.rows, v.order)
 	v.rows = filterRows(v.rows, v.filter)
+	v.table.SetRows(len(v.rows))
 	for i := range v.rows {
 		if v.rows[i].id == v.sel {
 			v.table.Select(i)
@@ -213,10 +214,13 @@ func (v *View) Render(w, h int) view.Body {
 		return b
 	}
 	now := v.c.Now()
-	band := v.band(w)
+	band := v.band(w, h)
 	rows := 0
-	if !v.open || len(v.rows) == 0 {
+	if h > 0 {
 		rows = min(len(v.rows)+1, max(h*45/100-len(band), 3))
+		if v.open { // the detail takes what it can get
+			rows = min(2, h)
+		}
 		if len(v.rows) == 0 {
 			rows = min(3, h)
 		}
@@ -232,6 +236,9 @@ func (v *View) Render(w, h int) view.Body {
 		if _, below := v.table.More(); below > 0 && rows > 0 {
 			b.Status = append(b.Status, widget.S(theme.Dim, fmt.Sprintf(" %s %d more", th.Glyphs.Dot, below)))
 		}
+	}
+	if v.rec != nil && v.rec.Found && v.edits == 0 {
+		b.Hint = append(widget.L(widget.S(theme.Key, "s"), widget.S(theme.Dim, " switches to ")), chainLine(v.rec.Chain)...)
 	}
 	b.Lines = append(b.Lines, band...)
 	if len(b.Lines) > h {
@@ -276,7 +283,7 @@ func (v *View) empty(w, h int) []widget.Line {
 }
 
 func detailTitle(r *row) widget.Line {
-	l := widget.L(widget.S(theme.Title, shown(r)))
+	l := widget.L(widget.S(theme.Title, r.url))
 	where := r.outside
 	if r.n > 0 {
 		where = fmt.Sprintf("hop %d", r.n)
@@ -285,7 +292,7 @@ func detailTitle(r *row) widget.Line {
 }
 
 // band shows the pending chain and what the go command would do with it.
-func (v *View) band(w int) []widget.Line {
+func (v *View) band(w, h int) []widget.Line {
 	if v.pending == nil {
 		return nil
 	}
@@ -295,7 +302,11 @@ func (v *View) band(w int) []widget.Line {
 	keys := widget.L(widget.S(theme.Key, "w"), widget.S(theme.Hint, " write  "), widget.S(theme.Key, "d"), widget.S(theme.Hint, " diff  "),
 		widget.S(theme.Key, "Z"), widget.S(theme.Hint, " discard"))
 	would := append(widget.L(widget.S(theme.Dim, "  go would "), widget.S(theme.Text, "")), walk(th, buildRows(&v.c.Snapshot, v.pending))...)
-	return []widget.Line{widget.Blank(w), widget.Spread(chain, keys, w, e), would.Fit(w, e)}
+	out := []widget.Line{widget.Spread(chain, keys, w, e), would.Fit(w, e)}
+	if h >= 24 {
+		out = append([]widget.Line{widget.Blank(w)}, out...)
+	}
+	return out
 }
 
 // detail draws the pane of the selected row in h lines.
@@ -303,7 +314,7 @@ func (v *View) detail(r *row, w, h int) []widget.Line {
 	th := v.c.Theme
 	var lines []widget.Line
 	now := v.c.Now()
-	chainRows := buildRows(&v.c.Snapshot, nil)
+	out := outlook(th, &v.c.Snapshot, buildRows(&v.c.Snapshot, nil), v.rec, w)
 	if r != nil {
 		var deep *probe.Result
 		if d, ok := v.deep[r.key]; ok {
@@ -316,28 +327,23 @@ func (v *View) detail(r *row, w, h int) []widget.Line {
 			lines = append(lines, beside(left, right, lw, w)...)
 		} else {
 			lines = append(lines, words(th, r, now, w)...)
-			more := figures(th, r, deep, now, w)
-			out := outlook(th, &v.c.Snapshot, chainRows, v.rec, w)
-			if !v.open && len(lines)+len(out)+1 <= h { // what to do comes before figures
-				lines = append(append(lines, nil), out...)
-				lines = append(append(lines, nil), more...)
-				return v.window(lines, w, h)
-			}
-			lines = append(append(lines, nil), more...)
+			lines = append(lines[:1:1], lines[2:]...) // no blank line where lines are dear
+			lines = append(append(append(lines, out...), nil), figures(th, r, deep, now, w)...)
+			return v.window(lines, w, h)
 		}
 	}
 	lines = append(lines, nil)
-	lines = append(lines, outlook(th, &v.c.Snapshot, chainRows, v.rec, w)...)
-	if room := h - len(lines) - 2; r != nil && room >= 4 && len(points(r)) > 1 {
-		lines = append(lines, nil, widget.L(widget.S(theme.Dim, "Last 2 min, 1 ms to 4 s, logarithmic")))
-		lines = append(lines, widget.Columns(th, wide(points(r), w), w, min(room, 8))...)
+	lines = append(lines, out...)
+	if room := h - len(lines) - 2; r != nil && room >= 4 && len(points(r)) > 1 && !v.open {
+		lines = append(lines, nil, widget.L(widget.S(theme.Dim, "Last 2 min"), widget.S(theme.Faint, "  logarithmic, "+th.Glyphs.Lost+" is lost")))
+		lines = append(lines, widget.Columns(th, wide(points(r), w-6), w, min(room, 8))...)
 	}
 	return v.window(lines, w, h)
 }
 
 // wide repeats points so that a chart uses the room it has.
 func wide(ps []widget.Point, w int) []widget.Point {
-	n := max(min(w/len(ps), 3), 1)
+	n := max(w/len(ps), 1)
 	out := make([]widget.Point, 0, n*len(ps))
 	for _, p := range ps {
 		for range n {

@@ -93,9 +93,9 @@ func buildRows(s *monitor.Snapshot, pending *chain.Chain) []row {
 func outside(e *monitor.EndpointStatus, edited bool) string {
 	switch {
 	case e.Kind == probe.KindSumDB:
-		return "checksum database"
+		return "GOSUMDB"
 	case e.Kind == probe.KindForward:
-		return "forward proxy"
+		return "HTTPS_PROXY"
 	case edited && len(e.Hops) > 0:
 		return "taken out"
 	}
@@ -109,6 +109,7 @@ func (r *row) note() string {
 		parts = append(parts, class(r.class))
 	}
 	switch {
+	case r.kind == probe.KindSumDB && len(parts) > 0:
 	case r.outside != "":
 		parts = append(parts, r.outside)
 	case r.goWill == probe.Stop:

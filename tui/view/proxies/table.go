@@ -2,6 +2,7 @@ package proxies
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"gpx/envctl/chain"
@@ -35,7 +36,7 @@ var columns = []widget.Column{
 	colP95:   {Title: "p95", Min: 6, Right: true, Tight: true, Drop: 4},
 	colLoss:  {Title: "LOSS", Min: 4, Right: true, Tight: true},
 	colAge:   {Title: "AGE", Min: 4, Right: true, Tight: true, Drop: 5},
-	colSpark: {Title: "LAST 2 MIN (!=lost)", Min: 12, Grow: 2, Max: 30, Drop: 1},
+	colSpark: {Title: "LAST 2 MIN (!=lost)", Short: "LAST 2 MIN", Min: 12, Grow: 2, Max: 30, Drop: 1},
 	colNote:  {Title: "NOTE", Min: 18, Grow: 3, Drop: 3},
 }
 
@@ -99,24 +100,9 @@ func cells(th *theme.Theme, r *row, now time.Time, widths []int) []widget.Line {
 	return out
 }
 
-// shown is the name of a row in the table. The checksum database is called by
-// its host: that is what GOSUMDB says.
-func shown(r *row) string {
-	switch {
-	case r.kind == probe.KindSumDB && len(r.url) > len("https://"):
-		return trimScheme(r.url)
-	}
-	return r.url
-}
-
-func trimScheme(url string) string {
-	for _, p := range []string{"https://", "http://"} {
-		if len(url) > len(p) && url[:len(p)] == p {
-			return url[len(p):]
-		}
-	}
-	return url
-}
+// shown is the name of a row in the table. https is what every proxy should
+// speak and is left out; http and file stay visible.
+func shown(r *row) string { return strings.TrimPrefix(r.url, "https://") }
 
 // points is the recent past of a row.
 func points(r *row) []widget.Point {
