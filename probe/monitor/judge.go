@@ -97,7 +97,7 @@ func working(f Facts, w walk) Verdict {
 		passed := f.Hops[w.failed[0]]
 		v.State, v.Scope = StateDegraded, ScopeChain
 		if waits := passed.Class.Info().GoWaits; waits > 0 {
-			v.Headline = headline("DEGRADED: every request first waits "+short(waits)+" for %s, then goes to %s", passed.Name, at.Name)
+			v.Headline = headline("DEGRADED: %s costs "+short(waits)+" per request, then %s serves", passed.Name, at.Name)
 		} else {
 			v.Headline = headline("DEGRADED: %s "+does(passed.EndpointFact)+", go moves on to %s", passed.Name, at.Name)
 		}
@@ -244,7 +244,9 @@ func vendored(f Facts, v Verdict) Verdict {
 		return v
 	}
 	v.State = StateDegraded
-	v.Headline = headline("DEGRADED: vendor/ builds, downloads fail: %s", strings.TrimPrefix(v.Headline, "OUTAGE: "))
+	cause := strings.TrimPrefix(v.Headline, "OUTAGE: ")
+	cause, _, _ = strings.Cut(cause, " and ") // what the go command does is not what this build does
+	v.Headline = headline("DEGRADED: vendor/ builds, downloads fail: %s", cause)
 	v.Evidence = append(v.Evidence, "the project is vendored: go build asks no proxy")
 	return v
 }

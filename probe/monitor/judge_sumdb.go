@@ -14,9 +14,9 @@ func brokenSumDB(f Facts, w walk) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	v := Verdict{State: StateOutage, Scope: ScopeSumDB, Evidence: evidence(f)}
-	word, rest := "OUTAGE", "modules without a go.sum line fail"
+	word, rest := "OUTAGE", "new modules cannot be verified"
 	if f.SumsComplete || f.Vendored {
-		v.State, word, rest = StateDegraded, "DEGRADED", "new modules fail; go.sum has the rest"
+		v.State, word, rest = StateDegraded, "DEGRADED", "only new modules need it"
 		v.Evidence = append(v.Evidence, "go.sum has every module that the project requires: its build asks no database")
 	}
 	switch {
@@ -32,7 +32,7 @@ func brokenSumDB(f Facts, w walk) (Verdict, bool) {
 		v.Fixes = []Fix{{Title: "Use another proxy for the database", Command: "gpx use --best"}}
 		return v, true
 	case db.Class.Info().Hangs:
-		v.Headline = headline(word+": the checksum database %s hangs; "+rest, db.Name)
+		v.Headline = headline(word+": checksum database %s hangs; "+rest, db.Name)
 	default:
 		v.Headline = headline(word+": checksum database %s fails; "+rest, db.Name)
 	}

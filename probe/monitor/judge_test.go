@@ -1,0 +1,215 @@
+package monitor
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"gpx/envctl/chain"
+	"gpx/probe"
+)
+
+// judged builds facts from a chain in words. Every hop is a name, a health and a
+// class, and what separates the hops stands between them:
+//
+//	a:up:ok , b:down:timeout | direct:up:ok
+//
+// A hop that is called "direct", "off" or "/tree" is that; "corp…" is private.
+func judged(t *testing.T, words string) Facts {
+	t.Helper()
+	f := Facts{Now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), Round: 1, ChainOrigin: "user", Canary: "example.com/m@v1.0.0", Needed: true,
+		SumDB: SumFact{EndpointFact: EndpointFact{Name: "sum.golang.org", URL: "https://sum.golang.org", Kind: probe.KindSumDB, Health: Up, Class: probe.OK, Last: probe.OK}}}
+	var c chain.Chain
+	var classes []probe.Class
+	for _, w := range strings.Fields(words) {
+		if w == "," || w == "|" {
+			c.Hops[len(c.Hops)-1].Separator = chain.Separator(w)
+			continue
+		}
+		part := strings.Split(w, ":")
+		h := HopFact{N: len(f.Hops) + 1, Private: strings.HasPrefix(part[0], "corp")}
+		hop := chain.Hop{URL: "https://" + part[0] + ".example.com", Kind: chain.Proxy}
+		switch {
+		case part[0] == "direct" || part[0] == "off":
+			hop = chain.Hop{URL: part[0], Kind: chain.Kind(part[0])}
+		case strings.HasPrefix(part[0], "/"):
+			hop = chain.Hop{URL: "file://" + part[0], Kind: chain.File}
+		}
+		h.EndpointFact = EndpointFact{Name: nameOf(hop.URL, probe.Kind(hop.Kind)), URL: hop.URL, Kind: probe.Kind(hop.Kind), Health: Unknown, Class: probe.ClassUnknown, Last: probe.ClassUnknown}
+		if len(part) > 2 {
+			h.Health, h.Class, h.Last = Health(part[1]), probe.Class(part[2]), probe.Class(part[2])
+		}
+		c.Hops = append(c.Hops, hop)
+		classes = append(classes, h.Class)
+		f.Hops = append(f.Hops, h)
+	}
+	for i, a := range goWill(c, classes) {
+		f.Hops[i].Action, f.Hops[i].Separator = a, c.Hops[i].Separator
+	}
+	return f
+}
+
+func sumDB(class probe.Class, layer probe.Layer, via int) func(*Facts) {
+	return func(f *Facts) {
+		f.SumDB.Class, f.SumDB.Last, f.SumDB.Layer, f.SumDB.Via = class, class, layer, via
+		if class.Failed() {
+			f.SumDB.Health = Down
+		}
+	}
+}
+
+func forwarded(class probe.Class) func(*Facts) {
+	return func(f *Facts) {
+		f.Forward = &EndpointFact{Name: "squid.corp.example:3128", Kind: probe.KindForward, Health: Down, Class: class, Last: class}
+		for i := range f.Hops {
+			f.Hops[i].Forwarded = f.Hops[i].Kind == probe.KindProxy
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		hops  string
+		with  []func(*Facts)
+		state State
+		scope Scope
+		words string // of the headline
+		fix   string // one of the commands
+	}{
+		{"all is well", "a:up:ok , direct:up:ok", nil, StateOK, ScopeNone, "OK: go can download from a.example.com", ""},
+		{"version control alone", "direct:up:ok", nil, StateOK, ScopeNone, "version control", ""},
+		{"a file tree", "/srv/tree:up:ok", nil, StateOK, ScopeNone, "the file tree /srv/tree", ""},
+		{"before the first round", "a , b", []func(*Facts){func(f *Facts) { f.Round = 0 }}, StateUnknown, ScopeNone, "UNKNOWN", ""},
+		{"one hop has not answered", "a:unknown:unknown", nil, StateUnknown, ScopeNone, "a.example.com has not answered yet", ""},
+		{"a later hop has not answered, and is not asked", "a:up:ok , direct:unknown:unknown", nil, StateOK, ScopeNone, "a.example.com", ""},
+
+		{"a hop hangs", "a:down:timeout , direct:up:ok", nil, StateOutage, ScopeChain,
+			"OUTAGE: a.example.com hangs and the go command waits for ever", "gpx use --best"},
+		{"a hop hangs before |: no separator helps", "a:down:timeout | b:up:ok", nil, StateOutage, ScopeChain, "waits for ever", "gpx use --best"},
+		{"a hop stalls", "a:down:stalled | b:up:ok", nil, StateOutage, ScopeChain, "stalls in mid-answer", ""},
+		{"503 before ,", "a:down:server_error , b:up:ok", nil, StateOutage, ScopeChain, "answers 5xx and the go command stops", "gpx use --best"},
+		{"503 before |", "a:down:server_error | b:up:ok", nil, StateDegraded, ScopeChain, "a.example.com answers 5xx, go moves on to b.example.com", "gpx use --best"},
+		{"packets vanish before ,", "a:down:connect_timeout , b:up:ok", nil, StateOutage, ScopeChain, "go fails after 30 s", ""},
+		{"packets vanish before |", "a:down:connect_timeout | b:up:ok", nil, StateDegraded, ScopeChain, "a.example.com costs 30 s per request, then b.example.com serves", ""},
+		{"a broken hop that go moves past to one that hangs", "a:down:refused | b:down:timeout | c:up:ok", nil, StateOutage, ScopeChain, "b.example.com hangs", ""},
+		{"a broken hop that is not reached", "a:up:ok , b:down:timeout", nil, StateOK, ScopeNone, "a.example.com", ""},
+		{"a hop that is suspect has its last good class", "a:suspect:ok", nil, StateOK, ScopeNone, "a.example.com", ""},
+		{"slow", "a:slow:ok , direct:up:ok", nil, StateDegraded, ScopeChain, "a.example.com is slow", "gpx use --best"},
+		{"401", "a:down:auth_required , b:up:ok", nil, StateOutage, ScopeChain, "wants credentials", "go help goauth"},
+		{"a certificate of one hop", "a:down:tls_expired , b:up:ok", nil, StateOutage, ScopeChain, "has an expired certificate", ""},
+		{"wrong bytes before |", "a:down:checksum_mismatch | b:up:ok", nil, StateDegraded, ScopeChain, "sends wrong bytes", ""},
+		{"the only hop, nothing else known", "a:down:refused", nil, StateOutage, ScopeChain, "refuses connections", "gpx probe --all"},
+		{"version control down at the end", "a:down:refused | direct:down:dns_failure", nil, StateOutage, ScopeChain, "version control cannot be resolved", "gpx offline on"},
+		{"off at the end", "a:down:refused | off", nil, StateOutage, ScopeChain, "and then the chain is off", ""},
+
+		{"a private hop lacks a public module", "corp:up:not_found , a:up:ok", nil, StateOK, ScopeNone, "a.example.com", ""},
+		{"a public hop lacks what the project needs", "a:up:not_found , b:up:ok", nil, StateDegraded, ScopeChain, "a.example.com lacks", "gpx probe --deep"},
+		{"nobody has what the project needs", "a:up:not_found , b:up:not_found", nil, StateOutage, ScopeChain, "no hop of the chain has example.com/m@v1.0.0", ""},
+		{"nobody has the neutral module", "a:up:not_found", []func(*Facts){func(f *Facts) { f.Needed = false }}, StateDegraded, ScopeChain, "other modules may be there", ""},
+
+		{"every name fails: the resolver", "a:down:dns_failure | b:down:dns_failure | direct:down:dns_failure",
+			[]func(*Facts){sumDB(probe.DNSFailure, probe.LayerDNS, 0)}, StateOutage, ScopeLocal, "no name can be resolved", "gpx offline on"},
+		{"one name does not exist: that hop", "a:down:dns_not_found , b:up:ok", nil, StateOutage, ScopeChain, "a.example.com is unknown to the DNS", ""},
+		{"one name does not exist, and nothing else is asked", "a:down:dns_not_found", []func(*Facts){func(f *Facts) { f.SumDB.Off = true }},
+			StateOutage, ScopeChain, "unknown to the DNS", ""},
+		{"the resolver is silent, and nothing else is asked", "a:down:dns_timeout", []func(*Facts){func(f *Facts) { f.SumDB.Off = true }},
+			StateOutage, ScopeLocal, "no name can be resolved", ""},
+		{"no connection anywhere: the network", "a:down:unreachable , direct:down:unreachable",
+			[]func(*Facts){sumDB(probe.Unreachable, probe.LayerTCP, 0)}, StateOutage, ScopeLocal, "no host can be reached", ""},
+		{"some names, no connections", "a:down:connect_timeout , direct:down:dns_timeout",
+			[]func(*Facts){sumDB(probe.ConnectTimeout, probe.LayerTCP, 0)}, StateOutage, ScopeLocal, "no host can be reached", ""},
+		{"one connection works: that hop", "a:down:connect_timeout , b:up:ok",
+			[]func(*Facts){sumDB(probe.ConnectTimeout, probe.LayerTCP, 0)}, StateOutage, ScopeChain, "a.example.com drops packets", ""},
+		{"the database works: that hop", "a:down:connect_timeout", nil, StateOutage, ScopeChain, "a.example.com drops packets", ""},
+		{"every certificate expired: the clock", "a:down:tls_expired | b:down:tls_expired",
+			[]func(*Facts){sumDB(probe.TLSExpired, probe.LayerTLS, 0)}, StateOutage, ScopeLocal, "clock", "date -u"},
+		{"every certificate untrusted: an interceptor", "a:down:tls_untrusted | b:down:tls_untrusted",
+			[]func(*Facts){sumDB(probe.TLSUntrusted, probe.LayerTLS, 0)}, StateOutage, ScopeLocal, "intercepts TLS", "SSL_CERT_FILE"},
+		{"a log-in page everywhere", "a:down:captive_portal | b:down:captive_portal",
+			[]func(*Facts){sumDB(probe.SumDBUntrusted, probe.LayerSumDB, 1)}, StateOutage, ScopeLocal, "captive portal", ""},
+
+		{"the forward proxy does not listen", "a:down:forward_proxy_down , direct:up:ok", []func(*Facts){forwarded(probe.Refused)},
+			StateOutage, ScopeLocal, "nothing listens on squid.corp.example:3128", "unset HTTPS_PROXY https_proxy"},
+		{"the forward proxy wants credentials", "a:down:auth_required", []func(*Facts){forwarded(probe.AuthRequired)},
+			StateOutage, ScopeLocal, "wants credentials", ""},
+		{"the forward proxy is fine, the hop is not", "a:down:server_error", []func(*Facts){forwarded(probe.OK)},
+			StateOutage, ScopeChain, "a.example.com answers 5xx", ""},
+
+		{"the database alone, go.sum not complete", "a:up:ok", []func(*Facts){sumDB(probe.ServerError, probe.LayerHTTP, 0)},
+			StateOutage, ScopeSumDB, "checksum database sum.golang.org fails", "gpx sumdb sum.golang.google.cn"},
+		{"the database alone, go.sum complete", "a:up:ok", []func(*Facts){sumDB(probe.ServerError, probe.LayerHTTP, 1), func(f *Facts) { f.SumsComplete = true }},
+			StateDegraded, ScopeSumDB, "only new modules need it", "gpx sumdb off --for 1h"},
+		{"the database hangs", "a:up:ok", []func(*Facts){sumDB(probe.Timeout, probe.LayerHTTP, 1)}, StateOutage, ScopeSumDB, "hangs", "gpx use --best"},
+		{"the database is off", "a:up:ok", []func(*Facts){func(f *Facts) { f.SumDB = SumFact{Off: true} }}, StateOK, ScopeNone, "a.example.com", ""},
+		{"a wrong signature", "a:up:ok", []func(*Facts){sumDB(probe.SumDBUntrusted, probe.LayerSumDB, 1), func(f *Facts) { f.SumsComplete = true }},
+			StateOutage, ScopeSumDB, "tampering", "gpx use --best"},
+		{"GOSUMDB cannot be used", "a:up:ok", []func(*Facts){func(f *Facts) { f.SumDB = SumFact{Err: "invalid GOSUMDB: too many fields"} }},
+			StateOutage, ScopeConfig, "rejects GOSUMDB", "gpx sumdb on"},
+
+		{"GOPROXY cannot be used", "", []func(*Facts){func(f *Facts) { f.ChainErr = "invalid proxy URL scheme (must be https, http, file): ftp://x" }},
+			StateOutage, ScopeConfig, "rejects GOPROXY", "gpx use default"},
+		{"the shell hides the value that was set", "a:down:refused , direct:up:ok",
+			[]func(*Facts){func(f *Facts) {
+				f.Shadows = []Shadow{{Name: "GOPROXY", Value: "https://a.example.com", Hidden: "https://b.example.com"}}
+			}},
+			StateOutage, ScopeConfig, "the shell's GOPROXY hides your own", "unset GOPROXY"},
+		{"the shell hides a value, and all is well", "a:up:ok",
+			[]func(*Facts){func(f *Facts) { f.Shadows = []Shadow{{Name: "GOPROXY", Value: "x", Hidden: "y"}} }},
+			StateOK, ScopeNone, "a.example.com", ""},
+		{"GOPROXY=off", "off", nil, StateOffline, ScopeNone, "GOPROXY=off", "gpx offline off"},
+		{"the offline profile", "/home/me/go/pkg/mod/cache/download:up:ok", []func(*Facts){func(f *Facts) { f.FromCache = true }},
+			StateOffline, ScopeNone, "OFFLINE", "gpx offline off"},
+		{"vendored: builds go on", "a:down:timeout", []func(*Facts){func(f *Facts) { f.Vendored = true }},
+			StateDegraded, ScopeChain, "vendor/ builds, downloads fail: a.example.com hangs", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := judged(t, c.hops)
+			for _, with := range c.with {
+				with(&f)
+			}
+			v := Judge(f)
+			if v.State != c.state || v.Scope != c.scope {
+				t.Errorf("%s %s, want %s %s: %s", v.State, v.Scope, c.state, c.scope, v.Headline)
+			}
+			if !strings.Contains(v.Headline, c.words) {
+				t.Errorf("headline %q, want %q in it", v.Headline, c.words)
+			}
+			if n := utf8.RuneCountInString(v.Headline); n > headlineColumns {
+				t.Errorf("headline of %d columns: %q", n, v.Headline)
+			}
+			if v.Evidence == nil || v.Fixes == nil {
+				t.Error("evidence or fixes are null in JSON")
+			}
+			found := c.fix == ""
+			for _, fix := range v.Fixes {
+				found = found || strings.Contains(fix.Command, c.fix)
+				if c.name == "a wrong signature" && strings.Contains(fix.Command, "sumdb off") {
+					t.Error("switching checks off is offered against tampering")
+				}
+			}
+			if !found {
+				t.Errorf("fixes %v, want %q", v.Fixes, c.fix)
+			}
+		})
+	}
+}
+
+// Long names and every class fit into a headline, whatever the rest is.
+func TestHeadlinesFit(t *testing.T) {
+	for _, info := range probe.Classes {
+		for _, hops := range []string{"HOP:down:CLASS", "HOP:down:CLASS , b:up:ok", "HOP:down:CLASS | HOP2:up:ok", "HOP:down:CLASS | off"} {
+			words := strings.ReplaceAll(hops, "CLASS", string(info.Class))
+			words = strings.ReplaceAll(words, "HOP", "artifacts-and-more.internal.subsidiary-of-a-very-long-name.holding")
+			f := judged(t, words)
+			for _, vendored := range []bool{false, true} {
+				f.Vendored = vendored
+				v := Judge(f)
+				if n := utf8.RuneCountInString(v.Headline); n > headlineColumns || v.Headline == "" {
+					t.Errorf("%s: %d columns: %q", info.Class, n, v.Headline)
+				}
+			}
+		}
+	}
+}
