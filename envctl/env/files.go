@@ -106,8 +106,23 @@ func (e *Env) readUserFile() {
 	}
 }
 
-// ParseFile reads the text of a user file or of GOROOT/go.env as the go command
-// does (cmd/go/internal/cfg, readEnvFile): of lines NAME=value whose name begins
+// parseGOROOT reads the text of GOROOT/go.env. The go command reads it like the
+// user file but never overwrites what it has, so that here the earlier of two
+// lines counts; GOROOT in it does not count at all.
+func parseGOROOT(data []byte) map[string]string {
+	values := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		one, _ := ParseFile([]byte(strings.TrimSuffix(line, "\n")))
+		for name, value := range one {
+			if _, ok := values[name]; !ok && name != "GOROOT" {
+				values[name] = value
+			}
+		}
+	}
+	return values
+}
+
+// ParseFile reads the text of a user file as the go command does (cmd/go/internal/cfg, readEnvFile): of lines NAME=value whose name begins
 // with a capital letter; everything else is read over. The later of two lines
 // counts. Nothing is trimmed: a carriage return belongs to the value.
 //
@@ -178,8 +193,7 @@ func (e *Env) readGOROOT(said map[string]string) map[string]string {
 		e.problem("%v: GOPROXY, GOSUMDB and GOTOOLCHAIN have no default", err)
 		return nil
 	}
-	values, _ := ParseFile(data)
-	delete(values, "GOROOT") // overwritten by the go command
+	values := parseGOROOT(data)
 	for _, name := range slices.Sorted(maps.Keys(standardGOROOT)) {
 		if value, ok := values[name]; !ok || value == "" {
 			e.problem("%s was changed by whoever packaged Go: it has no %s", file, name)

@@ -108,9 +108,12 @@ func (l layers) vars(said map[string]string, e *Env) []Var {
 			names[n] = true
 		}
 	}
-	for n := range l.user {
-		if validName.MatchString(n) {
-			names[n] = true
+	// A name that stands in a file is one that go env answers for.
+	for _, file := range []map[string]string{l.user, l.goroot} {
+		for n := range file {
+			if validName.MatchString(n) {
+				names[n] = true
+			}
 		}
 	}
 	defaults := e.defaults(l, said)
@@ -177,8 +180,7 @@ func (l layers) one(name string, said, defaults map[string]string) Var {
 		}
 	}
 	v := l.resolve(name, def)
-	// GOTOOLCHAIN was forced for the run: the user's own is the layers'.
-	if known && name != "GOTOOLCHAIN" {
+	if known {
 		v.Value = value
 	}
 	return v

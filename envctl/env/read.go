@@ -123,6 +123,7 @@ func (e *Env) ask(ctx context.Context) (map[string]string, error) {
 	if err := json.Unmarshal(out, &said); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Go, err)
 	}
+	delete(said, "GOTOOLCHAIN") // what it was forced to
 	return said, nil
 }
 
