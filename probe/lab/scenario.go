@@ -65,8 +65,9 @@ var scenarios = []Scenario{
 	{
 		Name: "sumdb", Title: "Modules come, checksums do not", Separator: "|",
 		Story: "The first proxy goes on serving modules and says that it serves the checksum database, but every lookup " +
-			"fails. The go command chose its route to the database when it asked who supports it, and does not choose " +
-			"again: not even a pipe helps. Never answer this with GOSUMDB=off; put the healthy proxy first.",
+			"fails. What go.sum holds still builds; go get and go mod download of anything new fail. The go command chose " +
+			"its route to the database when it asked who supports it, and does not choose again: not even a pipe helps. " +
+			"Never answer this with GOSUMDB=off; put the healthy proxy first.",
 		Proxies: []ScenarioProxy{
 			{"primary", outage(recovery, Status(http.StatusInternalServerError, "checksum database: upstream is not reachable\n"), probe.Lookup, probe.Tile)},
 			{"backup", nil},

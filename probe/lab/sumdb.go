@@ -132,7 +132,8 @@ func (l *sumLog) ReadRecords(_ context.Context, id, n int64) ([][]byte, error) {
 func (l *sumLog) Lookup(_ context.Context, m module.Version) (int64, error) {
 	id, ok := l.ids[m]
 	if !ok {
-		return 0, fmt.Errorf("%s: %w", m, fs.ErrNotExist)
+		// x/mod turns a *fs.PathError into 404; it does not look into others.
+		return 0, &fs.PathError{Op: "lookup", Path: m.String(), Err: fs.ErrNotExist}
 	}
 	return id, nil
 }
