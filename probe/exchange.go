@@ -116,8 +116,12 @@ func (s *session) dial(ctx context.Context, network, addr string) (net.Conn, err
 		defer cancel()
 		defer context.AfterFunc(req, cancel)()
 	}
-	d := net.Dialer{Timeout: goDialTimeout, KeepAlive: 30 * time.Second, Resolver: s.p.resolver}
-	conn, err := d.DialContext(ctx, network, addr)
+	d := net.Dialer{Timeout: goDialTimeout, KeepAlive: 30 * time.Second, Resolver: s.resolver()}
+	return s.own(d.DialContext(ctx, network, addr))
+}
+
+// own makes a new connection end with the session.
+func (s *session) own(conn net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +133,30 @@ func (s *session) dial(ctx context.Context, network, addr string) (net.Conn, err
 	}
 	s.conns = append(s.conns, conn)
 	return conn, nil
+}
+
+// resolver is the prober's with connections that end with the session: a lookup
+// that is given up otherwise waits on in the background, until a silent name
+// server's 5 s are over.
+func (s *session) resolver() *net.Resolver {
+	r := s.p.resolver
+	dial := r.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return &net.Resolver{
+		PreferGo:     r.PreferGo,
+		StrictErrors: r.StrictErrors,
+		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			s.mu.Lock()
+			closed := s.closed
+			s.mu.Unlock()
+			if closed {
+				return nil, net.ErrClosed
+			}
+			return s.own(dial(ctx, network, addr))
+		},
+	}
 }
 
 func (s *session) proxyFor(req *http.Request) (*url.URL, error) {

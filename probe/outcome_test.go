@@ -263,6 +263,7 @@ func TestEveryClassForReal(t *testing.T) {
 	}
 	for _, o := range outcomes() {
 		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
 			var s setup
 			if o.setup != nil {
 				s = o.setup(t, l)
