@@ -254,8 +254,13 @@ func vendored(f Facts, v Verdict) Verdict {
 // evidence is one line for each endpoint that the go command uses.
 func evidence(f Facts) []string {
 	var lines []string
-	for _, h := range f.Hops {
-		line := fmt.Sprintf("hop %d %s: %s, %s", h.N, h.Name, h.Class, consequence(h.Action, h.Class))
+	end := walkChain(f.Hops).at
+	for i, h := range f.Hops {
+		reached := ""
+		if i > end {
+			reached = "not asked now; when it is, "
+		}
+		line := fmt.Sprintf("hop %d %s: %s, %s%s", h.N, h.Name, h.Class, reached, consequence(h.Action, h.Class))
 		if h.Kind == probe.KindOff {
 			line = fmt.Sprintf("hop %d off: %s", h.N, consequence(h.Action, h.Class))
 		}
