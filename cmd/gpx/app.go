@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,7 +68,8 @@ func (a *app) close() {
 func (a *app) begin(cmd *cobra.Command) error {
 	color := !a.flags.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	ascii := a.flags.ascii
-	if cmd.Annotations["quiet"] == "" {
+	silent := cmd.Annotations["quiet"] != "" || strings.HasPrefix(cmd.Name(), cobra.ShellCompRequestCmd)
+	if !silent {
 		s, err := a.settings()
 		if err != nil {
 			return err
@@ -77,7 +79,7 @@ func (a *app) begin(cmd *cobra.Command) error {
 	}
 	a.out = newPrinter(a.std.out, color && a.std.outTTY && !a.flags.json, ascii)
 	a.errs = newPrinter(a.std.err, color && a.std.errTTY, ascii)
-	if cmd.Annotations["quiet"] != "" {
+	if silent {
 		return nil
 	}
 	if dir := a.flags.project; dir != "" {

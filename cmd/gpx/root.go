@@ -71,6 +71,12 @@ is bad news, 130 interrupted.`,
 	root.SetOut(a.std.out)
 	root.SetErr(a.std.err)
 	root.AddCommand(commands(a)...)
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.Annotations = quiet
+		}
+	}
 	return root
 }
 

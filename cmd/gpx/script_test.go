@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +33,9 @@ func TestMain(m *testing.M) {
 //	fault NAME FAULT          changes what it does wrong (see faults)
 //	gosum FILE MODULE@V…      appends the go.sum lines of lab modules
 //	asked NAME PATTERN        a request to the proxy matches; with ! none does
+//	waitasked NAME PATTERN    waits until there is one
+//	credentials VAR URL U P   sets VAR to the URL with user and password in it
+//	linkself DIR              puts gpx, and nothing else, into a folder for PATH
 //	exits STATUS COMMAND…     runs a command that ends with that status
 //	jsonfield PATH PATTERN    a field of the JSON on stdout matches
 //	schema NAME               the JSON on stdout has the fields of testdata/schema/NAME.txt
@@ -42,9 +46,15 @@ func TestScripts(t *testing.T) {
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": cmdLab, "proxy": cmdProxy, "fault": cmdFault, "gosum": cmdGoSum, "asked": cmdAsked,
-			"exits": cmdExits, "jsonfield": cmdJSONField, "schema": cmdSchema, "nosecret": cmdNoSecret,
+			"waitasked": cmdWaitAsked, "credentials": cmdCredentials, "linkself": cmdLinkSelf, "exits": cmdExits, "jsonfield": cmdJSONField, "schema": cmdSchema, "nosecret": cmdNoSecret,
 		},
 		RequireExplicitExec: true,
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("no condition %q", cond)
+		},
 	})
 }
 
@@ -220,6 +230,49 @@ func cmdAsked(ts *testscript.TestScript, neg bool, args []string) {
 	if !neg {
 		ts.Fatalf("%s was never asked for %s: %+v", args[0], args[1], s.proxies[args[0]].Log())
 	}
+}
+
+func cmdWaitAsked(ts *testscript.TestScript, neg bool, args []string) {
+	s := labOf(ts)
+	if neg || len(args) != 2 || s.proxies[args[0]] == nil {
+		ts.Fatalf("usage: waitasked NAME PATTERN")
+	}
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(20 * time.Second)
+	for {
+		for _, r := range s.proxies[args[0]].Log() {
+			if re.MatchString(r.Path) {
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			ts.Fatalf("%s was not asked for %s in 20 s: %+v", args[0], args[1], s.proxies[args[0]].Log())
+		}
+	}
+}
+
+func cmdCredentials(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: credentials VAR URL USER PASSWORD")
+	}
+	u, err := url.Parse(args[1])
+	ts.Check(err)
+	u.User = url.UserPassword(args[2], args[3])
+	ts.Setenv(args[0], u.String())
+}
+
+func cmdLinkSelf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: linkself DIR")
+	}
+	self, err := os.Executable()
+	ts.Check(err)
+	ts.Check(os.Symlink(self, filepath.Join(ts.MkAbs(args[0]), "gpx")))
 }
 
 func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
