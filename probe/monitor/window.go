@@ -84,17 +84,19 @@ func (h *history) slow(cfg Config, from, now time.Time) bool {
 	for len(window) > 0 && window[0].at.Before(from) {
 		window = window[1:]
 	}
-	baseline = slices.DeleteFunc(slices.Clone(baseline), func(e entry) bool { return e.down })
-	window = slices.DeleteFunc(slices.Clone(window), func(e entry) bool { return e.down })
+	working := func(entries []entry) []entry {
+		return slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.down })
+	}
+	window = working(window)
 
+	// The baseline only ever raises a limit, so it is looked at last.
 	if len(window) >= cfg.SlowMinSamples {
-		limit := max(cfg.SlowErrorRate, cfg.SlowErrorFactor*errorRate(baseline))
-		if errorRate(window) > limit {
+		if rate := errorRate(window); rate > cfg.SlowErrorRate && rate > cfg.SlowErrorFactor*errorRate(working(baseline)) {
 			return true
 		}
 	}
-	limit := max(cfg.SlowP99, time.Duration(cfg.SlowP99Factor*float64(tail(timesOf(baseline)))))
-	return tail(timesOf(window)) > limit
+	p99 := tail(timesOf(window))
+	return p99 > cfg.SlowP99 && float64(p99) > cfg.SlowP99Factor*float64(tail(timesOf(working(baseline))))
 }
 
 // lossy reports whether single probes were lost in the past: failures that are
