@@ -121,7 +121,7 @@ func (m *model) smallLines() []widget.Line {
 		out = append(out, b)
 	}
 	if len(m.c.Dialogs) > 0 {
-		return append(out, widget.L(widget.S(theme.Warn, " a dialog is open: it needs 60x15; esc closes it")))
+		return append(out, widget.L(widget.S(theme.Warn, " esc closes the dialog: it needs 60x15")))
 	}
 	for _, h := range m.c.Snapshot.Chain.Hops {
 		mark, role := th.Glyphs.Idle, theme.Idle
@@ -409,7 +409,7 @@ func (m *model) overlay(base []widget.Line, d view.Dialog) []widget.Line {
 	for i := range base {
 		base[i] = base[i].Fit(m.w, "")
 	}
-	w := min(m.w-10, 92)
+	w := min(m.w-12, 92)
 	h := m.h - 10
 	inner := d.Lines(th, w, h)
 	if len(inner) > h {
@@ -431,5 +431,8 @@ func (m *model) overlay(base []widget.Line, d view.Dialog) []widget.Line {
 		box = append(box, side(l))
 	}
 	box = append(box, side(nil), widget.L(widget.S(theme.Accent, g.BL+strings.Repeat(g.H, width+4)+g.BR)))
-	return widget.Overlay(base, box, (m.w-width-6)/2, max((m.h-len(box))/2, 1), m.w)
+	for i := range box { // a cell of air between the box and what is behind
+		box[i] = append(append(widget.L(widget.S(theme.Text, " ")), box[i]...), widget.S(theme.Text, " "))
+	}
+	return widget.Overlay(base, box, (m.w-width-8)/2, max((m.h-len(box))/2, 1), m.w)
 }

@@ -3,10 +3,12 @@ package tui
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
 	"gpx/envctl/change"
+	"gpx/envctl/redact"
 	"gpx/tui/actions"
 	"gpx/tui/dialog"
 	"gpx/tui/theme"
@@ -123,6 +125,9 @@ func (m *model) copy() tea.Cmd {
 	}
 	osc, native := m.osc, m.c.Services.Copy
 	m.c.Say(theme.Text, "copied: %s", text)
+	if strings.Contains(text, redact.Mark) {
+		m.c.Say(theme.Warn, "copied without its credentials: %s", text)
+	}
 	return m.c.Cmd(func() tea.Msg {
 		osc(text)
 		if native != nil {

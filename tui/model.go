@@ -290,9 +290,7 @@ func (m *model) key(k tea.KeyMsg) tea.Cmd {
 		if m.small() && key != "esc" { // nobody may agree to what is not shown
 			return nil
 		}
-		n := len(m.c.Dialogs)
 		done, cmd := d.Key(k)
-		_ = n
 		if done {
 			m.c.Dialogs.Remove(d)
 		}
@@ -407,8 +405,11 @@ func (m *model) apply(p view.Proposal) tea.Cmd {
 		}
 		m.c.Say(theme.Good, "%s %s %s %s", m.c.Theme.Glyphs.Good, title, m.c.Theme.Glyphs.Dot, undo)
 		var after tea.Cmd
+		if m.frozen { // what was changed is to be seen
+			after = m.freeze()
+		}
 		if p.Applied != nil {
-			after = p.Applied(ch)
+			after = tea.Batch(after, p.Applied(ch))
 		}
 		if s.ProbeNow != nil {
 			s.ProbeNow()

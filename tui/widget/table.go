@@ -90,7 +90,10 @@ type Row func(i int, widths []int) []Line
 
 // SetRows says how many rows there are, so that the selection can be moved
 // before they are drawn.
-func (t *Table) SetRows(n int) { t.rows = n }
+func (t *Table) SetRows(n int) {
+	t.rows = n
+	t.Move(0)
+}
 
 // Render draws the heading and the visible rows of n: exactly h lines of w
 // cells.

@@ -41,7 +41,7 @@ func (v *View) Render(w, h int) view.Body {
 	if v.filter != "" {
 		status += "filter " + v.filter + " " + g.Dot + " "
 	}
-	b.Status = widget.L(widget.S(theme.Dim, fmt.Sprintf("%s%d set %s %d variables", status, set, g.Dot, len(v.rows))))
+	b.Status = widget.L(widget.S(theme.Dim, fmt.Sprintf("%s%d set %s %d shown", status, set, g.Dot, len(v.rows))))
 	if n := len(v.pending); n > 0 {
 		b.Status = append(widget.L(widget.S(theme.Warn, fmt.Sprintf("%s %d pending ", g.Pending, n)), widget.S(theme.Faint, g.Dot+" ")), b.Status...)
 	}
@@ -120,6 +120,9 @@ func (v *View) detail(r *row, w int) []widget.Line {
 		out = append(out, say("Change", theme.Dim, why+".", w)...)
 	} else {
 		out = append(out, say("Command", theme.Accent, command(r), w)...)
+		if strings.Contains(command(r), redact.Mark) {
+			out = append(out, say("", theme.Warn, "Its credentials are not shown: as it stands it does not run.", w)...)
+		}
 	}
 	if e := v.c.Env; e != nil {
 		for _, p := range e.Problems {

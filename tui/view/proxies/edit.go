@@ -303,9 +303,9 @@ func (v *View) diff() tea.Cmd {
 		for _, s := range widget.Wrap(now, w-2) {
 			out = append(out, widget.L(widget.S(theme.Good, "+ "+s)))
 		}
-		out = append(out, nil, append(widget.L(widget.S(theme.Dim, "now    ")), walk(th, buildRows(&v.c.Snapshot, nil))...))
+		out = append(out, nil, append(widget.L(widget.S(theme.Dim, "now    ")), walk(th, v.now)...))
 		if v.pending != nil {
-			out = append(out, append(widget.L(widget.S(theme.Dim, "would  ")), walk(th, buildRows(&v.c.Snapshot, v.pending))...))
+			out = append(out, append(widget.L(widget.S(theme.Dim, "would  ")), walk(th, v.would)...))
 		}
 		return out
 	}))

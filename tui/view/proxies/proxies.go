@@ -34,6 +34,8 @@ type View struct {
 	c      *view.Common
 	table  widget.Table
 	rows   []row
+	now    []row  // the hops in force, in order
+	would  []row  // the hops of the pending chain, in order
 	sel    string // id of the selected row
 	order  order
 	filter string
@@ -149,7 +151,12 @@ func (v *View) Update(e view.Event) tea.Cmd {
 
 // build makes the rows again and keeps the selection on its row.
 func (v *View) build() {
+	v.now = hops(buildRows(&v.c.Snapshot, nil))
 	v.rows = buildRows(&v.c.Snapshot, v.pending)
+	v.would = nil
+	if v.pending != nil {
+		v.would = hops(v.rows)
+	}
 	sortRows(v.rows, v.order)
 	v.rows = filterRows(v.rows, v.filter)
 	v.table.SetRows(len(v.rows))
@@ -162,6 +169,15 @@ func (v *View) build() {
 	if v.sel == "" && len(v.rows) > 0 {
 		v.table.Select(0)
 	}
+}
+
+// hops are the rows of the chain alone.
+func hops(rows []row) []row {
+	n := 0
+	for n < len(rows) && rows[n].n > 0 {
+		n++
+	}
+	return append([]row(nil), rows[:n]...)
 }
 
 // Filtered rebuilds the rows after the filter was changed.
@@ -301,7 +317,7 @@ func (v *View) band(w, h int) []widget.Line {
 	chain := append(widget.L(widget.S(theme.Warn, th.Glyphs.Pending+" pending "), widget.S(theme.Text, " ")), chainLine(*v.pending)...)
 	keys := widget.L(widget.S(theme.Key, "w"), widget.S(theme.Hint, " write  "), widget.S(theme.Key, "d"), widget.S(theme.Hint, " diff  "),
 		widget.S(theme.Key, "Z"), widget.S(theme.Hint, " discard"))
-	would := append(widget.L(widget.S(theme.Dim, "  go would "), widget.S(theme.Text, "")), walk(th, buildRows(&v.c.Snapshot, v.pending))...)
+	would := append(widget.L(widget.S(theme.Dim, "  go would "), widget.S(theme.Text, "")), walk(th, v.would)...)
 	out := []widget.Line{widget.Spread(chain, keys, w, e), would.Fit(w, e)}
 	if h >= 24 {
 		out = append([]widget.Line{widget.Blank(w)}, out...)
@@ -314,7 +330,7 @@ func (v *View) detail(r *row, w, h int) []widget.Line {
 	th := v.c.Theme
 	var lines []widget.Line
 	now := v.c.Now()
-	out := outlook(th, &v.c.Snapshot, buildRows(&v.c.Snapshot, nil), v.rec, w)
+	out := outlook(th, &v.c.Snapshot, v.now, v.rec, w)
 	if r != nil {
 		var deep *probe.Result
 		if d, ok := v.deep[r.key]; ok {
