@@ -110,7 +110,7 @@ func (c *Changer) apply(ctx context.Context, p *Plan) (Change, error) {
 	case p.DryRun:
 		return Change{}, errors.New("this is a dry run")
 	case p.Empty():
-		return Change{}, errors.New("there is nothing to do")
+		return Change{}, errors.New("there is nothing to do; what it says about the shell is for the shell to run")
 	}
 	gs, err := groups(p.steps)
 	if err != nil {

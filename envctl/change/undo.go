@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"gpx/envctl/redact"
 )
@@ -48,7 +49,7 @@ func (c *Changer) planUndo(ctx context.Context, id string, force bool) (*Plan, e
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Title: "undo: " + r.Title, Undoes: r.ID}
+	p := &Plan{Title: undoTitle(r.Title), Undoes: r.ID}
 	for i := len(gs) - 1; i >= 0; i-- {
 		q, err := gs[i].kind.Undo(ctx, e, gs[i].steps, force)
 		if err != nil {
@@ -57,6 +58,14 @@ func (c *Changer) planUndo(ctx context.Context, id string, force bool) (*Plan, e
 		p.Merge(q)
 	}
 	return p, nil
+}
+
+// undoTitle names the undo of a change, of an undo, of a redo.
+func undoTitle(title string) string {
+	if what, ok := strings.CutPrefix(title, "undo: "); ok {
+		return "redo: " + what
+	}
+	return "undo: " + strings.TrimPrefix(title, "redo: ")
 }
 
 // pick finds the record to take back.
@@ -77,6 +86,8 @@ func pick(rs []Record, id string) (Record, error) {
 	switch {
 	case !ok:
 		return r, errors.New("there is no such change; see them with: gpx changes")
+	case r.State == Undone && r.UndoneBy == "":
+		return r, errors.New("what it did was overwritten since, so there is nothing to take back")
 	case r.State == Undone:
 		return r, fmt.Errorf("it was taken back already, by change %s", r.UndoneBy)
 	case r.State == Aborted:
@@ -136,4 +147,19 @@ func explain(rs []Record, r Record, err error) error {
 		}
 	}
 	return err
+}
+
+// Close marks change id as no longer in force, without a plan: what it did has
+// been overwritten since, so that there is nothing to take back.
+func (c *Changer) Close(ctx context.Context, id string) error {
+	st, err := c.lock()
+	if err != nil {
+		return err
+	}
+	defer st.unlock()
+	if err := c.o.Journal.MarkUndone(ctx, id, "", c.o.Now()); err != nil {
+		return fmt.Errorf("close %s: %w", redact.Clean(id), brief(err))
+	}
+	st.forget(id)
+	return c.markExpiry(ctx, st)
 }

@@ -48,8 +48,9 @@ func init() {
 }
 
 // PlanEnv plans to change variables of the user's go env file. The toolchain
-// itself checks the values and says what the file would hold. When nothing
-// would change the plan is [Plan.Empty].
+// itself checks the values and says what the file would hold. When the file
+// would stay as it is the plan is [Plan.Empty]; it still has Commands and Shell
+// where the OS environment decides otherwise.
 func PlanEnv(e *env.Env, title string, as []Assignment) (*Plan, error) {
 	p, err := planEnv(context.Background(), e, as, takeBack{})
 	if err != nil {
@@ -122,12 +123,12 @@ func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*
 		return nil, err
 	}
 	p := &Plan{}
-	if after.equal(before) {
-		return p, nil
+	same := after.equal(before)
+	if !same {
+		p.command("go env -u", unsetOf(as))
+		p.command("go env -w", setOf(as))
 	}
 	file := &fileStep{Path: path, Before: before, After: after, Dirs: missingDirs(path)}
-	p.command("go env -u", unsetOf(as))
-	p.command("go env -w", setOf(as))
 	old := values(before.Data)
 	for i, a := range as {
 		v := variableStep{Name: a.Name, OS: osValue(e, a.Name)}
@@ -144,9 +145,12 @@ func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*
 		if t, ok := back.steps[a.Name]; ok {
 			taken = &t
 		}
-		if err := p.addVariable(e, v, effective, taken); err != nil {
-			return nil, err
+		if !same {
+			if err := p.addVariable(v); err != nil {
+				return nil, err
+			}
 		}
+		p.explain(e, v, effective[a.Name], taken, same)
 	}
 	return p, nil
 }
@@ -180,9 +184,8 @@ func undecided(e *env.Env, as []Assignment) []string {
 	return names
 }
 
-// addVariable appends the step, the action and the change of one variable.
-// taken, when not nil, is the step that this one takes back.
-func (p *Plan) addVariable(e *env.Env, v variableStep, effective map[string]string, taken *variableStep) error {
+// addVariable appends the step and the action of one variable.
+func (p *Plan) addVariable(v variableStep) error {
 	payload, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -194,33 +197,54 @@ func (p *Plan) addVariable(e *env.Env, v variableStep, effective map[string]stri
 		},
 		Payload: payload,
 	})
+	return nil
+}
+
+// explain appends what becomes of one variable, and what the shell would have
+// to do. below is its value when nothing sets it; taken, when not nil, is the
+// step that is taken back. A file that stays the same is worth a word only
+// where the OS environment decides otherwise.
+func (p *Plan) explain(e *env.Env, v variableStep, below string, taken *variableStep, same bool) {
 	now, _ := e.Lookup(v.Name)
-	// What the variable would be if the OS environment were silent.
-	wanted := effective[v.Name]
+	wanted := below // if the OS environment were silent
 	if v.New != nil && *v.New != "" {
 		wanted = *v.New
 	} else if v.Name == "GOTOOLCHAIN" {
 		// gpx runs the go command with GOTOOLCHAIN=local, so it cannot be asked.
-		wanted = below(now)
+		wanted = belowUser(now)
+	}
+	want, hidden := shellWants(v, taken)
+	if same && want == nil {
+		return
 	}
 	c := VarChange{
 		Var: redact.Clean(v.Name), Old: redacted(v.Name, v.Old), New: redacted(v.Name, v.New),
 		OriginOld:    string(now.Origin),
 		EffectiveOld: redact.Value(v.Name, now.Value),
 		EffectiveNew: redact.Value(v.Name, wanted),
+		Shadowed:     hidden,
 	}
-	want, quiet := shellWants(v, taken)
-	switch {
-	case want != nil:
-		c.EffectiveNew, c.Shadowed = redact.Value(v.Name, v.OS), true
-	case v.OS != "":
-		c.EffectiveNew, c.Shadowed = redact.Value(v.Name, v.OS), quiet
+	if v.OS != "" {
+		c.EffectiveNew = redact.Value(v.Name, v.OS)
 	}
 	p.Changes = append(p.Changes, c)
 	if want != nil {
 		p.shadow(*want)
 	}
-	return nil
+}
+
+// belowUser is the value that a variable has when neither the OS environment
+// nor the user file sets it.
+func belowUser(v env.Var) string {
+	if v.Origin != env.OS && v.Origin != env.User {
+		return v.Value
+	}
+	for _, s := range v.Shadowed {
+		if s.Origin != env.OS && s.Origin != env.User {
+			return s.Value
+		}
+	}
+	return ""
 }
 
 // shellWants is what the calling shell would have to do for v to take effect

@@ -1,0 +1,97 @@
+package profiles
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gpx/envctl/change"
+	"gpx/envctl/env"
+	"gpx/envctl/project"
+)
+
+// An OfflineStatus says whether the environment is set for offline work.
+type OfflineStatus struct {
+	On           bool     `json:"on"`
+	Mode         string   `json:"mode"`         // as OfflineOptions.Mode; "" when off
+	ChangeID     string   `json:"change_id"`    // the change to take back; "" when gpx did not make it
+	Unverifiable []string `json:"unverifiable"` // path@version
+}
+
+// MarshalJSON implements [json.Marshaler]: the list is never null.
+func (s OfflineStatus) MarshalJSON() ([]byte, error) {
+	type plain OfflineStatus
+	q := plain(s)
+	if q.Unverifiable == nil {
+		q.Unverifiable = []string{}
+	}
+	return json.Marshal(q)
+}
+
+// Status looks at the effective environment and, when ch is not nil, in the
+// journal for the change that made it so. p may be nil.
+func Status(ctx context.Context, e *env.Env, p *project.Project, ch *change.Changer) (OfflineStatus, error) {
+	s := OfflineStatus{Unverifiable: []string{}}
+	vendor := isVendor(e.Get("GOFLAGS"))
+	switch e.Get("GOPROXY") {
+	case FileURL(downloadDir(e)):
+		s.On, s.Mode = true, OfflineOptions{Vendor: vendor}.Mode()
+	case "off":
+		// GOPROXY=off alone lets private modules go to version control.
+		s.On = e.NoProxy() == "none" || e.NoProxy() == ""
+		s.Mode = OfflineOptions{Strict: true, Vendor: vendor}.Mode()
+	}
+	if !s.On {
+		return OfflineStatus{Unverifiable: []string{}}, nil
+	}
+	if ch != nil {
+		changes, err := ch.Changes(ctx)
+		if err != nil {
+			return s, fmt.Errorf("offline status: %w", err)
+		}
+		for _, c := range changes {
+			if !c.Undone && strings.HasPrefix(c.Title, offlineTitle+" ") {
+				s.ChangeID = c.ID
+				break
+			}
+		}
+	}
+	unverifiable, err := Unverifiable(ctx, e, p)
+	if err != nil {
+		return s, fmt.Errorf("offline status: %w", err)
+	}
+	for _, m := range unverifiable {
+		s.Unverifiable = append(s.Unverifiable, m.Path+"@"+m.Version)
+	}
+	return s, nil
+}
+
+// Expired plans to take back the newest change whose time has run out. It is
+// at most one plan, since the next one has to be made on what this one leaves:
+// apply it and call again. A change that somebody has overwritten meanwhile is
+// closed without a plan.
+func Expired(ctx context.Context, ch *change.Changer, now time.Time) ([]*change.Plan, error) {
+	changes, err := ch.Changes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("expiry: %w", err)
+	}
+	var errs []error
+	for _, c := range changes {
+		if c.Undone || c.Expires.IsZero() || c.Expires.After(now) {
+			continue
+		}
+		p, err := ch.PlanUndo(ctx, c.ID, false)
+		switch {
+		case errors.Is(err, change.ErrChangedSince), err == nil && p.Empty():
+			errs = append(errs, ch.Close(ctx, c.ID))
+		case err != nil:
+			errs = append(errs, err)
+		default:
+			return []*change.Plan{p}, errors.Join(errs...)
+		}
+	}
+	return nil, errors.Join(errs...)
+}
