@@ -158,6 +158,6 @@ func (c Chain) Redacted() string {
 		b.WriteString(h.Redacted())
 		b.WriteString(string(h.Separator))
 	}
-	b.WriteString(redact.Text(c.Ignored))
+	b.WriteString(redact.Value("GOPROXY", c.Ignored))
 	return b.String()
 }

@@ -47,6 +47,10 @@ func Text(s string) string {
 	if !strings.ContainsAny(s, "@%:=") {
 		return secrets(s)
 	}
+	s = parseRE.ReplaceAllStringFunc(s, func(m string) string {
+		const before = `parse "`
+		return before + URL(m[len(before):])
+	})
 	var b strings.Builder
 	for s != "" {
 		word, blank := s, ""
@@ -59,6 +63,10 @@ func Text(s string) string {
 	}
 	return secrets(b.String())
 }
+
+// parseRE is the beginning of the URL parser's message. What it quotes is one
+// URL, whatever blanks are in it.
+var parseRE = regexp.MustCompile(`parse "(?:[^"\\]|\\.)+`)
 
 // Value returns the value of a go env variable for display.
 func Value(name, value string) string {
@@ -117,35 +125,42 @@ func goauth(value string) string {
 	return strings.Join(commands, "; ")
 }
 
-// shapes are credentials outside of userinfo; $1 is kept.
-var shapes = []*regexp.Regexp{
-	// The parser's message quotes what it took for a port: of
-	// https://user:pa,ss@host that is half of the password.
-	regexp.MustCompile(`(invalid port ")(?:[^"\\]|\\.)*`),
-	// Query values, and NAME=VALUE anywhere when the name says so.
-	regexp.MustCompile(`(?i)([?&;](?:[a-z0-9_.\[\]-]*[_.-])?(?:key|auth|sig|signature|credential|credentials|pass|pwd|code|access|accessid|jwt|sas)=)[^&;#\s"']+`),
-	regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|secret|passwd|password|api_?key|access_?key|private_?key)[a-z0-9_.-]*=)[^&;#\s"']+`),
-	// Headers and netrc lines, as a chatty server or a debug log repeats them.
-	regexp.MustCompile(`(?i)(\b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:(?:basic|bearer|digest|negotiate|token)\s+)?)[^\s"',]+`),
-	regexp.MustCompile(`(?i)(\bbearer\s+)[a-z0-9._~+/=-]{16,}`),
-	regexp.MustCompile(`(?i)(\bmachine\s+\S+\s+login\s+\S+\s+password\s+)\S+`),
-	// Tokens that name their issuer: GitHub, GitLab, Slack, AWS, JWT.
-	regexp.MustCompile(`()\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*)`),
+// A shape is a form in which credentials travel outside of userinfo. Most texts
+// hold none of the hints (lower case) and are spared the expression; in it, $1
+// is kept.
+type shape struct {
+	hints []string
+	re    *regexp.Regexp
 }
 
-// hints are substrings, lower case, one of which every shape needs: most texts
-// have none and skip the regular expressions.
-var hints = []string{"invalid port", "=", "authorization", "bearer", "password", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "akia", "eyj"}
+var shapes = []shape{
+	// The parser's message quotes what it took for a port: of
+	// https://user:pa,ss@host that is half of the password.
+	{[]string{"invalid port "}, regexp.MustCompile(`(invalid port ")(?:[^"\\]|\\.)*`)},
+	// Query values, and NAME=VALUE anywhere when the name says so.
+	{[]string{"key=", "auth=", "sig=", "signature=", "credential=", "credentials=", "pass=", "pwd=", "code=", "access=", "accessid=", "jwt=", "sas="},
+		regexp.MustCompile(`(?i)([?&;](?:[a-z0-9_.\[\]-]*[_.-])?(?:key|auth|sig|signature|credential|credentials|pass|pwd|code|access|accessid|jwt|sas)=)[^&;#\s"']+`)},
+	{[]string{"token", "secret", "passw", "key"},
+		regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|secret|passwd|password|api_?key|access_?key|private_?key)[a-z0-9_.-]*=)[^&;#\s"']+`)},
+	// Headers and netrc lines, as a chatty server or a debug log repeats them.
+	{[]string{"authorization"}, regexp.MustCompile(`(?i)(\b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:(?:basic|bearer|digest|negotiate|token)\s+)?)[^\s"',]+`)},
+	{[]string{"bearer"}, regexp.MustCompile(`(?i)(\bbearer\s+)[a-z0-9._~+/=-]{16,}`)},
+	{[]string{"password"}, regexp.MustCompile(`(?i)(\bmachine\s+\S+\s+login\s+\S+\s+password\s+)\S+`)},
+	// Tokens that name their issuer: GitHub, GitLab, Slack, AWS, JWT.
+	{[]string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, regexp.MustCompile(`()\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})`)},
+	{[]string{"glpat-", "xox", "akia"}, regexp.MustCompile(`()\b(?:glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16})`)},
+	{[]string{"eyj"}, regexp.MustCompile(`()\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*`)},
+}
 
 // secrets hides credentials that are not in a userinfo.
 func secrets(s string) string {
 	lower := strings.ToLower(s)
-	for _, h := range hints {
-		if strings.Contains(lower, h) {
-			for _, re := range shapes {
-				s = re.ReplaceAllString(s, "${1}"+Mark)
+	for _, shape := range shapes {
+		for _, h := range shape.hints {
+			if strings.Contains(lower, h) {
+				s = shape.re.ReplaceAllString(s, "${1}"+Mark)
+				break
 			}
-			return s
 		}
 	}
 	return s
