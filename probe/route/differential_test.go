@@ -196,6 +196,13 @@ func random(r *rand.Rand, slow bool) scenario {
 	if s.Module == "one" && chance(r, 25) {
 		s.SumHave = pick(r, "all", "tiles", "head")
 	}
+	for i := range s.Hops {
+		// Then the first tiles are right and only a later one tells; a class for
+		// all tiles cannot say that.
+		if h := &s.Hops[i]; s.SumHave == "head" && h.Fault == "bad-record" {
+			h.Fault = "bad-tile"
+		}
+	}
 	s.NoGit = chance(r, 15)
 	s.Foreign = chance(r, 30)
 	return s

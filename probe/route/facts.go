@@ -127,7 +127,7 @@ func compareLine(hashes []string, cached string) Line {
 	}
 }
 
-// sumsOf reads the lines of one module version, by file.
+// sumsOf reads the lines of one module version, by file. The first counts.
 func sumsOf(m module.Version, lines []string) map[probe.File]string {
 	sums := map[probe.File]string{}
 	for _, line := range lines {
@@ -135,11 +135,16 @@ func sumsOf(m module.Version, lines []string) map[probe.File]string {
 		if len(f) != 3 || f[0] != m.Path || !strings.HasPrefix(f[2], "h1:") {
 			continue
 		}
+		file := probe.Zip
 		switch f[1] {
 		case m.Version:
-			sums[probe.Zip] = f[2]
 		case m.Version + "/go.mod":
-			sums[probe.Mod] = f[2]
+			file = probe.Mod
+		default:
+			continue
+		}
+		if sums[file] == "" {
+			sums[file] = f[2]
 		}
 	}
 	return sums

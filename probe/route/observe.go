@@ -19,6 +19,8 @@ import (
 // It asks only what the go command would ask: a path that it would not show to a
 // hop is not shown to it by gpx either. What one hop will be asked for in any case
 // is asked at the same time.
+//
+// What version control would give is not fetched, so it is taken to be genuine.
 func Observe(ctx context.Context, pr *probe.Prober, e *env.Env, p *project.Project, m module.Version) (Route, error) {
 	m, note, err := resolve(p, m)
 	if err != nil {
