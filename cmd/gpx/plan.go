@@ -145,9 +145,6 @@ func (a *app) printPlan(out *printer, p *change.Plan) {
 		for _, c := range p.Commands {
 			out.line("    " + c)
 		}
-		if redactedCommands(p) && !a.flags.showSecrets {
-			out.line("    " + out.dim("(xxxxx stands for credentials, so this line does not run as it is; --show-secrets prints it whole)"))
-		}
 	}
 	for _, w := range p.Warnings {
 		out.line("  " + out.sign(toneWarn, w))
@@ -155,16 +152,4 @@ func (a *app) printPlan(out *printer, p *change.Plan) {
 	if p.FreedBytes > 0 {
 		out.line(fmt.Sprintf("  frees %s", humanize.IBytes(uint64(p.FreedBytes))))
 	}
-}
-
-// redactedCommands reports whether a printed command differs from what would
-// have to be run.
-func redactedCommands(p *change.Plan) bool {
-	raw := p.RawCommands()
-	for i, c := range p.Commands {
-		if i < len(raw) && raw[i] != c {
-			return true
-		}
-	}
-	return false
 }

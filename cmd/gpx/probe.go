@@ -75,7 +75,11 @@ func (a *app) named(ctx context.Context, op string, args []string, all bool) ([]
 	if all {
 		eps = append(eps, catalogEndpoints(catalog.Entries(e))...)
 	}
-	return eps, nil
+	pr, err := a.project(ctx)
+	if err != nil {
+		return nil, failed(op, "", err)
+	}
+	return monitor.Named(monitor.Inputs{Env: e, Project: pr}, eps), nil
 }
 
 func runProbe(ctx context.Context, a *app, args []string, f probeFlags) error {

@@ -107,6 +107,9 @@ func updateSchema(file string, want map[string]schemaField, seen map[string]map[
 	}
 	var lines []string
 	for path, f := range want {
+		if seen[path] == nil && parentSeen(path, seen) {
+			f.optional = true
+		}
 		if f.optional {
 			path += "?"
 		}

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 //	fault NAME FAULT          changes what it does wrong (see faults)
 //	gosum FILE MODULE@V…      appends the go.sum lines of lab modules
 //	asked NAME PATTERN        a request to the proxy matches; with ! none does
-//	waitasked NAME PATTERN    waits until there is one
+//	waitasked NAME PATTERN    waits until there is one, or [TIMES]
 //	credentials VAR URL U P   sets VAR to the URL with user and password in it
 //	linkself DIR              puts gpx, and nothing else, into a folder for PATH
 //	exits STATUS COMMAND…     runs a command that ends with that status
@@ -234,8 +234,14 @@ func cmdAsked(ts *testscript.TestScript, neg bool, args []string) {
 
 func cmdWaitAsked(ts *testscript.TestScript, neg bool, args []string) {
 	s := labOf(ts)
-	if neg || len(args) != 2 || s.proxies[args[0]] == nil {
-		ts.Fatalf("usage: waitasked NAME PATTERN")
+	if neg || len(args) < 2 || len(args) > 3 || s.proxies[args[0]] == nil {
+		ts.Fatalf("usage: waitasked NAME PATTERN [TIMES]")
+	}
+	times := 1
+	if len(args) == 3 {
+		var err error
+		times, err = strconv.Atoi(args[2])
+		ts.Check(err)
 	}
 	re, err := regexp.Compile(args[1])
 	ts.Check(err)
@@ -243,10 +249,14 @@ func cmdWaitAsked(ts *testscript.TestScript, neg bool, args []string) {
 	defer tick.Stop()
 	late := time.After(20 * time.Second)
 	for {
+		n := 0
 		for _, r := range s.proxies[args[0]].Log() {
 			if re.MatchString(r.Path) {
-				return
+				n++
 			}
+		}
+		if n >= times {
+			return
 		}
 		select {
 		case <-tick.C:

@@ -180,7 +180,7 @@ func (a *app) bestChain(ctx context.Context, strategy string) (chain.Chain, []st
 			f.Message = "nothing better is known"
 		}
 		if !consented && snapshot.Verdict.State == monitor.StateOutage {
-			f.Hint = `the catalog of public proxies was not probed: agree with catalog.probe = "always" in ` + a.settingsFile + ", or name one: gpx use " + strings.Join(a.chainNames(e), "|")
+			f.Hint = `the catalog of public proxies was not probed: agree with catalog.probe = "always" in ` + a.settingsFile + ", or name one: gpx use " + strings.Join(a.chainNames(e), ", gpx use ")
 		}
 		return chain.Chain{}, nil, f
 	}

@@ -40,3 +40,19 @@ func once(ctx context.Context, p Prober, pl *plan, s spec, deep bool) probe.Resu
 	}
 	return p.Deep(ctx, ep)
 }
+
+// Named prepares endpoints that the user named: one that the chain has is asked
+// what the chain's hop would be asked, any other one for the neutral module.
+func Named(in Inputs, eps []probe.Endpoint) []probe.Endpoint {
+	pl := in.plan()
+	out := make([]probe.Endpoint, 0, len(eps))
+	for _, ep := range eps {
+		for _, s := range pl.specs {
+			if s.role == roleHop && s.ep.Key() == ep.Key() {
+				ep.Module, ep.VCS = s.ep.Module, s.ep.VCS
+			}
+		}
+		out = append(out, ep)
+	}
+	return out
+}
