@@ -57,7 +57,12 @@ func Text(s string) string {
 		if i := strings.IndexByte(s, ' '); i >= 0 {
 			word, blank = s[:i], " "
 		}
-		b.WriteString(token(word))
+		if m := assignRE.FindStringSubmatchIndex(word); m != nil {
+			b.WriteString(token(word[:m[3]]))
+			b.WriteString(list(word[m[3]:]))
+		} else {
+			b.WriteString(token(word))
+		}
 		b.WriteString(blank)
 		s = s[len(word)+len(blank):]
 	}
@@ -67,6 +72,10 @@ func Text(s string) string {
 // parseRE is the beginning of the URL parser's message. What it quotes is one
 // URL, whatever blanks are in it.
 var parseRE = regexp.MustCompile(`parse "(?:[^"\\]|\\.)+`)
+
+// assignRE is an assignment of a value that is known to be made of URLs, so
+// that "token@host" in it is no address.
+var assignRE = regexp.MustCompile(`(?i)(\b(?:goproxy|https?_proxy|all_proxy)=["']?)`)
 
 // Value returns the value of a go env variable for display.
 func Value(name, value string) string {

@@ -62,6 +62,7 @@ func TestText(t *testing.T) {
 		{"no scheme, percent-encoded", "joe%3Ahunter2%40p.example.com", "xxxxx@p.example.com"},
 		{"scheme-relative", "//joe:hunter2@p.example.com/x", "//xxxxx@p.example.com/x"},
 		{"assignment", "HTTPS_PROXY=joe:hunter2@p.example.com:3128", "HTTPS_PROXY=xxxxx@p.example.com:3128"},
+		{"assignment of a token", `export GOPROXY="hunter2@p.example.com|https://hunter2@q.example.com,direct"`, `export GOPROXY="xxxxx@p.example.com|https://xxxxx@q.example.com,direct"`},
 		{"json", `{"url":"https:\/\/joe:hunter2@p.example.com\/x"}`, `{"url":"https:\/\/xxxxx@p.example.com\/x"}`},
 		{"percent-encoded URL", "?next=https%3A%2F%2Fjoe%3Ahunter2%40p.example.com%2Fx", "?next=https%3A%2F%2Fxxxxx@p.example.com%2Fx"},
 		{"twice percent-encoded URL", "https%253A%252F%252Fjoe%253Ahunter2%2540p.example.com%252Fx", "https%253A%252F%252Fxxxxx@p.example.com%252Fx"},
