@@ -123,7 +123,7 @@ func (a *authority) renew(ctx context.Context, u *url.URL, res *http.Response) b
 	defer func() { <-a.turn }()
 	a.mu.Lock()
 	last, ok := a.asked[u.Host]
-	due := !ok || a.now().Sub(last) >= authPause
+	due := a.ran && (!ok || a.now().Sub(last) >= authPause) // not while a hanging command is left in peace
 	if due {
 		a.asked[u.Host] = a.now()
 	}
@@ -131,7 +131,11 @@ func (a *authority) renew(ctx context.Context, u *url.URL, res *http.Response) b
 	if due {
 		bare := *u
 		bare.User = nil // a command line is visible to everyone
+		// Half of the attempt is for the command: the answer that is here already
+		// must be read in the other half.
+		ctx, cancel := context.WithTimeout(ctx, untilDeadline(ctx)/2)
 		err := a.run(ctx, res, bare.String())
+		cancel()
 		a.mu.Lock()
 		a.note(err)
 		a.mu.Unlock()
@@ -143,6 +147,13 @@ func (a *authority) renew(ctx context.Context, u *url.URL, res *http.Response) b
 		}
 	}
 	return false
+}
+
+func untilDeadline(ctx context.Context) time.Duration {
+	if at, ok := ctx.Deadline(); ok {
+		return time.Until(at)
+	}
+	return authTime
 }
 
 func isCommand(words []string) bool {

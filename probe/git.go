@@ -3,7 +3,10 @@ package probe
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http/httptrace"
 	"os/exec"
+	"regexp"
 	"strings"
 
 	"golang.org/x/mod/module"
@@ -85,6 +88,8 @@ var gitSays = []struct {
 	{"no route to host", Unreachable, LayerTCP},
 	{"connection timed out", ConnectTimeout, LayerTCP},
 	{"operation timed out", ConnectTimeout, LayerTCP},
+	{"failed to connect to", Refused, LayerTCP},
+	{"couldn't connect to server", Refused, LayerTCP},
 	{"certificate has expired", TLSExpired, LayerTLS},
 	{"certificate is not yet valid", TLSExpired, LayerTLS},
 	{"subject name", TLSHostname, LayerTLS},
@@ -118,6 +123,26 @@ var gitSays = []struct {
 	{"hung up unexpectedly", EOF, LayerHTTP},
 	{"early eof", Truncated, LayerHTTP},
 	{"transport '", ConfigInvalid, LayerConfig},
+}
+
+// curlConnect is what newer versions of curl say of every failed connection,
+// whatever the reason was.
+var curlConnect = regexp.MustCompile(`Failed to connect to (\S+) port (\d+)`)
+
+// classifyConnect finds out the reason that curl keeps to itself.
+func (s *session) classifyConnect(ctx context.Context, f finding) finding {
+	m := curlConnect.FindStringSubmatch(f.detail)
+	if m == nil || f.class != Refused {
+		return f
+	}
+	t := newTracker()
+	conn, err := s.dial(httptrace.WithClientTrace(ctx, t.hooks()), "tcp", net.JoinHostPort(m[1], m[2]))
+	if err == nil {
+		conn.Close()
+		return f
+	}
+	dialled := classify(ctx, err, t.now(), nil)
+	return finding{dialled.class, dialled.layer, f.detail}
 }
 
 func classifyGit(stderr string) finding {

@@ -234,7 +234,7 @@ func (p *Prober) askVCS(ctx context.Context, m module.Version) *exchange {
 	case "git":
 		tag := tagOf(m, repo.root)
 		has, f := p.lsRemote(ctx, repo.url, tag)
-		x.finding = f
+		x.finding = s.classifyConnect(ctx, f)
 		if f.class == AuthRequired && s.isGone(ctx, repo.url) {
 			x.finding = finding{NotFound, LayerHTTP, "there is no repository " + repo.url}
 		}
