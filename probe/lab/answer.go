@@ -86,13 +86,18 @@ func (c *conn) answer(req *http.Request, entry *Request, n int) (keep bool) {
 }
 
 // send sends a whole response, holding it wherever the server turns into one
-// that says nothing.
+// that says nothing. The log says what the client will see before the client can
+// see it, so that a test that has its answer finds it there.
 func (c *conn) send(r response, req *http.Request, entry *Request, n int) bool {
+	c.srv.sent(entry, r.status)
+	bare := len(r.body) == 0 || req.Method == http.MethodHead
+	if bare {
+		c.srv.end(entry)
+	}
 	if c.head(r, len(r.body)) != nil {
 		return false
 	}
-	c.srv.sent(entry, r.status)
-	if req.Method == http.MethodHead {
+	if bare {
 		return true
 	}
 	for body := r.body; len(body) > 0; {
@@ -110,10 +115,12 @@ func (c *conn) send(r response, req *http.Request, entry *Request, n int) bool {
 				return false
 			}
 		}
+		if body = body[len(part):]; len(body) == 0 {
+			c.srv.end(entry)
+		}
 		if _, err := c.raw.Write(part); err != nil {
 			return false
 		}
-		body = body[len(part):]
 	}
 	return true
 }
@@ -130,10 +137,10 @@ func (c *conn) stall(r response, entry *Request, f Fault, changed <-chan struct{
 		n = len(r.body) / 2
 	}
 	n = min(n, max(len(r.body)-1, 0))
+	c.srv.sent(entry, r.status)
 	if c.head(r, max(len(r.body), 1)) != nil {
 		return false
 	}
-	c.srv.sent(entry, r.status)
 	if _, err := c.raw.Write(r.body[:n]); err != nil {
 		return false
 	}
@@ -147,10 +154,10 @@ func (c *conn) stall(r response, entry *Request, f Fault, changed <-chan struct{
 // that reads it all into memory.
 func (c *conn) endless(r response, entry *Request) bool {
 	r.status, r.contentType = http.StatusOK, "application/octet-stream"
+	c.srv.sent(entry, r.status)
 	if c.head(r, -1) != nil {
 		return false
 	}
-	c.srv.sent(entry, r.status)
 	block := bytes.Repeat([]byte("endless "), 4<<10) // 32 KiB, about 1.6 MB a second
 	for {
 		if _, err := c.raw.Write(block); err != nil {

@@ -51,10 +51,10 @@ func (c *conn) forward(req *http.Request, entry *Request) bool {
 		host = req.Host
 	}
 	refuse := func(r response) bool {
+		c.srv.sent(entry, r.status)
 		if c.head(r, len(r.body)) != nil {
 			return false
 		}
-		c.srv.sent(entry, r.status)
 		_, err := c.raw.Write(r.body)
 		return err == nil
 	}
@@ -68,10 +68,10 @@ func (c *conn) forward(req *http.Request, entry *Request) bool {
 	}
 	defer up.Close()
 	if req.Method == http.MethodConnect {
+		c.srv.sent(entry, http.StatusOK)
 		if c.head(response{status: http.StatusOK}, -1) != nil {
 			return false
 		}
-		c.srv.sent(entry, http.StatusOK)
 		back := make(chan struct{})
 		go func() {
 			defer close(back)
@@ -83,12 +83,12 @@ func (c *conn) forward(req *http.Request, entry *Request) bool {
 		<-back
 		return false
 	}
+	c.srv.sent(entry, http.StatusOK)
 	req.Close = true
 	req.Header.Del("Proxy-Authorization")
 	if req.Write(up) != nil {
 		return false
 	}
-	c.srv.sent(entry, http.StatusOK)
 	io.Copy(c.raw, up)
 	return false
 }
