@@ -168,6 +168,7 @@ func (m *model) reload() tea.Cmd {
 			if err != nil {
 				return m.c.Fail(err)
 			}
+			st = view.CleanStatus(st)
 			if len(st.Notices) > 0 && strings.Join(st.Notices, "\n") != strings.Join(m.c.Status.Notices, "\n") {
 				m.c.Say(theme.Warn, "%s", strings.Join(st.Notices, "; "))
 			}

@@ -64,6 +64,14 @@ func CleanResult(r probe.Result) probe.Result {
 	return r
 }
 
+// CleanStatus is CleanSnapshot for temporary states.
+func CleanStatus(st Status) Status {
+	text := redact.Text
+	st.Offline, st.SumDBModules = text(st.Offline), text(st.SumDBModules)
+	st.Unverifiable, st.Notices = each(st.Unverifiable, text), each(st.Notices, text)
+	return st
+}
+
 func each[T any](in []T, f func(T) T) []T {
 	if in == nil {
 		return nil
