@@ -278,6 +278,22 @@ func TestNoToolchainDownload(t *testing.T) {
 	}
 }
 
+// Broken project files are no reason not to know the environment.
+func TestBrokenProject(t *testing.T) {
+	w := newWorld(t)
+	w.write(t, filepath.Join(w.dir, "go.mod"), "<<<<<<<\n")
+	w.write(t, filepath.Join(w.dir, "go.work"), "use\n")
+	e := w.read(t, "GOFLAGS=-nosuchflag -mod=maybe")
+	for _, p := range e.Problems {
+		if strings.Contains(p, "go env failed") {
+			t.Error(p)
+		}
+	}
+	if got := filepath.Base(e.Get("GOWORK")); got != "go.work" {
+		t.Errorf("GOWORK=%s", got)
+	}
+}
+
 func TestHelpers(t *testing.T) {
 	w := newWorld(t)
 	e := w.read(t, "GOPROXY=https://joe:hunter2@a.example.com|direct", "GOSUMDB=sum.golang.google.cn", "GOPRIVATE=git.example.com", "GONOSUMDB=x.example.com")
