@@ -1,0 +1,143 @@
+package doctor
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"strings"
+
+	"gpx/envctl/chain"
+	"gpx/envctl/env"
+	"gpx/envctl/redact"
+	"gpx/probe/catalog"
+)
+
+func clean(s string) string { return redact.Text(s) }
+
+func commandSteps(f Facts) []Step {
+	e := f.Env
+	var steps []Step
+	if e.Go == "" {
+		steps = append(steps, Step{"go command", Fail, "there is none on PATH", "install Go, or add its bin folder to PATH"})
+	} else {
+		steps = append(steps, Step{"go command", OK, redact.Clean(e.GoVersion + " at " + e.Go), ""})
+	}
+	for _, p := range e.Problems {
+		if e.Go == "" && strings.Contains(p, "PATH") {
+			continue // said above
+		}
+		steps = append(steps, Step{"go settings", Warn, clean(p), "look at: gpx env"})
+	}
+	if e.UserFileOff {
+		steps = append(steps, Step{"go settings", Warn, "GOENV=off: the file of go env -w is neither read nor written", "unset GOENV"})
+	}
+	return steps
+}
+
+func proxySettingSteps(f Facts) []Step {
+	const name = "GOPROXY"
+	v, _ := f.Env.Lookup(name)
+	c, err := f.Env.Chain()
+	if err != nil {
+		return []Step{{name, Fail, clean(err.Error()) + " (" + from(v.Origin) + ")", "gpx use default, or: gpx use CHAIN"}}
+	}
+	steps := []Step{{name, OK, c.Redacted() + " (" + from(v.Origin) + ")", ""}}
+	seen := map[string]bool{}
+	for i, h := range c.Hops {
+		hop := fmt.Sprintf("hop %d %s", i+1, h.Redacted())
+		if entry, ok := catalog.Find(f.Env, h.URL); ok && h.Kind == chain.Proxy && entry.Retired {
+			steps = append(steps, Step{name, Fail, hop + ": " + entry.Note, "gpx use --best"})
+		} else if ok && h.Kind == chain.Proxy && entry.Kind == catalog.Database {
+			steps = append(steps, Step{name, Fail, hop + " is a checksum database, not a proxy", "gpx sumdb " + entry.Name + ", and take it out of GOPROXY"})
+		}
+		if seen[h.URL] {
+			steps = append(steps, Step{name, Warn, hop + " stands in the chain twice: the second one is asked what the first has just answered", "gpx use CHAIN without it"})
+		}
+		seen[h.URL] = true
+		if u, err := url.Parse(h.URL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+			steps = append(steps, Step{name, Warn, hop + " is plain http: everybody on the way can read and change what it sends; only go.sum and the checksum database notice", "use https"})
+		}
+	}
+	if c.Ignored != "" {
+		steps = append(steps, Step{name, Warn, "the go command never reads what follows " + c.Hops[len(c.Hops)-1].URL + ": " + redact.Text(c.Ignored), ""})
+	}
+	return steps
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// from names an origin in words.
+func from(o env.Origin) string {
+	switch o {
+	case env.OS:
+		return "from the environment of this shell"
+	case env.User:
+		return "set with go env -w"
+	case env.GOROOT:
+		return "from $GOROOT/go.env"
+	case env.Derived:
+		return "derived"
+	default:
+		return "the default"
+	}
+}
+
+// decisive are the variables that decide how modules are downloaded.
+var decisive = []string{"GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "GOAUTH"}
+
+// shadowSteps find what go env -w wrote in vain.
+func shadowSteps(f Facts) []Step {
+	var steps []Step
+	for _, name := range decisive {
+		v, ok := f.Env.Lookup(name)
+		if !ok || v.Origin != env.OS {
+			continue
+		}
+		for _, s := range v.Shadowed {
+			if s.Origin == env.User && s.Value != v.Value {
+				steps = append(steps, Step{name, Warn, "the environment of this shell hides what go env -w wrote: " + redact.Value(name, s.Value), "unset " + name})
+			}
+		}
+	}
+	return steps
+}
+
+// patternSteps look at the lists of private modules. A malformed pattern matches
+// nothing, and the go command does not say so (x/mod/module.MatchPrefixPatterns).
+func patternSteps(f Facts) []Step {
+	var steps []Step
+	for _, name := range []string{"GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE"} {
+		v, ok := f.Env.Lookup(name)
+		if !ok || v.Value == "" || v.Origin == env.Derived {
+			continue
+		}
+		for glob := range strings.SplitSeq(v.Value, ",") {
+			if _, err := path.Match(glob, ""); err != nil {
+				steps = append(steps, Step{name, Warn, "the pattern " + redact.Clean(glob) + " is malformed and matches nothing: its modules are not private", "correct it: go help private"})
+			}
+			if strings.Contains(glob, "://") || strings.TrimSpace(glob) != glob {
+				steps = append(steps, Step{name, Warn, fmt.Sprintf("the pattern %q is no module path prefix: no scheme, and no blanks, belong there", redact.Text(glob)), "correct it: go help private"})
+			}
+		}
+	}
+	if v, _ := f.Env.Lookup("GOINSECURE"); v.Value != "" {
+		steps = append(steps, Step{"GOINSECURE", Warn, "it has no effect on proxies and on the checksum database, only on version control", ""})
+	}
+	return steps
+}
+
+func sumSettingSteps(f Facts) []Step {
+	const name = "GOSUMDB"
+	switch db, err := f.Env.SumDB(); {
+	case err != nil:
+		return []Step{{name, Fail, clean(err.Error()), "gpx sumdb on"}}
+	case db.Off:
+		return []Step{{name, Warn, "off: what a proxy sends for the first time is believed", "gpx sumdb on"}}
+	default:
+		return []Step{{name, OK, redact.Value(name, db.Value), ""}}
+	}
+}
