@@ -34,7 +34,7 @@ var (
 // of the error.
 func classify(ctx context.Context, err error, at progress, forward *url.URL) finding {
 	text := message(err)
-	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return finding{ClassUnknown, LayerConfig, "the probe was given up"}
 	}
 	if forward != nil && !at.tunnel && at.stage != stIdle {

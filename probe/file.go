@@ -108,7 +108,7 @@ func (p *Prober) getFile(ctx context.Context, u *url.URL, limit int64, x *exchan
 	a, answered := p.files.read(ctx, path, limit)
 	if !answered {
 		x.finding = finding{Timeout, LayerProtocol, "the file system does not answer"}
-		if errors.Is(context.Cause(ctx), context.Canceled) {
+		if errors.Is(ctx.Err(), context.Canceled) {
 			x.finding = finding{ClassUnknown, LayerConfig, "the probe was given up"}
 		}
 		return

@@ -2,9 +2,11 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 
 	"golang.org/x/mod/module"
 
@@ -53,10 +55,13 @@ func parseForward(raw string) (*url.URL, error) {
 			return u, nil
 		}
 	}
-	if u, err := url.Parse("http://" + raw); err == nil {
-		return u, nil
+	if !strings.Contains(raw, "://") {
+		return url.Parse("http://" + raw)
 	}
-	return u, err
+	if err == nil {
+		err = errors.New("no URL of a forward proxy (http, https, socks5)")
+	}
+	return nil, err
 }
 
 // forwardTarget is a host that the go command would reach through the forward

@@ -22,6 +22,7 @@ func raw(t testing.TB, answer string) string {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
+	data := []byte(answer)
 	go func() {
 		defer close(done)
 		for {
@@ -31,7 +32,7 @@ func raw(t testing.TB, answer string) string {
 			}
 			buf := make([]byte, 4096)
 			c.Read(buf)
-			c.Write([]byte(answer))
+			c.Write(data)
 			c.Close()
 		}
 	}()

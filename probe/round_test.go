@@ -63,7 +63,7 @@ func TestFifteenFaultsInOneRound(t *testing.T) {
 	l := startLab(t)
 	eps := faulty(l)
 	p := setup{attempt: probe.DefaultConfig().Attempt}.prober(t, l)
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 2500*time.Millisecond, context.Canceled)
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 	defer cancel()
 	for i, r := range round(ctx, p, eps) {
 		if r.Class != faults[i].class {

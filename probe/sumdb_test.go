@@ -36,7 +36,7 @@ func TestSumDB(t *testing.T) {
 		{name: "lookup unknown", fault: lab.Status(404, ""), only: []probe.File{probe.Lookup}, class: probe.SumDBUnavailable, layer: probe.LayerHTTP, detail: "/lookup: not_found"},
 		{name: "lookup hangs", fault: lab.Hang(), only: []probe.File{probe.Lookup}, attempt: true, class: probe.SumDBUnavailable, layer: probe.LayerHTTP, detail: "/lookup: timeout"},
 		{name: "lookup is no record", fault: lab.Status(200, "hello"), only: []probe.File{probe.Lookup}, class: probe.SumDBUnavailable, layer: probe.LayerProtocol, detail: "no record"},
-		{name: "tiles gone", fault: lab.Status(404, ""), only: []probe.File{probe.Tile}, class: probe.SumDBUnavailable, layer: probe.LayerHTTP, detail: "/tile/8/0/"},
+		{name: "tiles gone", fault: lab.Status(404, ""), only: []probe.File{probe.Tile}, class: probe.SumDBUnavailable, layer: probe.LayerHTTP, detail: "/tile/8/"},
 		{name: "captive portal", fault: lab.Captive(), class: probe.CaptivePortal, layer: probe.LayerProtocol, detail: "web page"},
 		{name: "captive portal after supported", fault: lab.Of(lab.ModeSumDBCaptive), class: probe.CaptivePortal, layer: probe.LayerProtocol, detail: "/lookup: a web page"},
 		{name: "refused", fault: lab.Refuse(), class: probe.SumDBUnavailable, layer: probe.LayerTCP, detail: "/supported: refused"},
