@@ -170,7 +170,7 @@ func (c *conn) endless(r response, entry *Request) bool {
 }
 
 // respond makes the answer to a request, with the faults that concern its
-// content. It is a pure function of its arguments.
+// content.
 func (s *Server) respond(req *http.Request, entry *Request, f Fault) response {
 	path := strings.TrimPrefix(req.URL.Path, s.opts.prefix)
 	sumPath, underSum := path, s.opts.sumdbOnly
@@ -213,13 +213,11 @@ func (s *Server) respond(req *http.Request, entry *Request, f Fault) response {
 		r := text(http.StatusFound, "")
 		r.header = http.Header{"Location": {"http://" + s.Addr() + req.URL.Path}}
 		return r
-	case s.opts.forward:
-		return response{} // nothing is wrong with it: the caller passes it on
-	case req.Method != http.MethodGet && req.Method != http.MethodHead:
+	case !s.opts.forward && req.Method != http.MethodGet && req.Method != http.MethodHead:
 		return text(http.StatusMethodNotAllowed, "GET only\n")
 	}
 	if s.opts.forward {
-		return response{}
+		return response{} // nothing is wrong: the caller passes the request on
 	}
 	if underSum {
 		if sumPath == "/supported" {
