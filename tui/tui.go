@@ -25,6 +25,7 @@ import (
 	"github.com/aymanbagabas/go-osc52/v2"
 	tea "github.com/charmbracelet/bubbletea"
 
+	_ "gpx/tui/noquery" // before Bubble Tea's own init; main calls its Restore
 	"gpx/tui/theme"
 	"gpx/tui/view"
 	"gpx/tui/widget"

@@ -4,13 +4,14 @@
 // Bubble Tea's init function asks lipgloss for the background, which writes a
 // query to the terminal and waits up to five seconds for an answer that some
 // terminals never give; even a command that draws nothing would pay for it.
-// termenv asks nothing when CI is set, so this package's init sets it when it
-// is unset. Go initialises packages in the order of their imports, standard
-// library first among those that are ready: this one imports nothing but os
-// and must be imported by main before anything that reaches Bubble Tea (its
-// import path sorts behind "gpx/cmd", so main imports it from a file of its
-// own). The first line of main calls [Restore], so that no child process sees
-// the variable.
+// termenv asks nothing while CI is set, so this package sets it when it is
+// unset, before Bubble Tea's init runs: the runtime initialises, again and
+// again, the first package by import path whose imports are all initialised.
+// This one waits for os alone; Bubble Tea also waits for os/exec, which itself
+// waits for os and sorts behind gpx.
+//
+// The first line of main calls [Restore], so that no child process and nothing
+// later sees the variable. A test with a pseudo-terminal keeps all this true.
 package noquery
 
 import "os"
