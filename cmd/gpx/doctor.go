@@ -5,33 +5,17 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/module"
 
 	"gpx/probe"
+	"gpx/probe/doctor"
 	"gpx/probe/monitor"
 	"gpx/probe/route"
 )
 
-// A doctorStep is one question of the troubleshooting tree, with what was seen.
-type doctorStep struct {
-	Name   string    `json:"name"`
-	State  stepState `json:"state"`
-	Detail string    `json:"detail"`
-	Hint   string    `json:"hint"`
-}
-
-// A stepState is how a step came out.
-type stepState string
-
-const (
-	stepOK   stepState = "ok"
-	stepWarn stepState = "warn"
-	stepFail stepState = "fail"
-	stepSkip stepState = "skip" // does not apply, or what it needs failed
-)
-
 type doctorDocument struct {
 	Verdict monitor.Verdict `json:"verdict"`
-	Steps   []doctorStep    `json:"steps"`
+	Steps   []doctor.Step   `json:"steps"`
 }
 
 func doctorCommand(a *app) *cobra.Command {
@@ -68,23 +52,19 @@ func doctorAll(ctx context.Context, a *app) (doctorDocument, error) {
 	}
 	a.remember(ctx, in.Project)
 	a.progress("probing…")
+	defer a.progress("")
 	s := m.Burst(ctx)
-	a.progress("")
-	if ctx.Err() != nil {
-		return doctorDocument{}, interrupted(failed("doctor", "", ctx.Err()))
-	}
-	steps := settingSteps(in.Env)
-	steps = append(steps, projectSteps(in.Env, in.Project)...)
-	steps = append(steps, endpointSteps(s)...)
-
-	prober, err := a.prober(ctx)
-	if err != nil {
-		return doctorDocument{}, failed("doctor", "", err)
-	}
+	steps := doctor.Steps(doctor.Facts{Now: a.now(), Env: in.Env, Project: in.Project, Snapshot: s, Machine: doctor.Look(in.Env)})
 	if in.Project != nil && s.Chain.Error == "" {
-		if canary, ok := in.Project.Canary(func(path string) bool { return keptPrivate(in.Env, path) }); ok {
-			r, err := route.Observe(ctx, prober, in.Env, in.Project, canary)
-			if err == nil {
+		private := func(path string) bool {
+			return module.MatchPrefixPatterns(in.Env.NoProxy(), path) || module.MatchPrefixPatterns(in.Env.Get("GOPRIVATE"), path)
+		}
+		prober, err := a.prober(ctx)
+		if err != nil {
+			return doctorDocument{}, failed("doctor", "", err)
+		}
+		if canary, ok := in.Project.Canary(private); ok {
+			if r, err := route.Observe(ctx, prober, in.Env, in.Project, canary); err == nil {
 				steps = append(steps, routeStep(r))
 			}
 		}
@@ -95,17 +75,17 @@ func doctorAll(ctx context.Context, a *app) (doctorDocument, error) {
 	return doctorDocument{Verdict: s.Verdict, Steps: steps}, nil
 }
 
-func routeStep(r route.Route) doctorStep {
-	st := doctorStep{Name: "go mod download " + r.Module + "@" + r.Version, State: stepOK, Detail: strings.ReplaceAll(r.Result, "_", " ")}
+func routeStep(r route.Route) doctor.Step {
+	st := doctor.Step{Name: "go mod download " + r.Module + "@" + r.Version, State: doctor.OK, Detail: strings.ReplaceAll(r.Result, "_", " ")}
 	if r.Why != "" {
 		st.Detail += ": " + r.Why
 	}
 	switch r.Result {
 	case route.Served, route.Direct:
 	case route.Unknown:
-		st.State = stepWarn
+		st.State = doctor.Warn
 	default:
-		st.State, st.Hint = stepFail, "gpx route "+r.Module+"@"+r.Version+" shows it hop by hop"
+		st.State, st.Hint = doctor.Fail, "gpx route "+r.Module+"@"+r.Version+" shows it hop by hop"
 	}
 	return st
 }
@@ -156,23 +136,23 @@ func verdictOf(r probe.Result) monitor.Verdict {
 }
 
 // layerSteps tells how far the probe came, and what each kind of request said.
-func layerSteps(r probe.Result) []doctorStep {
-	var steps []doctorStep
+func layerSteps(r probe.Result) []doctor.Step {
+	var steps []doctor.Step
 	reached := true
 	for _, l := range layers {
 		if l == probe.LayerSumDB && r.Layer != l {
 			continue // the checks below say it better
 		}
-		st := doctorStep{Name: string(l), State: stepOK}
+		st := doctor.Step{Name: string(l), State: doctor.OK}
 		switch {
 		case !reached:
-			st.State, st.Detail = stepSkip, "not reached"
+			st.State, st.Detail = doctor.Skip, "not reached"
 		case l == r.Layer && r.Class != probe.OK:
 			reached = false
 			st.Detail, st.Hint = r.Detail, r.Class.Info().Advice
-			st.State = stepWarn
+			st.State = doctor.Warn
 			if r.Class.Failed() {
-				st.State = stepFail
+				st.State = doctor.Fail
 			}
 			if st.Detail == "" {
 				st.Detail = r.Class.Info().Meaning
@@ -182,7 +162,7 @@ func layerSteps(r probe.Result) []doctorStep {
 		case l == probe.LayerTCP && r.Phases.TCP > 0:
 			st.Detail = milliseconds(r.Phases.TCP) + " to " + r.RemoteAddr
 		case l == probe.LayerTLS && strings.HasPrefix(r.URL, "http://"):
-			st.State, st.Detail = stepSkip, "plain http"
+			st.State, st.Detail = doctor.Skip, "plain http"
 		case l == probe.LayerTLS && r.Phases.TLS > 0:
 			st.Detail = milliseconds(r.Phases.TLS)
 			if !r.TLSExpires.IsZero() {
@@ -194,17 +174,17 @@ func layerSteps(r probe.Result) []doctorStep {
 		steps = append(steps, st)
 	}
 	for _, c := range r.Checks {
-		st := doctorStep{Name: "request " + string(c.File), State: stepOK, Detail: string(c.Class)}
+		st := doctor.Step{Name: "request " + string(c.File), State: doctor.OK, Detail: string(c.Class)}
 		if c.Detail != "" {
 			st.Detail += ": " + c.Detail
 		}
 		switch {
 		case c.Class.Failed():
-			st.State, st.Hint = stepFail, c.Class.Info().Advice
+			st.State, st.Hint = doctor.Fail, c.Class.Info().Advice
 		case c.Class == probe.ClassUnknown:
-			st.State = stepSkip
+			st.State = doctor.Skip
 		case c.Class != probe.OK:
-			st.State = stepWarn
+			st.State = doctor.Warn
 		}
 		steps = append(steps, st)
 	}
@@ -219,11 +199,11 @@ func (a *app) printDoctor(doc doctorDocument) error {
 		for _, s := range doc.Steps {
 			t := toneIdle
 			switch s.State {
-			case stepOK:
+			case doctor.OK:
 				t = toneGood
-			case stepWarn:
+			case doctor.Warn:
 				t = toneWarn
-			case stepFail:
+			case doctor.Fail:
 				t = toneBad
 			}
 			rows = append(rows, []string{a.out.sign(t, string(s.State)), s.Name, s.Detail})
@@ -238,13 +218,8 @@ func (a *app) printDoctor(doc doctorDocument) error {
 	if a.out.err != nil {
 		return a.out.err
 	}
-	if doc.Verdict.State == monitor.StateOutage {
+	if doc.Verdict.State == monitor.StateOutage || doctor.Worst(doc.Steps) == doctor.Fail {
 		return errBadNews
-	}
-	for _, s := range doc.Steps {
-		if s.State == stepFail {
-			return errBadNews
-		}
 	}
 	return nil
 }
