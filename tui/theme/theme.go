@@ -154,7 +154,7 @@ func GuessDark(colorfgbg string) bool {
 // ProfileFor says how many colours a terminal has, from its environment alone.
 func ProfileFor(getenv func(string) string) termenv.Profile {
 	switch term, color := getenv("TERM"), strings.ToLower(getenv("COLORTERM")); {
-	case term == "dumb" || term == "linux-m":
+	case term == "dumb" || term == "":
 		return termenv.Ascii
 	case color == "truecolor" || color == "24bit", strings.Contains(term, "direct"), strings.Contains(term, "kitty"),
 		strings.Contains(term, "ghostty"), strings.Contains(term, "alacritty"), strings.Contains(term, "wezterm"), getenv("WT_SESSION") != "":

@@ -158,11 +158,11 @@ func cells(s string, lo, hi int) string {
 
 // first returns the first user-perceived character of s and its width.
 func first(s string) (cluster string, width int) {
-	seq, w, n, _ := ansi.DecodeSequence(s, ansi.NormalState, nil)
-	if n <= 0 {
+	cluster, width = ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+	if cluster == "" {
 		return s[:1], 0
 	}
-	return seq, w
+	return cluster, width
 }
 
 // Fit returns l exactly w cells wide: cut with mark, or filled with blanks.

@@ -1,0 +1,76 @@
+package actions
+
+import (
+	"strings"
+	"testing"
+
+	tea "github.com/charmbracelet/bubbletea"
+)
+
+func table() Table {
+	do := func() tea.Cmd { return nil }
+	return Table{
+		{ID: "open", Keys: []string{"enter"}, Name: "detail", Help: "open the row", Footer: 5, Do: do},
+		{ID: "quit", Keys: []string{"q"}, Name: "quit", Help: "quit", Footer: 9, Do: do},
+		{ID: "a.switch", View: "a", Keys: []string{"s", "|"}, Name: "switch", Help: "switch the chain", Footer: 1, Do: do},
+		{ID: "b.edit", View: "b", Keys: []string{"enter"}, Name: "edit", Help: "edit the row", Footer: 1, Do: do,
+			Disabled: func() string { return "nothing is selected" }},
+	}
+}
+
+func TestFind(t *testing.T) {
+	for _, tc := range []struct{ view, key, want string }{
+		{"a", "enter", "open"},
+		{"b", "enter", "b.edit"}, // a view's own keys win
+		{"a", "|", "a.switch"},
+		{"b", "s", ""}, // another view's key does nothing
+		{"b", "q", "quit"},
+	} {
+		a, ok := table().Find(tc.view, tc.key)
+		if ok != (tc.want != "") || a.ID != tc.want {
+			t.Errorf("%s in %s: %q, want %q", tc.key, tc.view, a.ID, tc.want)
+		}
+	}
+}
+
+func TestFooterHasOnlyWhatWorks(t *testing.T) {
+	var got []string
+	for _, a := range table().Footer("b") {
+		got = append(got, a.ID)
+	}
+	if strings.Join(got, " ") != "quit" { // enter is edit's here, and edit is disabled
+		t.Errorf("%v", got)
+	}
+}
+
+func TestSearch(t *testing.T) {
+	got := table().Search("a", "sw")
+	if len(got) == 0 || got[0].ID != "a.switch" {
+		t.Errorf("%v", got)
+	}
+	if got := table().Search("a", ""); len(got) != 4 || got[0].ID != "a.switch" {
+		t.Errorf("everything, the view's own first: %v", got)
+	}
+	if got := table().Search("a", "chain"); len(got) != 1 {
+		t.Errorf("by description: %v", got)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	if bad := table().Check(); len(bad) > 0 {
+		t.Error(bad)
+	}
+	bad := append(table(), Action{ID: "quit", Keys: []string{"q"}})
+	if got := bad.Check(); len(got) != 3 { // lacks a part, twice, same key
+		t.Errorf("%v", got)
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	md := table().Markdown()
+	for _, want := range []string{"| everywhere | `enter` | open the row |", "| a | `s` `\\|` | switch the chain |"} {
+		if !strings.Contains(md, want) {
+			t.Errorf("lacks %s:\n%s", want, md)
+		}
+	}
+}
