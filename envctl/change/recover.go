@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"gpx/envctl/redact"
 )
 
 // Recover finishes or rolls back what a killed process left in flight, and
 // says what (Change.Note). It also removes before-images that are past their
-// time. Call it at every start; when nothing is in flight it reads the journal
+// time, and private copies of killed processes. Call it at every start; when nothing is in flight it reads the journal
 // and one directory.
 func (c *Changer) Recover(ctx context.Context) ([]Change, error) {
 	// With the lock held no other process is between begin and commit.
@@ -42,6 +43,7 @@ func (c *Changer) Recover(ctx context.Context) ([]Change, error) {
 		}
 	}
 	errs = append(errs, c.sweep(st, byID))
+	sweepCopies(time.Now())
 	if len(found) > 0 {
 		errs = append(errs, c.markExpiry(ctx, st))
 	}

@@ -315,3 +315,23 @@ func TestNothingToDo(t *testing.T) {
 		t.Error("an empty plan was applied")
 	}
 }
+
+func TestRecoverRemovesOldCopies(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	old, young := filepath.Join(tmp, copyPrefix+"1"), filepath.Join(tmp, copyPrefix+"2")
+	for _, dir := range []string{old, young} {
+		must(t, os.Mkdir(dir, 0o700))
+		must(t, os.WriteFile(filepath.Join(dir, "env"), []byte("GOPROXY=x\n"), 0o600))
+	}
+	then := time.Now().Add(-time.Hour)
+	must(t, os.Chtimes(old, then, then))
+	_, err := newMachine(t).changer.Recover(t.Context())
+	must(t, err)
+	if _, err := os.Stat(old); err == nil {
+		t.Error("the old copy is still there")
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Error("a copy that may be in use was removed")
+	}
+}

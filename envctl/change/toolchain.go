@@ -10,10 +10,29 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
 )
+
+// copyPrefix begins the name of the directory of a private copy, in the
+// system's directory for temporary files.
+const copyPrefix = "gpx-env-"
+
+// copyAge is how old such a directory is when its process must have been
+// killed: the go command works on it for milliseconds.
+const copyAge = 10 * time.Minute
+
+// sweepCopies removes the private copies of killed processes.
+func sweepCopies(now time.Time) {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), copyPrefix+"*"))
+	for _, dir := range dirs {
+		if info, err := os.Lstat(dir); err == nil && info.IsDir() && now.Sub(info.ModTime()) > copyAge {
+			os.RemoveAll(dir)
+		}
+	}
+}
 
 // rewrite asks the toolchain what the user file would hold after the
 // assignments, by letting go env -u and go env -w work on a private copy of
@@ -24,7 +43,7 @@ import (
 // file.
 func rewrite(ctx context.Context, e *env.Env, before image, as []Assignment, ask []string) (after image, effective map[string]string, err error) {
 	// MkdirTemp makes 0700: the copy may hold credentials.
-	dir, err := os.MkdirTemp("", "gpx-env-")
+	dir, err := os.MkdirTemp("", copyPrefix)
 	if err != nil {
 		return image{}, nil, fmt.Errorf("copying the user file: %w", err)
 	}

@@ -53,6 +53,7 @@ func TestSumDB(t *testing.T) {
 		{name: "on after off", file: "GOSUMDB=off\n", o: SumDBOptions{Value: "on"}, want: "GOSUMDB unset"},
 		{name: "on when it is on", o: SumDBOptions{Value: "on"}},
 		{name: "on keeps another database", file: "GOSUMDB=sum.golang.google.cn\n", o: SumDBOptions{Value: "on"}},
+		{name: "on in place of nonsense", file: "GOSUMDB=some nonsense\n", o: SumDBOptions{Value: "on"}, want: "GOSUMDB unset"},
 		{name: "another name", o: SumDBOptions{Value: "sum.golang.google.cn"}, want: "GOSUMDB=sum.golang.google.cn"},
 		{name: "a URL", o: SumDBOptions{Value: "https://sum.example.com"}, want: "GOSUMDB=sum.golang.org https://sum.example.com"},
 		{name: "nonsense", o: SumDBOptions{Value: "maybe"}, err: "invalid GOSUMDB"},

@@ -153,8 +153,9 @@ func sumDBOn(e *env.Env) (*change.Plan, error) {
 	now, _ := e.Lookup("GOSUMDB")
 	file, inFile := e.UserFileValues["GOSUMDB"]
 	on := change.Assignment{Name: "GOSUMDB", Unset: true}
+	db, err := chain.ParseSumDB(file)
 	switch {
-	case inFile && file != "off" && file != "":
+	case inFile && err == nil && !db.Off:
 		on = change.Assignment{Name: "GOSUMDB", Value: file} // on in the file; only the OS environment can say off
 	case below(now) == "off":
 		on = change.Assignment{Name: "GOSUMDB", Value: publicDB}
