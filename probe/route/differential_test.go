@@ -142,11 +142,11 @@ func random(r *rand.Rand, slow bool) scenario {
 			// Only the first hop, before a comma: 30 s, not 30 s for each request.
 			h.Fault, h.TLS, h.Sep = pick(r, slowNames...), true, chain.Comma
 		case chance(r, 12):
-			h.Kind, h.TLS, h.Fault = chain.File, false, pick(r, "", "empty", "no-sumdb", "no-zip")
+			h.Kind, h.TLS, h.Fault = chain.File, false, pick(r, "", "empty", "no-sumdb", "no-zip", "no-dir")
 		case chance(r, 55):
 			h.Fault = pick(r, names...)
 			f := faults[h.Fault]
-			h.TLS = h.TLS || f.tls
+			h.TLS = (h.TLS || f.tls) && h.Fault != "credentials" // which are no fault on https
 			if f.files == nil && !f.early && chance(r, 60) {
 				all := []probe.File{probe.Info, probe.Mod, probe.Zip, probe.Supported, probe.Lookup, probe.Tile}
 				r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })

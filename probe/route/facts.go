@@ -32,7 +32,7 @@ func resolve(p *project.Project, m module.Version) (_ module.Version, note strin
 	asked := m.Version
 	if p != nil && asked == "" {
 		if slices.Contains(p.Modules, m.Path) {
-			return m, "", fmt.Errorf("route %s: it is the main module, nothing is downloaded; name one that it requires", named)
+			return m, "", errors.New("it is the main module, nothing is downloaded; name one that it requires")
 		}
 		for _, r := range p.Requires {
 			if r.Path == m.Path && semver.Compare(r.Version.Version, m.Version) > 0 {
@@ -41,7 +41,7 @@ func resolve(p *project.Project, m module.Version) (_ module.Version, note strin
 		}
 	}
 	if m.Version == "" {
-		return m, "", fmt.Errorf("route %s: go.mod does not require it, so the version is not known; give one: gpx route %s@VERSION", named, named)
+		return m, "", fmt.Errorf("go.mod does not require it, so the version is not known; give one: gpx route %s@VERSION", named)
 	}
 	if p != nil && (asked == "" || required(p, m)) {
 		if by, ok := p.Replacement(m); ok {
@@ -52,8 +52,8 @@ func resolve(p *project.Project, m module.Version) (_ module.Version, note strin
 		}
 	}
 	if module.CanonicalVersion(m.Version) != m.Version {
-		return m, "", fmt.Errorf("route %s@%s: not an exact version; a query has to be resolved first: go list -m %s@%s",
-			named, redact.Clean(m.Version), named, redact.Clean(m.Version))
+		return m, "", fmt.Errorf("not an exact version; resolve the query first: go list -m %s@%s",
+			named, redact.Clean(m.Version))
 	}
 	return m, "", nil
 }

@@ -20,12 +20,14 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb"
 
 	"gpx/envctl/chain"
 	"gpx/envctl/env"
 	"gpx/envctl/project"
+	"gpx/envctl/redact"
 	"gpx/probe"
 	"gpx/probe/lab"
 )
@@ -45,7 +47,7 @@ type world struct {
 
 // build makes a world in dir. The caller closes it.
 func build(dir string, s scenario) (*world, error) {
-	l, err := lab.Start(lab.Options{})
+	l, err := lab.Start(lab.Options{Modules: modules()})
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +58,16 @@ func build(dir string, s scenario) (*world, error) {
 	}
 	return w, nil
 }
+
+// modules are the lab's, and a toolchain.
+var modules = sync.OnceValue(func() []*lab.Module {
+	m, err := lab.NewModule(toolchain.Path, toolchain.Version, time.Unix(1e9, 0), map[string]string{
+		"go.mod": "module " + toolchain.Path + "\n", "VERSION": "go1.99.0\n"})
+	if err != nil {
+		panic(err)
+	}
+	return append(lab.DefaultModules(), m)
+})
 
 func (w *world) close() {
 	w.lab.Close()
@@ -84,6 +96,8 @@ func (w *world) furnish() error {
 		w.gosumdb = "off"
 	case "url":
 		w.gosumdb += " " + w.lab.SumDB().URL()
+	case "bad":
+		w.gosumdb = "sum.example.com"
 	}
 	if err := errors.Join(w.hops(), w.project(), w.cache(), w.sumCache()); err != nil {
 		return err
@@ -134,9 +148,13 @@ func (w *world) hops() error {
 				break
 			}
 			srv := w.lab.Proxy(name, schedule, opts...)
+			url := srv.URL()
+			if h.Fault == "credentials" {
+				url = strings.Replace(url, "://", "://user:secret@", 1)
+			}
 			w.servers[name] = srv
-			w.names[srv.URL()] = name
-			b.WriteString(srv.URL())
+			w.names[redact.URL(url)] = name
+			b.WriteString(url)
 		case chain.File:
 			dir := w.path("tree" + name)
 			if err := w.plant(dir, h.Fault); err != nil {
@@ -165,6 +183,9 @@ func (w *world) module() (*lab.Module, error) {
 
 // plant writes a GOPROXY file tree.
 func (w *world) plant(dir, flaw string) error {
+	if flaw == "no-dir" {
+		return write(dir, []byte("a file where a tree should be\n"))
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil || flaw == "empty" {
 		return err
 	}
@@ -543,11 +564,7 @@ func differ(ctx context.Context, dir string, s scenario, observed bool) (diff st
 		return "", Route{}, err
 	}
 	defer w.close()
-	db, err := chain.ParseSumDB(w.gosumdb)
-	if err != nil {
-		return "", Route{}, err
-	}
-	r = Predict(s.input(w.goproxy, db))
+	r = w.predict()
 	var seen Route
 	if observed {
 		if seen, err = w.observe(ctx); err != nil {
@@ -603,6 +620,10 @@ func (w *world) compare(r Route, o observation) string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if repos.dir != "" {
 		os.RemoveAll(repos.dir)
 	}
@@ -673,14 +694,7 @@ func (w *world) agree(log, want []string) bool {
 }
 
 // predict is the prediction from the faults of the lab.
-func (w *world) predict(t *testing.T) Route {
-	t.Helper()
-	db, err := chain.ParseSumDB(w.gosumdb)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Predict(w.s.input(w.goproxy, db))
-}
+func (w *world) predict() Route { return Predict(w.s.input(w.goproxy, w.gosumdb)) }
 
 // words are the steps of a route with the hops by name.
 func (w *world) words(r Route) []string {

@@ -88,7 +88,7 @@ type Input struct {
 
 	// Classes says what hop (an index of Chain.Hops, [NoProxy] or [SumDBHost])
 	// answers to a request for file. It is called only for what the go command
-	// asks, in the order in which it asks, and at most once for each.
+	// asks, in the order in which it asks.
 	Classes func(hop int, file probe.File) probe.Class
 	// Whole reports that the answer to a request came with status 200 and
 	// complete, whatever its class says of the content: the go command then has

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -199,6 +200,26 @@ var rules = []struct {
 		"info A ok serve", "mod A ok serve", "zip A missing_file next", "zip B ok serve"}},
 	{"an empty file tree and nothing after it", scenario{Hops: []hop{in(chain.File, "empty", chain.Last)}}, NotFound, []string{"info A missing_file stop"}},
 
+	{"a file where a tree should be, before a comma", scenario{Hops: []hop{in(chain.File, "no-dir", ","), good}}, Stopped, []string{"info A config_invalid stop"}},
+	{"a file where a tree should be, before a pipe", scenario{Hops: []hop{in(chain.File, "no-dir", "|"), good}, Lines: SumLines{Match, Match}}, Served, nil},
+
+	// Settings that cannot be used.
+	{"credentials on plain http before a comma", scenario{Hops: []hop{proxy("credentials", ","), good}}, Stopped, []string{"info A config_invalid stop"}},
+	{"credentials on plain http before a pipe", scenario{Hops: []hop{proxy("credentials", "|"), good}, Lines: SumLines{Match, Match}}, Served, []string{
+		"info A config_invalid next", "info B ok serve", "mod A config_invalid next", "mod B ok serve", "zip A config_invalid next", "zip B ok serve"}},
+	{"a chain that cannot be used fails with everything cached", scenario{Hops: []hop{in("ftp://proxy.example.com", "", chain.Last)}, Lines: SumLines{Match, Match}, Cached: Cached{Info: true, Mod: true, Zip: true, ZipHash: true}}, Stopped, []string{}},
+	{"GOSUMDB that cannot be used", scenario{Hops: []hop{proxy("", "|"), good}, SumDB: "bad"}, Stopped, []string{
+		"info A ok serve", "mod A ok next", "mod B ok stop"}},
+	{"GOSUMDB that cannot be used, and complete go.sum", scenario{Hops: []hop{good}, SumDB: "bad", Lines: SumLines{Match, Match}}, Served, nil},
+
+	// Toolchains are verified whatever the settings are, but for one exception.
+	{"a toolchain with GOSUMDB=off", scenario{Module: "toolchain", Foreign: true, Hops: []hop{good}, SumDB: "off"}, Stopped, []string{
+		"info A ok serve", "mod A ok stop"}},
+	{"a toolchain in GONOSUMDB", scenario{Module: "toolchain", Foreign: true, Hops: []hop{good}, NoSum: "golang.org"}, Served, []string{
+		"info A ok serve", "mod A ok serve", "supported A ok serve", "lookup A ok serve", "tile A ok serve", "zip A ok serve"}},
+	{"a toolchain in a single file tree, GOSUMDB=off", scenario{Module: "toolchain", Foreign: true, Hops: []hop{in(chain.File, "no-sumdb", chain.Last)}, SumDB: "off"}, Served, []string{
+		"info A ok serve", "mod A ok serve", "zip A ok serve"}},
+
 	// Before HTTP.
 	{"refused before a comma", scenario{Hops: []hop{proxy("refuse", ","), good}}, Stopped, []string{"info A refused stop"}},
 	{"refused before a pipe", scenario{Hops: []hop{proxy("refuse", "|"), good}}, Served, []string{
@@ -217,12 +238,17 @@ func TestRules(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			defer slot()()
-			w, err := build(t.TempDir(), c.s)
+			// t.TempDir has the case's name in it, with commas that end a hop.
+			dir, err := os.MkdirTemp("", "gpx-route-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := build(dir, c.s)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer w.close()
-			r := w.predict(t)
+			r := w.predict()
 			if r.Result != c.result {
 				t.Errorf("result %s, want %s (%s)", r.Result, c.result, r.Why)
 			}

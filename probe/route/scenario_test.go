@@ -14,12 +14,12 @@ import (
 // A scenario is one situation, from which both sides of the differential test
 // are made: the input of Predict, and a lab with a project for the go command.
 type scenario struct {
-	Module  string // "one" (public, also in git) or "secret" (private, also in git)
+	Module  string // "one" (public, also in git), "secret" (private, also in git), or "toolchain"
 	Hops    []hop
 	NoProxy string // GONOPROXY, GOPRIVATE, GONOSUMDB
 	Private string
 	NoSum   string
-	SumDB   string // "key", "off", "url"
+	SumDB   string // "key", "off", "url", "bad" (a value that cannot be used)
 	Own     string // fault of the database's own host
 	Lines   SumLines
 	Cached  Cached
@@ -31,7 +31,7 @@ type scenario struct {
 // A hop is one entry of the chain with what is wrong with it.
 type hop struct {
 	Kind  chain.Kind
-	Fault string       // name in faults; for a file tree: "", "empty", "no-sumdb", "no-zip"
+	Fault string       // name in faults; for a file tree: "", "empty", "no-sumdb", "no-zip", "no-dir" (a file)
 	Only  []probe.File // the fault concerns these requests alone
 	TLS   bool
 	Sep   chain.Separator
@@ -89,11 +89,18 @@ func (s scenario) String() string {
 
 // version is the module version that the scenario asks for.
 func (s scenario) version() module.Version {
-	if s.Module == "secret" {
+	switch s.Module {
+	case "secret":
 		return module.Version{Path: "github.com/gpx-lab-corp/secret", Version: "v1.0.0"}
+	case "toolchain":
+		return toolchain
+	default:
+		return module.Version{Path: "github.com/gpx-lab/one", Version: "v1.0.0"}
 	}
-	return module.Version{Path: "github.com/gpx-lab/one", Version: "v1.0.0"}
 }
+
+// toolchain is a Go toolchain as a module; go.mod cannot require it.
+var toolchain = module.Version{Path: "golang.org/toolchain", Version: "v0.0.1-go1.99.0.plan9-arm"}
 
 func (s scenario) secret() bool { return s.Module == "secret" }
 
@@ -129,6 +136,7 @@ var faults = map[string]fault{
 	"502":             {lab: lab.Hostile(), class: probe.ServerError},
 	"503":             {lab: lab.HTML(503, "<h1>down</h1>"), class: probe.ServerError},
 	"captive":         {lab: lab.Captive(), class: probe.CaptivePortal, whole: true},
+	"credentials":     {class: probe.ConfigInvalid, early: true}, // in a plain http URL
 	"redirect-loop":   {lab: lab.Of(lab.ModeRedirect), class: probe.RedirectLoop},
 	"downgrade":       {lab: lab.Of(lab.ModeDowngrade), class: probe.RedirectInsecure, tls: true},
 	"truncated":       {lab: lab.Of(lab.ModeTruncated), class: probe.Truncated},
@@ -224,6 +232,9 @@ func (s scenario) class(h hop, file probe.File) (c probe.Class, whole bool) {
 
 // tree is what a file tree has.
 func (s scenario) tree(h hop, file probe.File) (probe.Class, bool) {
+	if h.Fault == "no-dir" {
+		return probe.ConfigInvalid, false
+	}
 	var has bool
 	switch file {
 	case probe.Supported, probe.Tile:
@@ -242,8 +253,9 @@ func (s scenario) tree(h hop, file probe.File) (probe.Class, bool) {
 }
 
 // input is the scenario as Predict sees it.
-func (s scenario) input(goproxy string, db chain.SumDB) Input {
+func (s scenario) input(goproxy, gosumdb string) Input {
 	c, err := chain.Parse(goproxy)
+	db, dbErr := chain.ParseSumDB(gosumdb)
 	noproxy, nosum := s.NoProxy, s.NoSum
 	if noproxy == "" {
 		noproxy = s.Private
@@ -253,7 +265,7 @@ func (s scenario) input(goproxy string, db chain.SumDB) Input {
 	}
 	in := Input{
 		Module: s.version(), Chain: c, ChainErr: err, NoProxy: noproxy, NoSumDB: nosum,
-		SumDB: db, SumLines: s.Lines, Required: !s.Foreign, Cached: s.Cached,
+		SumDB: db, SumDBErr: dbErr, SumLines: s.Lines, Required: !s.Foreign, Cached: s.Cached,
 	}
 	switch s.SumHave {
 	case "all":
