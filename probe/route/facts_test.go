@@ -42,6 +42,13 @@ func TestGoWill(t *testing.T) {
 			}
 		})
 	}
+	trailing, err := chain.Parse("https://a.example.com|")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := GoWill(trailing, []probe.Class{probe.ServerError}); got[0] != probe.Stop {
+		t.Errorf("a separator that nothing follows: got %v", got)
+	}
 	off, err := chain.Parse("https://a.example.com,off")
 	if err != nil {
 		t.Fatal(err)

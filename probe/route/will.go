@@ -15,6 +15,9 @@ func GoWill(c chain.Chain, classes []probe.Class) []probe.Action {
 		if i < len(classes) {
 			class = classes[i]
 		}
+		if i == len(c.Hops)-1 {
+			h.Separator = chain.Last // nothing follows, whatever stands there
+		}
 		will[i] = hopAction(h, class)
 	}
 	return will
