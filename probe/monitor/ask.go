@@ -4,13 +4,18 @@ import (
 	"context"
 	"time"
 
-	"gpx/envctl/chain"
 	"gpx/probe"
 )
 
-// sumAttempt bounds the walk to the checksum database and the question to it
-// together, so that a burst has its answer in time.
-const sumAttempt = 2 * time.Second
+const (
+	// sumAttempt bounds the walk to the checksum database and the question to it
+	// together, so that a burst has its answer in time.
+	sumAttempt = 2400 * time.Millisecond
+	// sumHedge is how long the walk waits for a hop before "|" until it asks the
+	// next one too. The go command would wait up to 30 s and then go on; to wait
+	// for the whole attempt here would leave no time for what comes after.
+	sumHedge = 300 * time.Millisecond
+)
 
 // ask does one probe. For the checksum database it walks the chain first, as the
 // go command does before its first look-up: a hop that hangs there hangs it.
@@ -19,16 +24,13 @@ func ask(ctx context.Context, pr Prober, p *plan, j job) outcome {
 		return outcome{result: pr.Probe(ctx, j.spec.ep)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, sumAttempt)
-	defer cancel()
-	asked, base := pr.SumDBRoute(ctx, p.chain, p.db)
-	if base == "" {
-		return outcome{result: blamed(asked), via: hopAsked(p.chain, len(asked))}
+	w := &sumWalk{pr: pr, plan: p, presumed: new(outcome)}
+	if p.chainErr == nil {
+		w.hops = p.chain.Hops
 	}
-	o := outcome{route: base}
-	if base != p.db.URL && base != p.db.Direct() {
-		o.via = hopAsked(p.chain, len(asked))
-	}
-	o.result = pr.Probe(ctx, p.sumEndpoint(o))
+	o := w.from(ctx, 0, nil).outcome
+	cancel()
+	w.wg.Wait()
 	return o
 }
 
@@ -45,27 +47,4 @@ func (p *plan) sumEndpoint(o outcome) probe.Endpoint {
 		ep.Module = p.canary
 	}
 	return ep
-}
-
-// blamed is the error that the walk to the database ends with: that of the last
-// hop that failed.
-func blamed(asked []probe.Result) probe.Result {
-	for i := len(asked) - 1; i >= 0; i-- {
-		if asked[i].Class.Failed() || i == 0 {
-			return asked[i]
-		}
-	}
-	return probe.Result{Class: probe.SumDBUnavailable, Layer: probe.LayerSumDB, Detail: "no hop says where the checksum database is"}
-}
-
-// hopAsked is the number of the nth hop of c that can be asked for the database.
-func hopAsked(c chain.Chain, n int) int {
-	for i, h := range c.Hops {
-		if h.Kind == chain.Proxy || h.Kind == chain.File {
-			if n--; n == 0 {
-				return i + 1
-			}
-		}
-	}
-	return 0
 }

@@ -334,8 +334,8 @@ func (m *Monitor) Deep(ctx context.Context, key string) probe.Result {
 	var ep probe.Endpoint
 	if t != nil {
 		ep = t.ep
-		if ep.Kind == probe.KindSumDB {
-			ep.URL = t.route
+		if t.role == roleSumDB && t.route != "" {
+			ep = m.plan.sumEndpoint(outcome{route: t.route, via: t.via})
 		}
 	}
 	m.mu.Unlock()

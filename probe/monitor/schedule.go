@@ -158,7 +158,7 @@ func (s *schedule) overlapAt(t *target, now time.Time) (time.Time, bool) {
 			want = max(want, t.downAfter(s.cfg)-t.cond.fails)
 		}
 		from = now
-	case t.cond.Health == Down || t.ep.Kind == probe.KindDirect || len(t.flights) == 0 || t.flights[0].void:
+	case t.cond.Health == Down || !t.punctual() || len(t.flights) == 0 || t.flights[0].void:
 		return time.Time{}, false
 	default:
 		want = t.downAfter(s.cfg)
@@ -172,6 +172,10 @@ func (s *schedule) overlapAt(t *target, now time.Time) (time.Time, bool) {
 	}
 	return from, true
 }
+
+// punctual reports whether an answer that is late says anything: version control
+// takes its time, and so does the walk to the database past a hop that is silent.
+func (t *target) punctual() bool { return t.ep.Kind != probe.KindDirect && t.role != roleSumDB }
 
 func (t *target) downAfter(cfg Config) int { return Past{Lossy: t.past.lossy()}.downAfter(cfg) }
 
