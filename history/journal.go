@@ -35,7 +35,7 @@ func (j *journal) Begin(ctx context.Context, r change.Record) error {
 		if !cannotWrite(err) {
 			return err
 		}
-		j.s.say("change %s is kept in memory only: %s: %s", r.ID, redact.Clean(j.s.path), redact.Text(err.Error()))
+		j.s.say("changes are kept in memory only: %s: %s", redact.Clean(j.s.path), redact.Text(err.Error()))
 	}
 	j.mu.Lock()
 	j.inMemory[r.ID] = true
