@@ -84,7 +84,17 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 
 // Init implements tea.Model.
 func (m *model) Init() tea.Cmd {
-	return tea.Batch(m.listen(time.Time{}), m.reload(), m.ticker())
+	return tea.Batch(m.listen(time.Time{}), m.reload(), m.ticker(), m.ends())
+}
+
+// ends quits when the context ends. tea.WithContext would kill the program
+// instead, which leaves its reader blocked for good.
+func (m *model) ends() tea.Cmd {
+	ctx := m.c.Ctx
+	return m.c.Cmd(func() tea.Msg {
+		<-ctx.Done()
+		return tea.Quit()
+	})
 }
 
 // listen waits for the next snapshot, at least coalesce after the last one.

@@ -92,7 +92,7 @@ func Run(ctx context.Context, c Config) error {
 		m.snaps = snaps
 	}
 	options := []tea.ProgramOption{
-		tea.WithContext(ctx), tea.WithInput(c.Input), tea.WithOutput(c.Output), tea.WithAltScreen(),
+		tea.WithInput(c.Input), tea.WithOutput(c.Output), tea.WithAltScreen(),
 		// The renderer waits for its own tick before the first frame: 20.6 ms at
 		// the default 60, 12 ms at 120.
 		tea.WithFPS(120),
@@ -106,7 +106,7 @@ func Run(ctx context.Context, c Config) error {
 	switch {
 	case m.fatal != nil:
 		return m.fatal
-	case errors.Is(err, tea.ErrInterrupted), errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil:
+	case errors.Is(err, tea.ErrInterrupted):
 		return nil
 	case err != nil:
 		return fmt.Errorf("tui: %w", err)

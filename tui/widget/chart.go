@@ -9,11 +9,52 @@ import (
 	"gpx/tui/theme"
 )
 
-// A Point is one sample of a sparkline.
+// A Point is one cell of a chart.
 type Point struct {
 	Value time.Duration
 	Lost  bool
 	None  bool // nothing was measured
+}
+
+// A Sample is a measurement at an instant.
+type Sample struct {
+	At    time.Time
+	Value time.Duration
+	Lost  bool
+}
+
+// hold is how long a sample stands for what follows it: endpoints beside the
+// chain are probed every 15 s.
+const hold = 20 * time.Second
+
+// Over spreads samples (oldest first) over w cells that end at end and span
+// span, so that the charts of all rows show the same instants above each other.
+// A cell with several samples shows the worst of them, one without shows the
+// sample before it while that is fresh.
+func Over(samples []Sample, end time.Time, span time.Duration, w int) []Point {
+	out := make([]Point, max(w, 0))
+	next := 0
+	last := Sample{}
+	for i := range out {
+		until := end.Add(-span + span*time.Duration(i+1)/time.Duration(w))
+		p := Point{None: true}
+		for ; next < len(samples) && !samples[next].At.After(until); next++ {
+			s := samples[next]
+			if s.At.Before(until.Add(-span / time.Duration(w))) { // before the chart begins
+				last = s
+				continue
+			}
+			p.None = false
+			p.Lost = p.Lost || s.Lost
+			p.Value = max(p.Value, s.Value)
+			last = s
+		}
+		if p.None && !last.At.IsZero() && until.Sub(last.At) < hold {
+			p = Point{Value: last.Value, Lost: last.Lost}
+		}
+		out[i] = p
+	}
+	return out
 }
 
 // Sparkline draws the newest w points, one cell each. Heights are logarithmic
@@ -28,7 +69,7 @@ func Sparkline(th *theme.Theme, points []Point, w int) Line {
 	for _, p := range points {
 		switch {
 		case p.None:
-			out = append(out, Span{theme.Faint, g.Dot})
+			out = append(out, Span{theme.Faint, " "})
 		case p.Lost:
 			out = append(out, Span{theme.Bad, g.Lost})
 		default:
@@ -97,8 +138,6 @@ func Columns(th *theme.Theme, points []Point, w, h int) []Line {
 			switch {
 			case p.Lost && y == h-1:
 				cell = g.Lost
-			case p.None && y == h-1:
-				cell = g.Dot
 			case level-from >= steps:
 				cell = g.Spark[steps-1]
 			case level > from:

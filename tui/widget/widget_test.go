@@ -157,10 +157,10 @@ func TestTableDrawsOnlyWhatIsVisible(t *testing.T) {
 
 func TestSparkline(t *testing.T) {
 	ps := []Point{{Value: time.Millisecond}, {Value: 100 * time.Millisecond}, {Lost: true}, {None: true}, {Value: 10 * time.Second}}
-	if got := Sparkline(th, ps, 6).Plain(); got != " ▁▅!·█" {
+	if got := Sparkline(th, ps, 6).Plain(); got != " ▁▅! █" {
 		t.Errorf("%q", got)
 	}
-	if got := Sparkline(th, ps, 2).Plain(); got != "·█" {
+	if got := Sparkline(th, ps, 2).Plain(); got != " █" {
 		t.Errorf("the newest two: %q", got)
 	}
 	for _, l := range Columns(th, ps, 40, 4) {
@@ -168,6 +168,44 @@ func TestSparkline(t *testing.T) {
 			t.Errorf("a line of the chart is %d wide", l.Width())
 		}
 	}
+}
+
+func TestOver(t *testing.T) {
+	end := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+	at := func(ago time.Duration, ms int, lost bool) Sample {
+		return Sample{At: end.Add(-ago), Value: time.Duration(ms) * time.Millisecond, Lost: lost}
+	}
+	show := func(ps []Point) string {
+		var b strings.Builder
+		for _, p := range ps {
+			switch {
+			case p.None:
+				b.WriteByte('.')
+			case p.Lost:
+				b.WriteByte('!')
+			default:
+				b.WriteByte(byte('0' + p.Value.Milliseconds()))
+			}
+		}
+		return b.String()
+	}
+	for _, tc := range []struct {
+		name    string
+		samples []Sample
+		want    string // 12 cells of 10 s
+	}{
+		{"nothing", nil, "............"},
+		{"one at the end", []Sample{at(0, 5, false)}, "...........5"},
+		{"stands for 20 s", []Sample{at(60*time.Second, 5, false)}, ".....55....."},
+		{"the worst of a cell", []Sample{at(9*time.Second, 2, false), at(8*time.Second, 7, false), at(7*time.Second, 1, false)}, "...........7"},
+		{"lost wins", []Sample{at(9*time.Second, 2, false), at(8*time.Second, 0, true), at(7*time.Second, 1, false)}, "...........!"},
+		{"older than the chart", []Sample{at(300*time.Second, 4, false), at(125*time.Second, 3, false)}, "3..........."},
+	} {
+		if got := show(Over(tc.samples, end, 2*time.Minute, 12)); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+	Over([]Sample{at(0, 1, false)}, end, time.Minute, 0)
 }
 
 func TestDurations(t *testing.T) {

@@ -216,10 +216,10 @@ func walk(th *theme.Theme, rows []row) widget.Line {
 	return out
 }
 
-// short is a hop's host, or its word.
+// short is a hop as a sentence can take it: its URL, or its host where that is long.
 func short(r *row) string {
 	s := shown(r)
-	if host, _, ok := strings.Cut(s, "/"); ok && host != "" && r.kind == probe.KindProxy {
+	if host, _, ok := strings.Cut(s, "/"); ok && host != "" && r.kind == probe.KindProxy && len(s) > 32 {
 		return host
 	}
 	return s

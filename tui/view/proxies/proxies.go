@@ -350,23 +350,11 @@ func (v *View) detail(r *row, w, h int) []widget.Line {
 	}
 	lines = append(lines, nil)
 	lines = append(lines, out...)
-	if room := h - len(lines) - 2; r != nil && room >= 4 && len(points(r)) > 1 && !v.open {
+	if room := h - len(lines) - 2; r != nil && room >= 4 && len(samples(r)) > 1 && !v.open {
 		lines = append(lines, nil, widget.L(widget.S(theme.Dim, "Last 2 min"), widget.S(theme.Faint, "  logarithmic, "+th.Glyphs.Lost+" is lost")))
-		lines = append(lines, widget.Columns(th, wide(points(r), w-6), w, min(room, 8))...)
+		lines = append(lines, widget.Columns(th, widget.Over(samples(r), now, span, w-6), w, min(room, 8))...)
 	}
 	return v.window(lines, w, h)
-}
-
-// wide repeats points so that a chart uses the room it has.
-func wide(ps []widget.Point, w int) []widget.Point {
-	n := max(w/len(ps), 1)
-	out := make([]widget.Point, 0, n*len(ps))
-	for _, p := range ps {
-		for range n {
-			out = append(out, p)
-		}
-	}
-	return out
 }
 
 // window cuts lines to h, scrolled when the detail is open.

@@ -83,7 +83,7 @@ func cells(th *theme.Theme, r *row, now time.Time, widths []int) []widget.Line {
 			out[colAge] = one(theme.Dim, widget.Age(now.Sub(st.At.Time)))
 		}
 		if widths[colSpark] > 0 {
-			out[colSpark] = widget.Sparkline(th, points(r), widths[colSpark])
+			out[colSpark] = widget.Sparkline(th, widget.Over(samples(r), now, span, widths[colSpark]), widths[colSpark])
 		}
 	}
 	role := theme.Dim
@@ -104,14 +104,19 @@ func cells(th *theme.Theme, r *row, now time.Time, widths []int) []widget.Line {
 // speak and is left out; http and file stay visible.
 func shown(r *row) string { return strings.TrimPrefix(r.url, "https://") }
 
-// points is the recent past of a row.
-func points(r *row) []widget.Point {
+// span is what the charts show.
+const span = 2 * time.Minute
+
+// samples is the recent past of a row.
+func samples(r *row) []widget.Sample {
 	if r.status == nil {
 		return nil
 	}
-	out := make([]widget.Point, len(r.status.Window.Recent))
-	for i, s := range r.status.Window.Recent {
-		out[i] = widget.Point{Value: time.Duration(s.Total), Lost: s.Class.Failed(), None: s.Class == probe.ClassUnknown}
+	out := make([]widget.Sample, 0, len(r.status.Window.Recent))
+	for _, s := range r.status.Window.Recent {
+		if s.Class != probe.ClassUnknown {
+			out = append(out, widget.Sample{At: s.At.Time, Value: time.Duration(s.Total), Lost: s.Class.Failed()})
+		}
 	}
 	return out
 }
