@@ -117,7 +117,36 @@ func (s *session) dial(ctx context.Context, network, addr string) (net.Conn, err
 		defer context.AfterFunc(req, cancel)()
 	}
 	d := net.Dialer{Timeout: goDialTimeout, KeepAlive: 30 * time.Second, Resolver: s.resolver()}
-	return s.own(d.DialContext(ctx, network, addr))
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return s.own(&asking{Conn: conn, asked: make(chan struct{})}, nil)
+}
+
+// An asking connection is read only after something was written to it. Some
+// servers talk first; net/http would call that an answer or an error, as the
+// moment falls, and write it to the standard logger.
+type asking struct {
+	net.Conn
+	once  sync.Once
+	asked chan struct{} // closed by the first Write, or by Close
+}
+
+func (c *asking) Read(data []byte) (int, error) {
+	<-c.asked
+	return c.Conn.Read(data)
+}
+
+func (c *asking) Write(data []byte) (int, error) {
+	n, err := c.Conn.Write(data)
+	c.once.Do(func() { close(c.asked) })
+	return n, err
+}
+
+func (c *asking) Close() error {
+	c.once.Do(func() { close(c.asked) })
+	return c.Conn.Close()
 }
 
 // own makes a new connection end with the session.
