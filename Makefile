@@ -5,7 +5,7 @@
 #   make soak         hours of it; never in CI
 #   make bench        the promised ratios, as tables
 #   make lint         vet, staticcheck, gofmt
-#   make picture      docs/screen.svg from the real screen over the lab
+#   make picture      docs/screen.png from the real screen over the lab
 
 GO          ?= go
 BIN         ?= bin/gpx
@@ -43,9 +43,10 @@ lint: toolchain
 # Pages that are printed from tables in the code.
 docs: toolchain
 	GPX_UPDATE_DOCS=1 $(GO) test -count=1 -run '^TestPages$$' ./cmd/gpx
+	$(GO) test -count=1 ./probe/lab -run Pages -update
 
 picture: build
-	docs/picture.sh $(BIN) docs/screen.svg
+	docs/picture.sh $(BIN) docs/screen.png
 
 clean:
 	rm -rf bin

@@ -32,6 +32,7 @@ func commands(a *app) []*cobra.Command {
 }
 
 func newRoot(a *app) *cobra.Command {
+	cobra.EnableCommandSorting = false // the order of commands()
 	root := &cobra.Command{
 		Use:   "gpx",
 		Short: "See why Go modules do not download, and switch away from it",
