@@ -78,6 +78,23 @@ func TestShadowing(t *testing.T) {
 	}
 }
 
+// Behind the hook the shell's part is made for the user.
+func TestShadowingBehindTheHook(t *testing.T) {
+	for name, a := range map[string]Assignment{"set": set("GOPROXY", "off"), "unset": unset("GOPROXY")} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t, "GOPROXY=direct", "GPX_SHELL_FILE=/x", "GPX_SHELL=bash")
+			m.write("GOPROXY=https://a.example\n")
+			p := m.plan(a)
+			if c := p.Changes[0]; c.Shadowed || c.EffectiveNew == "direct" || !a.Unset && c.EffectiveNew != "off" {
+				t.Errorf("change %+v", c)
+			}
+			if len(p.Shell()) != 1 || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "shell hook") {
+				t.Errorf("shell %+v, warnings %q", p.Shell(), p.Warnings)
+			}
+		})
+	}
+}
+
 // Behind the hook the shell took the new value over; undo hands the old one
 // back, and does nothing to a shell that never had it.
 func TestUndoOfAShadowedChange(t *testing.T) {

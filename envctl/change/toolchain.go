@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,8 +40,8 @@ func sweepCopies(now time.Time) {
 // it. The bytes are the toolchain's own: its order, its checks, its treatment
 // of duplicates and comments.
 //
-// It also returns the effective value of every variable in ask under the new
-// file.
+// It also returns the value that every variable in ask has under the new file
+// when the OS environment does not set it.
 func rewrite(ctx context.Context, e *env.Env, before image, as []Assignment, ask []string) (after image, effective map[string]string, err error) {
 	// MkdirTemp makes 0700: the copy may hold credentials.
 	dir, err := os.MkdirTemp("", copyPrefix)
@@ -73,7 +74,13 @@ func rewrite(ctx context.Context, e *env.Env, before image, as []Assignment, ask
 	if len(ask) == 0 {
 		return after, nil, nil
 	}
-	out, err := goEnv(ctx, e, dir, append([]string{"-json"}, ask...)...)
+	// What the OS environment says of these is not asked.
+	quiet := *e
+	quiet.Environ = slices.DeleteFunc(slices.Clone(e.Environ), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(ask, name)
+	})
+	out, err := goEnv(ctx, &quiet, dir, append([]string{"-json"}, ask...)...)
 	if err != nil {
 		return image{}, nil, err
 	}

@@ -118,7 +118,7 @@ func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*
 		// (a value that ends in a carriage return, for one).
 		from, by = *back.image, nil
 	}
-	after, effective, err := rewrite(ctx, e, from, by, undecided(e, as))
+	after, effective, err := rewrite(ctx, e, from, by, undecided(as))
 	if err != nil {
 		return nil, err
 	}
@@ -173,11 +173,11 @@ func checkNames(as []Assignment) error {
 }
 
 // undecided lists the variables whose effective value the toolchain has to be
-// asked for: those that neither the OS environment nor the new file decides.
-func undecided(e *env.Env, as []Assignment) []string {
+// asked for: those that the new file does not decide.
+func undecided(as []Assignment) []string {
 	var names []string
 	for _, a := range as {
-		if osValue(e, a.Name) == "" && (a.Unset || a.Value == "") && a.Name != "GOTOOLCHAIN" {
+		if (a.Unset || a.Value == "") && a.Name != "GOTOOLCHAIN" {
 			names = append(names, a.Name)
 		}
 	}
@@ -224,13 +224,25 @@ func (p *Plan) explain(e *env.Env, v variableStep, below string, taken *variable
 		EffectiveNew: redact.Value(v.Name, wanted),
 		Shadowed:     hidden,
 	}
-	if v.OS != "" {
+	hook := want != nil && hooked(e)
+	switch {
+	case hook && !want.Unset:
+		c.EffectiveNew, c.Shadowed = redact.Value(v.Name, want.Value), false
+	case hook:
+		c.Shadowed = false
+	case v.OS != "":
 		c.EffectiveNew = redact.Value(v.Name, v.OS)
 	}
 	p.Changes = append(p.Changes, c)
 	if want != nil {
-		p.shadow(*want)
+		p.shadow(*want, hook)
 	}
+}
+
+// hooked reports whether gpx runs behind the hook of gpx/envctl/shell, which
+// makes the shell's part of a change when gpx ends.
+func hooked(e *env.Env) bool {
+	return osValue(e, "GPX_SHELL_FILE") != "" && osValue(e, "GPX_SHELL") != ""
 }
 
 // belowUser is the value that a variable has when neither the OS environment
@@ -295,8 +307,8 @@ func below(v env.Var) string {
 }
 
 // shadow adds what the calling shell has to run for the plan to take effect
-// there.
-func (p *Plan) shadow(a Assignment) {
+// there, and whether the hook does.
+func (p *Plan) shadow(a Assignment, hook bool) {
 	p.shell = append(p.shell, a)
 	verb := "export"
 	if a.Unset {
@@ -304,6 +316,10 @@ func (p *Plan) shadow(a Assignment) {
 	}
 	p.command(verb, []Assignment{a})
 	name := redact.Clean(a.Name)
+	if hook {
+		p.Warn(fmt.Sprintf("the OS environment sets %s, which hides the user file: the shell hook changes it in this shell, other shells keep theirs", name))
+		return
+	}
 	p.Warn(fmt.Sprintf("the OS environment sets %s, which hides the user file: your shell has to run the %s line as well", name, verb))
 }
 
