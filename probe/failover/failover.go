@@ -57,6 +57,11 @@ type Candidate struct {
 	// ServesSum says whether it serves the checksum database: catalog.Yes and so
 	// on; a probe's answer counts before the catalog's.
 	ServesSum string
+	// BreaksSum is the class of the checksum database when the go command asks it
+	// through this hop and fails there for good: the hop says that it serves the
+	// database and does not, or it never answers. "" when it does no such harm.
+	// An error of /supported does none: before "|" the go command asks on.
+	BreaksSum probe.Class
 	Private   bool
 	Retired   bool
 	Current   bool // it stands in the chain in force

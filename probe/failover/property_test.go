@@ -41,6 +41,9 @@ func random(r *rand.Rand) Request {
 			Retired:   r.IntN(8) == 0,
 			Current:   r.IntN(2) == 0,
 		}
+		if r.IntN(5) == 0 {
+			c.BreaksSum = probe.Timeout
+		}
 		if r.IntN(4) == 0 {
 			c.Hop = chain.Hop{URL: fmt.Sprintf("file:///srv/tree%d", i), Kind: chain.File}
 			c.Private = true

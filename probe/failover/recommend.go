@@ -15,7 +15,18 @@ import (
 // Found always serves, as the candidates are known to be.
 func Recommend(r Request) Recommendation {
 	rec := Recommendation{Chain: r.Current, Reasons: []string{}, Warnings: []string{}, Leaks: []Leak{}}
-	hops, end := pick(r, &rec)
+	hops, harmful, end := pick(r, &rec)
+	if !serves(hops, end) && len(harmful) > 0 {
+		// Better modules that only go.sum can verify than none at all.
+		hops = r.order(append(hops, harmful...))
+		for _, c := range harmful {
+			rec.Warnings = append(rec.Warnings, fmt.Sprintf("through %s the checksum database fails (%s): modules without a go.sum line will fail", c.Hop.Redacted(), c.BreaksSum))
+		}
+	} else {
+		for _, c := range harmful {
+			rec.Reasons = append(rec.Reasons, fmt.Sprintf("%s goes: the checksum database fails through it (%s)", c.Hop.Redacted(), c.BreaksSum))
+		}
+	}
 	if !serves(hops, end) {
 		rec.Reasons = append(rec.Reasons, nothing(r))
 		return rec
@@ -46,8 +57,9 @@ func Recommend(r Request) Recommendation {
 }
 
 // pick chooses the hops in order, and what ends the chain; it says why it
-// leaves out what it leaves out.
-func pick(r Request, rec *Recommendation) (hops []Candidate, end *Candidate) {
+// leaves out what it leaves out. harmful are healthy hops that break the checksum
+// database for the whole chain.
+func pick(r Request, rec *Recommendation) (hops, harmful []Candidate, end *Candidate) {
 	userOff := endsOff(r.Current)
 	seen := map[string]bool{}
 	for _, c := range r.Candidates {
@@ -68,18 +80,24 @@ func pick(r Request, rec *Recommendation) (hops []Candidate, end *Candidate) {
 			} else if c.Current && !userOff {
 				rec.Reasons = append(rec.Reasons, fmt.Sprintf("direct goes: it is %s (%s)", c.Health, c.Class))
 			}
+		case c.healthy() && c.BreaksSum != "" && !r.SumDB.Off:
+			harmful = append(harmful, c)
 		case c.healthy():
 			hops = append(hops, c)
 		case c.Current:
 			rec.Reasons = append(rec.Reasons, fmt.Sprintf("%s goes: it is %s (%s)", c.Hop.Redacted(), c.Health, c.Class))
 		}
 	}
-	slices.SortStableFunc(hops, func(a, b Candidate) int { return r.compare(a, b) })
-	hops = bound(hops)
 	if userOff {
 		end = &Candidate{Hop: chain.Hop{URL: "off", Kind: chain.Off}}
 	}
-	return hops, end
+	return r.order(hops), harmful, end
+}
+
+// order sorts hops by the strategy and bounds their number.
+func (r Request) order(hops []Candidate) []Candidate {
+	slices.SortStableFunc(hops, func(a, b Candidate) int { return r.compare(a, b) })
+	return bound(hops)
 }
 
 // bound keeps MaxProxies hops, the last go first; one that serves is kept.

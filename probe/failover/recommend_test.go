@@ -46,6 +46,8 @@ func cand(t *testing.T, url, words string) Candidate {
 			c.ServesSum = catalog.No
 		case "cn":
 			c.Region = "cn"
+		case "breaks":
+			c.BreaksSum = probe.SumDBUnavailable
 		case "lost":
 			c.Lost = 0.04
 		default:
@@ -114,6 +116,10 @@ func TestRecommend(t *testing.T) {
 			[]hop{{"https://p1.example", "up not_found private current"}, {"https://p2.example", "up not_found private"},
 				{"https://p3.example", "up not_found private"}, {io, "up 20ms"}},
 			"https://p1.example|https://p2.example|" + io},
+		{"a hop that breaks the checksum database goes", Latency, "", cn + "," + io,
+			[]hop{{cn, "up 20ms current breaks"}, {io, "up 80ms current"}}, io},
+		{"unless nothing else serves", Latency, "", cn + ",direct",
+			[]hop{{cn, "up 20ms current breaks"}, {io, "down refused"}, {"direct", "down refused current"}}, cn},
 		{"credentials stay in the chain", Latency, "", corpPw + "," + io,
 			[]hop{{corpPw, "up 20ms private current"}, {io, "down refused current"}}, corpPw},
 	} {

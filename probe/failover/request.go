@@ -61,8 +61,13 @@ func candidates(s monitor.Snapshot, in monitor.Inputs, e *env.Env, current chain
 				c.ServesSum = entry.SumDB
 			}
 		}
-		if s.SumDB.Via > 0 && isCurrent && s.SumDB.Via <= len(current.Hops) && current.Hops[s.SumDB.Via-1].URL == h.URL && s.SumDB.Class == probe.OK {
-			c.ServesSum = catalog.Yes
+		if via := s.SumDB.Via; via > 0 && via <= len(current.Hops) && current.Hops[via-1].URL == h.URL {
+			switch {
+			case s.SumDB.Class == probe.OK:
+				c.ServesSum = catalog.Yes
+			case s.SumDB.Class.Failed() && (s.SumDB.Route != "" || s.SumDB.Class.Info().Hangs):
+				c.BreaksSum = s.SumDB.Class
+			}
 		}
 		all = append(all, c)
 	}

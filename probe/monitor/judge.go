@@ -33,10 +33,11 @@ func judge(f Facts) Verdict {
 		return offline(f)
 	case len(f.Hops) > 0 && f.Hops[0].Kind == probe.KindOff:
 		return off(f)
-	case f.Round == 0:
-		return Verdict{State: StateUnknown, Scope: ScopeNone, Headline: "UNKNOWN: the first probes are still under way"}
 	}
 	w := walkChain(f.Hops)
+	if f.Round == 0 && !goodAlready(f, w) {
+		return Verdict{State: StateUnknown, Scope: ScopeNone, Headline: "UNKNOWN: the first probes are still under way"}
+	}
 	switch w.end {
 	case probe.Stop, probe.Hang:
 		if v, ok := localCause(f, w); ok {
@@ -46,6 +47,9 @@ func judge(f Facts) Verdict {
 	case probe.GoOff:
 		return vendored(f, brokenChain(f, w))
 	case probe.ActionUnknown:
+		if len(f.Hops) == 0 {
+			return Verdict{State: StateUnknown, Scope: ScopeNone, Headline: "UNKNOWN: there is no chain to judge"}
+		}
 		return Verdict{State: StateUnknown, Scope: ScopeNone, Evidence: evidence(f),
 			Headline: headline("UNKNOWN: %s has not answered yet", w.hop(f).Name)}
 	}
@@ -53,6 +57,13 @@ func judge(f Facts) Verdict {
 		return v
 	}
 	return working(f, w)
+}
+
+// goodAlready reports whether the answers that have come in so far are enough
+// for good news: all that the go command would ask has answered well. Bad news
+// waits for the first round, because its cause shows in the others' answers.
+func goodAlready(f Facts, w walk) bool {
+	return (w.end == probe.Serve || w.end == probe.GoDirect) && (f.SumDB.Off || f.SumDB.Class == probe.OK)
 }
 
 // A walk is the way of one request through the chain.
@@ -69,6 +80,10 @@ func (w walk) hop(f Facts) HopFact { return f.Hops[w.at] }
 // (cmd/go/internal/modfetch/proxy.go, TryProxies).
 func walkChain(hops []HopFact) walk {
 	var w walk
+	if len(hops) == 0 {
+		w.end = probe.ActionUnknown
+		return w
+	}
 	for i, h := range hops {
 		w.at, w.end = i, h.Action
 		if h.Action != probe.Next {

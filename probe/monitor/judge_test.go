@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +84,8 @@ func TestJudge(t *testing.T) {
 		{"version control alone", "direct:up:ok", nil, StateOK, ScopeNone, "version control", ""},
 		{"a file tree", "/srv/tree:up:ok", nil, StateOK, ScopeNone, "the file tree /srv/tree", ""},
 		{"before the first round", "a , b", []func(*Facts){func(f *Facts) { f.Round = 0 }}, StateUnknown, ScopeNone, "UNKNOWN", ""},
+		{"bad news waits for the first round", "a:suspect:refused", []func(*Facts){func(f *Facts) { f.Round = 0 }}, StateUnknown, ScopeNone, "UNKNOWN", ""},
+		{"good news does not", "a:up:ok , direct:unknown:unknown", []func(*Facts){func(f *Facts) { f.Round = 0 }}, StateOK, ScopeNone, "a.example.com", ""},
 		{"one hop has not answered", "a:unknown:unknown", nil, StateUnknown, ScopeNone, "a.example.com has not answered yet", ""},
 		{"a later hop has not answered, and is not asked", "a:up:ok , direct:unknown:unknown", nil, StateOK, ScopeNone, "a.example.com", ""},
 
@@ -210,6 +214,46 @@ func TestHeadlinesFit(t *testing.T) {
 					t.Errorf("%s: %d columns: %q", info.Class, n, v.Headline)
 				}
 			}
+		}
+	}
+}
+
+// Whatever the facts are, there is a verdict, and it agrees with the walk: an
+// outage is where the go command stops or hangs, and nowhere else.
+func TestJudgeAgreesWithTheWalk(t *testing.T) {
+	healths := []Health{Up, Slow, Suspect, Down, Unknown}
+	for seed := range uint64(4000) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		var words []string
+		for i := range r.IntN(4) {
+			if i > 0 {
+				words = append(words, []string{",", "|"}[r.IntN(2)])
+			}
+			words = append(words, fmt.Sprintf("%s%d:%s:%s", []string{"a", "corp", "/tree"}[r.IntN(3)], i, healths[r.IntN(5)], probe.Classes[r.IntN(len(probe.Classes))].Class))
+		}
+		if len(words) > 0 && r.IntN(2) == 0 {
+			words = append(words, "|", []string{"off", "direct:up:ok", "direct:down:dns_failure"}[r.IntN(3)])
+		}
+		f := judged(t, strings.Join(words, " "))
+		f.Round, f.Needed, f.SumsComplete = r.IntN(3), r.IntN(2) == 0, r.IntN(2) == 0
+		if r.IntN(3) == 0 {
+			sumDB(probe.Classes[r.IntN(len(probe.Classes))].Class, "", r.IntN(2))(&f)
+		}
+		if r.IntN(4) == 0 {
+			forwarded(probe.Classes[r.IntN(len(probe.Classes))].Class)(&f)
+		}
+		v := Judge(f)
+		if v.Headline == "" || utf8.RuneCountInString(v.Headline) > headlineColumns {
+			t.Errorf("seed %d: headline %q", seed, v.Headline)
+		}
+		w := walkChain(f.Hops)
+		broken := w.end == probe.Stop || w.end == probe.Hang
+		switch {
+		case f.Round == 0 || len(f.Hops) == 0 || f.Hops[0].Kind == probe.KindOff:
+		case broken && v.State != StateOutage && !(lacks(w.hop(f).Class) && !f.Needed):
+			t.Errorf("seed %d, %v: the go command would %s, the verdict is %s", seed, words, w.end, v.State)
+		case !broken && w.end != probe.GoOff && v.State == StateOutage && v.Scope != ScopeSumDB:
+			t.Errorf("seed %d, %v: the go command would %s, the verdict is %s: %s", seed, words, w.end, v.State, v.Headline)
 		}
 	}
 }
