@@ -40,10 +40,11 @@ func filePath(u *url.URL) (string, error) {
 
 // A fileReader reads files of trees that may lie on a dead network file system:
 // a read that blocks cannot be taken back, but nobody waits for it, and none is
-// added for the same file.
+// added for the same file once one was given up. (Reads at the same time are
+// fine: two requests of one probe may want the same file.)
 type fileReader struct {
 	mu      sync.Mutex
-	blocked map[string]bool
+	blocked map[string]int // reads that were given up and have not come back
 }
 
 type fileAnswer struct {
@@ -54,30 +55,41 @@ type fileAnswer struct {
 
 func (r *fileReader) read(ctx context.Context, path string, limit int64) (fileAnswer, bool) {
 	r.mu.Lock()
-	if r.blocked[path] {
-		r.mu.Unlock()
+	blocked := r.blocked[path] > 0
+	r.mu.Unlock()
+	if blocked {
 		return fileAnswer{}, false
 	}
-	if r.blocked == nil {
-		r.blocked = map[string]bool{}
-	}
-	r.blocked[path] = true
-	r.mu.Unlock()
-
 	done := make(chan fileAnswer, 1)
+	var back, givenUp bool // guarded by r.mu
 	go func() {
 		a := readFile(path, limit)
 		r.mu.Lock()
-		delete(r.blocked, path)
-		r.mu.Unlock()
+		defer r.mu.Unlock()
+		back = true
+		if givenUp {
+			if r.blocked[path]--; r.blocked[path] == 0 {
+				delete(r.blocked, path)
+			}
+		}
 		done <- a
 	}()
 	select {
 	case a := <-done:
 		return a, true
 	case <-ctx.Done():
-		return fileAnswer{}, false
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if back {
+		return <-done, true
+	}
+	if r.blocked == nil {
+		r.blocked = map[string]int{}
+	}
+	givenUp = true
+	r.blocked[path]++
+	return fileAnswer{}, false
 }
 
 func readFile(path string, limit int64) (a fileAnswer) {
