@@ -2,6 +2,8 @@ package monitor
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"slices"
 
 	"gpx/probe"
@@ -14,6 +16,9 @@ func localCause(f Facts, w walk) (Verdict, bool) {
 		return v, true
 	}
 	seen := networkFacts(f)
+	if !slices.ContainsFunc(seen, func(e EndpointFact) bool { return e.URL == w.hop(f).URL }) {
+		return Verdict{}, false // where the go command ends is no matter of the network
+	}
 	failing := 0
 	for _, e := range seen {
 		if e.Last.Failed() {
@@ -48,7 +53,10 @@ func localCause(f Facts, w walk) (Verdict, bool) {
 	case all(seen, byLayer(probe.LayerDNS)) && (len(seen) > 1 || !all(seen, byClass(probe.DNSNotFound))):
 		v.Headline = "OUTAGE: no name can be resolved: the resolver or the network is down"
 		v.Fixes = []Fix{{Title: "Look at the resolver", Command: "cat /etc/resolv.conf"}, offlineFix()}
-	case all(seen, byLayer(probe.LayerDNS, probe.LayerTCP)) && (len(seen) > 1 || all(seen, byClass(probe.Unreachable))):
+	case all(seen, byLayer(probe.LayerTCP)) && (len(seen) > 1 || all(seen, byClass(probe.Unreachable))),
+		all(seen, byClass(probe.Unreachable, probe.ConnectTimeout, probe.DNSFailure, probe.DNSTimeout)) && len(seen) > 1:
+		// A resolver that says "no such name" beside a host that refuses would
+		// mean that both are reached.
 		v.Headline = "OUTAGE: no host can be reached: this machine's network is down"
 		v.Fixes = []Fix{{Title: "Check network, VPN and firewall"}, offlineFix()}
 	default:
@@ -97,7 +105,8 @@ func forwardCause(f Facts, w walk) (Verdict, bool) {
 
 // networkFacts are the endpoints that tell about the network, each once, as
 // their latest probes found them. What was not probed, what needs no network,
-// and a database that is cut off by the hop in front of it tell nothing.
+// and a database that is cut off by the hop in front of it tell nothing; nor
+// does this machine itself, where other hosts are asked too.
 func networkFacts(f Facts) []EndpointFact {
 	var all []EndpointFact
 	add := func(e EndpointFact) {
@@ -117,7 +126,21 @@ func networkFacts(f Facts) []EndpointFact {
 	for _, e := range f.Others {
 		add(e)
 	}
+	far := slices.DeleteFunc(slices.Clone(all), func(e EndpointFact) bool { return loopback(e.URL) })
+	if len(far) > 0 {
+		return far
+	}
 	return all
+}
+
+// loopback reports whether a URL names this machine.
+func loopback(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // layerOf is the layer at which the latest probe ended.

@@ -277,10 +277,12 @@ func (s *schedule) backOff(t *target, r probe.Result, now time.Time) {
 	t.next = now.Add(wait)
 }
 
-// askOthers makes what is no hop due, unless it was asked just now.
+// askOthers makes due what is asked seldom and tells hop from network, unless it
+// was asked just now.
 func (s *schedule) askOthers(now time.Time) {
 	for _, t := range s.targets {
-		if t.role != roleHop && t.role != roleExtra && t.backoff == 0 && now.Sub(t.latest) > secondOpinion {
+		seldom := t.role != roleExtra && s.every(t) > s.cfg.HopEvery
+		if seldom && t.backoff == 0 && now.Sub(t.latest) > secondOpinion {
 			t.next = earlier(t.next, now)
 		}
 	}
