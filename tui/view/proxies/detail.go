@@ -259,6 +259,7 @@ func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Rec
 			widget.S(theme.Text, " applies it, "), widget.S(theme.Key, "u"), widget.S(theme.Text, " takes it back")).Fit(w, th.Glyphs.Ellipsis))
 	case rec != nil && len(rec.Reasons) > 0:
 		out = append(out, say("Switch", theme.Text, redact.Text(strings.Join(rec.Reasons, "; ")), w)...)
+		out = append(out, widget.L(label(""), widget.S(theme.Key, "a"), widget.S(theme.Text, " looks for another proxy in the catalog")).Fit(w, th.Glyphs.Ellipsis))
 	}
 	out = append(out, now...)
 	for i, e := range s.Verdict.Evidence {

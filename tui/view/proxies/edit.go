@@ -38,6 +38,7 @@ func (v *View) edit(c chain.Chain, i int) {
 		v.pending, v.edits = nil, 0
 	}
 	v.filter = ""
+	v.moved = true
 	v.build()
 	for k := range v.rows {
 		if v.rows[k].n == i+1 {

@@ -39,6 +39,7 @@ type View struct {
 	sel    string // id of the selected row
 	order  order
 	filter string
+	moved  bool // the user has chosen a row
 	open   bool // the detail has the whole body
 	scroll int
 
@@ -98,6 +99,7 @@ func (v *View) Move(n int) {
 		return
 	}
 	v.table.Move(n)
+	v.moved = true
 	v.remember()
 }
 
@@ -106,6 +108,7 @@ func (v *View) Select(y int) bool {
 	i, ok := v.table.At(y)
 	if ok && !v.open {
 		v.table.Select(i)
+		v.moved = true
 		v.remember()
 	}
 	return ok
@@ -160,6 +163,15 @@ func (v *View) build() {
 	sortRows(v.rows, v.order)
 	v.rows = filterRows(v.rows, v.filter)
 	v.table.SetRows(len(v.rows))
+	if !v.moved && v.pending == nil { // until a row is chosen, show the one that decides
+		for i := range v.rows {
+			if v.rows[i].n > 0 && decides(v.rows[i].goWill) {
+				v.table.Select(i)
+				v.remember()
+				return
+			}
+		}
+	}
 	for i := range v.rows {
 		if v.rows[i].id == v.sel {
 			v.table.Select(i)
@@ -344,6 +356,9 @@ func (v *View) detail(r *row, w, h int) []widget.Line {
 		} else {
 			lines = append(lines, words(th, r, now, w)...)
 			lines = append(lines[:1:1], lines[2:]...) // no blank line where lines are dear
+			if deep != nil {                          // what was asked for last comes first
+				lines = append(append(lines, checks(th, r, deep, now)[1:]...), nil)
+			}
 			lines = append(append(append(lines, out...), nil), figures(th, r, deep, now, w)...)
 			return v.window(lines, w, h)
 		}
