@@ -47,10 +47,17 @@ func open(t *testing.T, environ []string, dir string, w, h int, args ...string) 
 	cmd := exec.Command(self)
 	cmd.Args = append([]string{"gpx"}, args...)
 	cmd.Env, cmd.Dir = environ, dir
+	return openCommand(t, cmd, w, h)
+}
+
+// openCommand starts any program.
+func openCommand(t *testing.T, cmd *exec.Cmd, w, h int) *terminal {
+	t.Helper()
 	term := &terminal{
 		t: t, cmd: cmd, started: time.Now(),
 		screen: vt10x.New(vt10x.WithSize(w, h)), changed: make(chan struct{}), done: make(chan struct{}),
 	}
+	var err error
 	term.file, err = pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(w), Rows: uint16(h)})
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +247,7 @@ func TestStory(t *testing.T) {
 	one, two := l.Proxy("one", lab.Always(lab.Status(502, ""))), l.Proxy("two", nil)
 	environ, goenv := home(t, l, one.URL()+","+two.URL())
 	project := shop(t, l)
-	before := read(t, goenv)
+	before := readText(t, goenv)
 	if out, err := build(project, environ); err == nil {
 		t.Fatalf("go build works in an outage: %s", out)
 	}
@@ -253,7 +260,7 @@ func TestStory(t *testing.T) {
 	if !strings.Contains(screen.text(), "go env -w GOPROXY="+two.URL()) {
 		t.Errorf("the dialog does not show the command:\n%s", screen.text())
 	}
-	if got := read(t, goenv); got != before {
+	if got := readText(t, goenv); got != before {
 		t.Fatalf("the file was changed before anybody agreed: %q", got)
 	}
 	screen.press("y")
@@ -266,7 +273,7 @@ func TestStory(t *testing.T) {
 	screen.shows("Apply")
 	screen.press("y")
 	screen.shows("OUTAGE")
-	if got := read(t, goenv); got != before {
+	if got := readText(t, goenv); got != before {
 		t.Errorf("after undo the file is\n%q, was\n%q", got, before)
 	}
 	screen.press("q")
@@ -283,7 +290,7 @@ func build(dir string, environ []string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
-func read(t *testing.T, file string) string {
+func readText(t *testing.T, file string) string {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -297,7 +304,7 @@ func TestQuestion(t *testing.T) {
 	l := startLab(t)
 	environ, goenv := home(t, l, l.Proxy("one", nil).URL())
 	project := shop(t, l)
-	before := read(t, goenv)
+	before := readText(t, goenv)
 	for _, test := range []struct {
 		name, answer string
 		status       int
@@ -319,7 +326,7 @@ func TestQuestion(t *testing.T) {
 			if status := term.exit(); status != test.status {
 				t.Errorf("status %d, want %d:\n%s", status, test.status, term.text())
 			}
-			if changed := read(t, goenv) != before; changed != test.changed {
+			if changed := readText(t, goenv) != before; changed != test.changed {
 				t.Errorf("changed = %v, want %v", changed, test.changed)
 			}
 		})
