@@ -292,20 +292,6 @@ func deref(s *string) string {
 	return *s
 }
 
-// below is the value that a variable has when neither the OS environment nor
-// the user file sets it.
-func below(v env.Var) string {
-	if v.Origin != env.OS && v.Origin != env.User {
-		return v.Value
-	}
-	for _, s := range v.Shadowed {
-		if s.Origin != env.OS && s.Origin != env.User {
-			return s.Value
-		}
-	}
-	return ""
-}
-
 // shadow adds what the calling shell has to run for the plan to take effect
 // there, and whether the hook does.
 func (p *Plan) shadow(a Assignment, hook bool) {
