@@ -51,8 +51,8 @@ func (m *model) actions() actions.Table {
 		{ID: "last", Keys: []string{"G", "end"}, Name: "last", Help: "last row", Do: move(by(all))},
 		{ID: "pageup", Keys: []string{"pgup", "ctrl+b"}, Name: "page up", Help: "one page up", Do: move(func() int { return -m.view().Page() })},
 		{ID: "pagedown", Keys: []string{"pgdown", "ctrl+f"}, Name: "page down", Help: "one page down", Do: move(func() int { return m.view().Page() })},
-		{ID: "next", Keys: []string{"tab"}, Name: "next view", Help: "next view", Do: do(func() { m.active = (m.active + 1) % len(m.views) })},
-		{ID: "previous", Keys: []string{"shift+tab"}, Name: "previous view", Help: "previous view", Do: do(func() { m.active = (m.active + len(m.views) - 1) % len(m.views) })},
+		{ID: "next", Keys: []string{"tab"}, Name: "next view", Help: "go to the next view", Do: do(func() { m.active = (m.active + 1) % len(m.views) })},
+		{ID: "previous", Keys: []string{"shift+tab"}, Name: "previous view", Help: "go to the view before", Do: do(func() { m.active = (m.active + len(m.views) - 1) % len(m.views) })},
 	}
 	for i, v := range m.views {
 		t = append(t, actions.Action{ID: "view." + v.Name(), Keys: []string{fmt.Sprint(i + 1)}, Name: "view " + v.Title(), Help: "go to " + v.Title(),

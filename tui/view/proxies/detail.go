@@ -256,7 +256,7 @@ func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Rec
 		l := append(widget.L(label("Switch")), chainLine(rec.Chain)...)
 		out = append(out, l.Fit(w, th.Glyphs.Ellipsis))
 		out = append(out, widget.L(label(""), widget.S(theme.Key, "s"), widget.S(theme.Text, " shows the plan, "), widget.S(theme.Key, "y"),
-			widget.S(theme.Text, " applies it, "), widget.S(theme.Key, "u"), widget.S(theme.Text, " takes it back")).Fit(w, th.Glyphs.Ellipsis))
+			widget.S(theme.Text, " applies, "), widget.S(theme.Key, "u"), widget.S(theme.Text, " undoes")).Fit(w, th.Glyphs.Ellipsis))
 	case rec != nil && len(rec.Reasons) > 0:
 		out = append(out, say("Switch", theme.Text, redact.Text(strings.Join(rec.Reasons, "; ")), w)...)
 		out = append(out, widget.L(label(""), widget.S(theme.Key, "a"), widget.S(theme.Text, " looks for another proxy in the catalog")).Fit(w, th.Glyphs.Ellipsis))

@@ -337,39 +337,36 @@ func (v *View) band(w, h int) []widget.Line {
 	return out
 }
 
-// detail draws the pane of the selected row in h lines.
+// detail draws the pane of the selected row in h lines: what it means and what
+// to do at the left, figures and the chart at the right, one below the other
+// where the terminal is narrow.
 func (v *View) detail(r *row, w, h int) []widget.Line {
 	th := v.c.Theme
-	var lines []widget.Line
 	now := v.c.Now()
-	out := outlook(th, &v.c.Snapshot, v.now, v.rec, w)
-	if r != nil {
-		var deep *probe.Result
-		if d, ok := v.deep[r.key]; ok {
-			deep = &d
-		}
-		if w >= 96 {
-			lw := w * 56 / 100
-			left := words(th, r, now, lw-3)
-			right := figures(th, r, deep, now, w-lw)
-			lines = append(lines, beside(left, right, lw, w)...)
-		} else {
-			lines = append(lines, words(th, r, now, w)...)
-			lines = append(lines[:1:1], lines[2:]...) // no blank line where lines are dear
-			if deep != nil {                          // what was asked for last comes first
-				lines = append(append(lines, checks(th, r, deep, now)[1:]...), nil)
-			}
-			lines = append(append(append(lines, out...), nil), figures(th, r, deep, now, w)...)
-			return v.window(lines, w, h)
-		}
+	if r == nil {
+		return v.window(outlook(th, &v.c.Snapshot, v.now, v.rec, w), w, h)
 	}
-	lines = append(lines, nil)
-	lines = append(lines, out...)
-	if room := h - len(lines) - 2; r != nil && room >= 4 && len(samples(r)) > 1 && !v.open {
-		lines = append(lines, nil, widget.L(widget.S(theme.Dim, "Last 2 min"), widget.S(theme.Faint, "  logarithmic, "+th.Glyphs.Lost+" is lost")))
-		lines = append(lines, widget.Columns(th, widget.Over(samples(r), now, span, w-6), w, min(room, 8))...)
+	var deep *probe.Result
+	if d, ok := v.deep[r.key]; ok {
+		deep = &d
 	}
-	return v.window(lines, w, h)
+	if w < 96 {
+		lines := words(th, r, now, w)
+		lines = append(lines[:1:1], lines[2:]...) // no blank line where lines are dear
+		if deep != nil {                          // what was asked for last comes first
+			lines = append(append(lines, checks(th, r, deep, now)[1:]...), nil)
+		}
+		lines = append(lines, outlook(th, &v.c.Snapshot, v.now, v.rec, w)...)
+		return v.window(append(append(lines, nil), figures(th, r, deep, now, w)...), w, h)
+	}
+	lw := w * 56 / 100
+	left := append(append(words(th, r, now, lw-3), nil), outlook(th, &v.c.Snapshot, v.now, v.rec, lw-3)...)
+	right := figures(th, r, deep, now, w-lw)
+	if room := h - len(right) - 2; room >= 3 && len(samples(r)) > 1 && !v.open {
+		right = append(right, nil, widget.L(widget.S(theme.Dim, "LAST 2 MIN"), widget.S(theme.Faint, "  logarithmic, "+th.Glyphs.Lost+" is lost")))
+		right = append(right, widget.Columns(th, widget.Over(samples(r), now, span, w-lw-6), w-lw, min(room, 12))...)
+	}
+	return v.window(beside(left, right, lw, w), w, h)
 }
 
 // window cuts lines to h, scrolled when the detail is open.
