@@ -4,12 +4,12 @@ import "time"
 
 // A Config holds the bounds of the schedule and of health. The defaults are
 // chosen so that the worst case is known: a hop that turns into a black hole
-// just after a probe is down 7.45 s later,
+// just after a probe is down 7.35 s later,
 //
-//	4.5 s until the next probe + 0.7 s until that one is late
+//	4.4 s until the next probe + 0.7 s until that one is late
 //	+ 0.25 s until the third probe starts + 2 s until it gives up,
 //
-// and one that refuses or answers 5xx 5 s later (4.5 s + 2 × 0.25 s). A fourth
+// and one that refuses or answers 5xx 4.9 s later (4.4 s + 2 × 0.25 s). A fourth
 // probe, where one is asked for, adds 0.25 s.
 type Config struct {
 	// HopEvery is the time between two probes of a hop, OtherEvery of any other
@@ -75,9 +75,9 @@ type Config struct {
 // DefaultConfig returns the bounds of gpx.
 func DefaultConfig() Config {
 	return Config{
-		HopEvery:   4500 * time.Millisecond,
+		HopEvery:   4400 * time.Millisecond,
 		OtherEvery: 15 * time.Second,
-		Jitter:     0.11, // hops: 4.0–4.5 s
+		Jitter:     0.09, // hops: 4.0–4.4 s
 
 		Overlap:    250 * time.Millisecond,
 		LateFactor: 4,
