@@ -97,9 +97,6 @@ func (a *app) printRoute(r route.Route) {
 		rows = append(rows, []string{out.dim(s.File), s.Hop, out.sign(classTone(s.Class), string(s.Class)), actionWords(out, s.Action), out.dim(s.Why)})
 	}
 	out.table("  ", rows)
-	if r.SumDB != "" {
-		out.line("  " + out.dim("verified by ") + r.SumDB)
-	}
 }
 
 func why(s string) string {
