@@ -215,7 +215,7 @@ func (m *model) header() widget.Line {
 			}
 		}
 		room := m.w - right.Width()
-		if need <= room || (lowest >= 2 && room >= min(need, 48)) || (lowest >= 3 && room >= min(need, 36)) {
+		if need <= room || (lowest >= 3 && room >= min(need, 36)) {
 			return append(left.Fit(room, g.Ellipsis), right...)
 		}
 		if at < 0 {
