@@ -247,6 +247,9 @@ func (f *fake) services() Services {
 			}
 			return change.Change{ID: p.ID, Title: p.Title, Actions: p.Actions}, nil
 		},
+		Changes: func(context.Context) ([]change.Change, error) {
+			return []change.Change{{ID: "c1", At: wire.At(now.Add(-26 * time.Hour)), Title: "Use the mirror", Undone: true}}, nil
+		},
 		ProbeNow: func(keys ...string) { f.note("probe %v", keys) },
 		Deep: func(_ context.Context, key string) (probe.Result, error) {
 			f.note("deep %s", key)

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -239,24 +240,45 @@ func (m *model) help() tea.Cmd {
 	return nil
 }
 
-// showLog lists the commands that were run.
+// showLog lists the commands that were run in this session below what the
+// journal remembers of earlier ones.
 func (m *model) showLog() tea.Cmd {
+	if m.c.Services.Changes == nil {
+		return m.openLog(nil)
+	}
+	return view.Start(m.c, "log", "", m.c.Services.Changes, func(cs []change.Change, err error) tea.Cmd {
+		return tea.Batch(m.c.Fail(err), m.openLog(cs))
+	})
+}
+
+func (m *model) openLog(changes []change.Change) tea.Cmd {
 	m.c.Dialogs.Push(dialog.NewPager("Commands run", true, func(th *theme.Theme, w int) []widget.Line {
-		if len(m.c.Log) == 0 {
-			return []widget.Line{widget.L(widget.S(theme.Dim, "nothing was changed in this session"))}
-		}
+		g := &th.Glyphs
 		var out []widget.Line
-		for _, e := range m.c.Log {
-			mark := widget.S(theme.Good, th.Glyphs.Good)
-			if e.Err != "" {
-				mark = widget.S(theme.Bad, th.Glyphs.Bad)
+		for _, ch := range slices.Backward(changes) { // oldest first, as in a terminal
+			if !ch.At.Before(m.began) {
+				continue // the commands of this session say it better
 			}
-			out = append(out, widget.L(widget.S(theme.Dim, e.At.Format("15:04:05")+"  "), mark, widget.S(theme.Text, " "+e.Text)).Fit(w, th.Glyphs.Ellipsis))
+			undone := ""
+			if ch.Undone {
+				undone = "  taken back"
+			}
+			out = append(out, widget.L(widget.S(theme.Dim, ch.At.In(m.c.Now().Location()).Format("2006-01-02 15:04")+"  "+redact.Text(ch.Title)+undone)).Fit(w, g.Ellipsis))
+		}
+		for _, e := range m.c.Log {
+			mark := widget.S(theme.Good, g.Good)
 			if e.Err != "" {
-				for _, s := range widget.Wrap(e.Err, w-12) {
+				mark = widget.S(theme.Bad, g.Bad)
+			}
+			out = append(out, widget.L(widget.S(theme.Dim, e.At.Format("15:04:05")+"  "), mark, widget.S(theme.Text, " "+e.Text)).Fit(w, g.Ellipsis))
+			for _, s := range widget.Wrap(e.Err, w-12) {
+				if s != "" {
 					out = append(out, widget.L(widget.S(theme.Bad, "            "+s)))
 				}
 			}
+		}
+		if len(out) == 0 {
+			out = append(out, widget.L(widget.S(theme.Dim, "nothing has been changed yet")))
 		}
 		return out
 	}))

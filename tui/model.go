@@ -41,6 +41,7 @@ type model struct {
 	views  []view.View
 	active int
 
+	began     time.Time // when the screen was made
 	w, h      int
 	since     time.Time // when the verdict's state began
 	received  bool      // a snapshot has come
@@ -72,7 +73,7 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	m := &model{cfg: cfg, mouse: !cfg.NoMouse, osc: func(string) {}}
+	m := &model{cfg: cfg, began: cfg.Now(), mouse: !cfg.NoMouse, osc: func(string) {}}
 	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Propose: m.propose, Reload: m.reload}
 	if cfg.Mode == Replay {
 		m.c.ReadOnly = "this is a recording: nothing can be changed"

@@ -100,7 +100,7 @@ func TestStoryOutageSwitchUndo(t *testing.T) {
 			s.t.Errorf("after undo GOPROXY is %q", got)
 		}
 		s.press("@")
-		s.has("Commands run", "14:22:07  ✓ go env -w GOPROXY=")
+		s.has("Commands run", "2026-11-22 12:22  Use the mirror  taken back", "14:22:07  ✓ go env -w GOPROXY=")
 	})
 }
 

@@ -49,7 +49,7 @@ type Services struct {
 
 	// ProbeNow asks the monitor to probe endpoints at once; none means all.
 	ProbeNow func(keys ...string)
-	// Deep runs the deep probe of one endpoint (key: its redacted URL).
+	// Deep runs the deep probe of one endpoint; keys are those of probe.Result.
 	Deep func(ctx context.Context, key string) (probe.Result, error)
 	// Catalog lists the known public proxies, the toolchain's default first.
 	Catalog func() []catalog.Entry

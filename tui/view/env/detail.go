@@ -124,6 +124,9 @@ func (v *View) detail(r *row, w int) []widget.Line {
 			out = append(out, say("", theme.Warn, "Its credentials are not shown: as it stands it does not run.", w)...)
 		}
 	}
+	if u := v.c.Status.Unverifiable; len(u) > 0 && (r.name == "GOPROXY" || r.name == "GOSUMDB") {
+		out = append(out, say("Note", theme.Warn, fmt.Sprintf("Offline mode cannot verify %d modules: %s", len(u), strings.Join(u, ", ")), w)...)
+	}
 	if e := v.c.Env; e != nil {
 		for _, p := range e.Problems {
 			out = append(out, say("Note", theme.Warn, redact.Text(p), w)...)

@@ -108,9 +108,3 @@ func goSentence(a probe.Action, c probe.Class, sep chain.Separator) string {
 
 // decides reports whether the go command's walk along the chain ends at a.
 func decides(a probe.Action) bool { return a != probe.Next }
-
-// phase is one line of the table of phases.
-type phase struct {
-	name string
-	took widget.Point
-}
