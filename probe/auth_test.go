@@ -130,7 +130,9 @@ func noSecrets(t testing.TB, r probe.Result) {
 	}
 }
 
-// script writes a shell script that appends its arguments and input to a log.
+// script writes a shell script that appends its arguments to a log. It is given to
+// a shell, not executed: a file that was just written can be "busy" while other
+// tests start processes.
 func script(t testing.TB, body string) (command, log string) {
 	t.Helper()
 	sh, err := exec.LookPath("sh")
@@ -140,8 +142,8 @@ func script(t testing.TB, body string) (command, log string) {
 	dir := t.TempDir()
 	log = filepath.Join(dir, "log")
 	file := filepath.Join(dir, "auth")
-	must(t, os.WriteFile(file, []byte("#!"+sh+"\necho \"$# $*\" >>"+log+"\n"+body), 0o700))
-	return file, log
+	must(t, os.WriteFile(file, []byte("echo \"$# $*\" >>"+log+"\n"+body), 0o600))
+	return sh + " " + file, log
 }
 
 func lines(t testing.TB, log string) []string {
@@ -196,7 +198,7 @@ printf '%s\n\nAuthorization: Bearer wrong-`+secret+`\nPrivate-Token: `+secret+`\
 	if len(got) != 2 || got[0] != "0 " || !strings.HasPrefix(got[1], "1 "+v.URL+"/golang.org/x/sync/@v/") {
 		t.Errorf("the command ran with %q", got)
 	}
-	if stdin, _ := os.ReadFile(command + ".stdin"); !strings.HasPrefix(string(stdin), "HTTP/1.1 401 Unauthorized\n") {
+	if stdin, _ := os.ReadFile(strings.Fields(command)[1] + ".stdin"); !strings.HasPrefix(string(stdin), "HTTP/1.1 401 Unauthorized\n") {
 		t.Errorf("the command read %q", stdin)
 	}
 	if n := v.count(); n != 4 { // the first probe asks twice

@@ -53,7 +53,7 @@ var Classes = []ClassInfo{
 	{Class: NotFound, Layer: LayerHTTP, Meaning: "It is alive, and does not have this module version (404 or 410).",
 		GoDoes: goMovesOn,
 		Advice: "Nothing, if a later entry has it. A fresh version can be missing from a public mirror for up to 30 minutes."},
-	{Class: MissingFile, Layer: LayerProtocol, Meaning: "The file tree is not there, or lacks this file.",
+	{Class: MissingFile, Layer: LayerProtocol, Failed: true, Meaning: "The file tree is not there.",
 		GoDoes: goMovesOn,
 		Advice: "Correct the path, mount the tree, or import the bundle again."},
 
@@ -163,7 +163,7 @@ func (c Class) Info() ClassInfo {
 }
 
 // Failed reports whether c says that the endpoint did not do its job. OK,
-// NotFound, MissingFile of one file and ClassUnknown are not failures.
+// NotFound and ClassUnknown are not failures.
 func (c Class) Failed() bool { return c.Info().Failed }
 
 // Action returns what the go command does when a request to a proxy or file hop

@@ -3,6 +3,7 @@ package probe_test
 import (
 	"context"
 	"crypto/x509"
+	"flag"
 	"maps"
 	"os"
 	"slices"
@@ -17,7 +18,15 @@ import (
 	"gpx/probe/lab"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets more tests run at once than there are processors: nearly all of
+// their time they wait for something that does not come.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	// patience is the attempt of a probe that ends by itself: only a machine
