@@ -157,7 +157,7 @@ func TestHTTP2(t *testing.T) {
 			}
 			fmt.Fprint(w, `{"Version":"v0.1.0"}`)
 		}, probe.OK},
-		{"503", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 503) }, probe.ServerError},
+		{"503", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusServiceUnavailable) }, probe.ServerError},
 		{"reset before the answer", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, probe.Reset},
 		{"reset inside the body", func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, `{"Ver`)
