@@ -41,7 +41,6 @@ type View struct {
 	order   order
 	filter  string
 	open    bool
-	scroll  int
 	pending map[string]change.Assignment
 }
 

@@ -1,0 +1,86 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/envctl/change"
+	"gpx/envctl/redact"
+	"gpx/tui/dialog"
+	"gpx/tui/theme"
+	"gpx/tui/view"
+)
+
+// propose shows a plan and applies it when the user agrees.
+func (m *model) propose(p view.Proposal) tea.Cmd {
+	if p.Plan == nil {
+		return nil
+	}
+	if len(p.Plan.Actions) == 0 && len(p.Plan.Changes) == 0 {
+		return m.c.Say(theme.Text, "there is nothing to do: it is as it should be")
+	}
+	m.c.Dialogs.Push(dialog.NewPlan(p.Plan, p.Why, p.Notes, p.Word,
+		func() tea.Cmd { return m.apply(p) },
+		func() tea.Cmd { return m.c.Say(theme.Dim, "cancelled: nothing was changed") }))
+	return nil
+}
+
+// apply applies a plan. It is not cancelled with the screen: a change that has
+// begun is finished.
+func (m *model) apply(p view.Proposal) tea.Cmd {
+	s := m.c.Services
+	if s.Apply == nil {
+		return m.c.Say(theme.Warn, "not available here")
+	}
+	began := m.c.Now()
+	m.c.Say(theme.Text, "applying: %s", p.Plan.Title)
+	return view.Start(m.c, "apply "+p.Plan.ID, "", func(ctx context.Context) (change.Change, error) {
+		return s.Apply(context.WithoutCancel(ctx), p.Plan)
+	}, func(ch change.Change, err error) tea.Cmd {
+		m.log(p.Plan, began, err)
+		if err != nil {
+			return tea.Batch(m.c.Fail(err), m.reload())
+		}
+		title := ch.Title
+		if title == "" {
+			title = p.Plan.Title
+		}
+		undo := "u takes it back"
+		if p.Plan.Undoes != "" {
+			undo = "taken back"
+		}
+		m.c.Say(theme.Good, "%s %s %s %s", m.c.Theme.Glyphs.Good, title, m.c.Theme.Glyphs.Dot, undo)
+		var after tea.Cmd
+		if m.frozen { // what was changed is to be seen
+			after = m.freeze()
+		}
+		if p.Applied != nil {
+			after = tea.Batch(after, p.Applied(ch))
+		}
+		if s.ProbeNow != nil {
+			s.ProbeNow()
+		}
+		return tea.Batch(after, m.reload())
+	})
+}
+
+// log keeps what a plan ran for @.
+func (m *model) log(p *change.Plan, began time.Time, err error) {
+	lines := p.Commands
+	if len(lines) == 0 {
+		lines = []string{p.Title}
+	}
+	for _, l := range lines {
+		e := view.LogEntry{At: began, Text: redact.Text(l), Took: m.c.Now().Sub(began)}
+		if err != nil {
+			e.Err = redact.Text(err.Error())
+		}
+		m.c.Log = append(m.c.Log, e)
+	}
+	const most = 500 // entries; older ones are not worth scrolling to
+	if n := len(m.c.Log) - most; n > 0 {
+		m.c.Log = m.c.Log[n:]
+	}
+}

@@ -1,0 +1,142 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"gpx/probe/monitor"
+	"gpx/tui/theme"
+	"gpx/tui/widget"
+)
+
+// badge is the verdict as glyph and word.
+func (m *model) badge() (glyph, word string, block theme.Role) {
+	g := &m.c.Theme.Glyphs
+	switch m.c.Snapshot.Verdict.State {
+	case monitor.StateOK:
+		return g.Good, "OK", theme.BadgeGood
+	case monitor.StateDegraded:
+		return g.Warn, "DEGRADED", theme.BadgeWarn
+	case monitor.StateOutage:
+		return g.Bad, "OUTAGE", theme.BadgeBad
+	case monitor.StateOffline:
+		return g.Idle, "OFFLINE", theme.BadgeIdle
+	}
+	if !m.received || m.c.Snapshot.Round == 0 {
+		return g.Idle, "PROBING", theme.BadgeIdle
+	}
+	return g.Idle, "UNKNOWN", theme.BadgeIdle
+}
+
+// header answers "can I build?" in one line. What is least needed goes first
+// when there is no room: the project, the Go version, the clock, the source.
+func (m *model) header() widget.Line {
+	g := &m.c.Theme.Glyphs
+	glyph, word, block := m.badge()
+	left := widget.L(widget.S(theme.Accent, " gpx "), widget.S(block, " "+glyph+" "+word+" "))
+	if m.w < 30 { // nothing but the state
+		left = widget.L(widget.S(block, glyph+" "+word+" "))
+	}
+	if m.received && m.c.Snapshot.Round > 0 && !m.since.IsZero() && m.w >= 30 {
+		left = append(left, widget.S(theme.Dim, " "+widget.Age(m.c.Now().Sub(m.since))))
+	}
+	headline := strings.TrimPrefix(m.c.Snapshot.Verdict.Headline, word+": ")
+	if !m.received {
+		headline = "asking every hop of the chain" + g.Ellipsis
+	}
+	left = append(left, widget.S(theme.Text, "  "), widget.S(theme.Strong, headline))
+
+	version := m.cfg.GoVersion
+	if version == "" && m.c.Env != nil {
+		version = m.c.Env.GoVersion
+	}
+	type part struct {
+		line widget.Line
+		keep int // the lowest goes first
+	}
+	var parts []part
+	if o := m.c.Status.Offline; o != "" && m.c.Snapshot.Verdict.State != monitor.StateOffline {
+		parts = append(parts, part{widget.L(widget.S(theme.Warn, g.Idle+" "+o)), 5})
+	}
+	if n := m.pending(); n > 0 {
+		parts = append(parts, part{widget.L(widget.S(theme.Warn, fmt.Sprintf("%s%d", g.Pending, n))), 4})
+	}
+	if version != "" {
+		parts = append(parts, part{widget.L(widget.S(theme.Dim, version)), 1})
+	}
+	if m.cfg.Project != "" {
+		parts = append(parts, part{widget.L(widget.S(theme.Dim, widget.Middle(m.cfg.Project, 28, g.Ellipsis))), 0})
+	}
+	parts = append(parts, part{m.source(), 3}, part{widget.L(widget.S(theme.Text, m.c.Now().Format("15:04:05"))), 2})
+	need := left.Width()
+	for {
+		var right widget.Line
+		for _, p := range parts {
+			right = append(append(right, widget.S(theme.Text, "  ")), p.line...)
+		}
+		right = append(right, widget.S(theme.Text, " "))
+		// The headline may be cut to a readable rest before source and offline go.
+		lowest, at := 1<<10, -1
+		for i, p := range parts {
+			if p.keep < lowest {
+				lowest, at = p.keep, i
+			}
+		}
+		room := m.w - right.Width()
+		if need <= room || (lowest >= 3 && room >= min(need, 36)) {
+			return append(left.Fit(room, g.Ellipsis), right...)
+		}
+		if at < 0 {
+			return left.Fit(m.w, g.Ellipsis)
+		}
+		parts = append(parts[:at:at], parts[at+1:]...)
+	}
+}
+
+// source says where the snapshots come from and how old the last one is.
+func (m *model) source() widget.Line {
+	g := &m.c.Theme.Glyphs
+	age := ""
+	if m.received {
+		age = " " + widget.Age(m.c.Now().Sub(m.c.Snapshot.At.Time))
+	}
+	switch {
+	case m.frozen:
+		return widget.L(widget.S(theme.Warn, g.Paused+" FROZEN"+age))
+	case m.cfg.Mode != Live:
+		return widget.L(widget.S(theme.Warn, g.Recorded+" "+string(m.cfg.Mode)+age))
+	case m.received && m.c.Now().Sub(m.c.Snapshot.At.Time) > 30*time.Second:
+		return widget.L(widget.S(theme.Warn, g.Live+" STALE"+age)) // the machine slept, or the monitor hangs
+	}
+	return widget.L(widget.S(theme.Good, g.Live), widget.S(theme.Dim, " LIVE"+age))
+}
+
+// banner is the loud line while checksums are off.
+func (m *model) banner() (widget.Line, bool) {
+	st := m.c.Status
+	off := st.SumDBOff || m.c.Env != nil && m.c.Env.Get("GOSUMDB") == "off"
+	if !off {
+		return nil, false
+	}
+	g := &m.c.Theme.Glyphs
+	what := "every module"
+	if st.SumDBModules != "" {
+		what = st.SumDBModules
+	}
+	until := "until they are switched on"
+	if !st.SumDBUntil.IsZero() {
+		left := st.SumDBUntil.Sub(m.c.Now())
+		until = fmt.Sprintf("until %s (%s left)", st.SumDBUntil.In(m.c.Now().Location()).Format("15:04:05"), widget.Age(left))
+		if left <= 0 {
+			until = "past their time: the next gpx start switches them on"
+		}
+	}
+	text := fmt.Sprintf(" %s CHECKSUMS ARE OFF for %s %s. What arrives now is not verified.", g.Warn, what, until)
+	hint := "2 t: on "
+	line := widget.L(widget.S(theme.BadgeBad, widget.Truncate(text, m.w, g.Ellipsis)))
+	if n := m.w - line.Width(); n > len(hint)+1 {
+		return append(line, widget.S(theme.BadgeBad, widget.Pad(hint, n, true))), true
+	}
+	return append(line, widget.S(theme.BadgeBad, widget.Pad("", m.w-line.Width(), false))), true
+}
