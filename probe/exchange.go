@@ -33,6 +33,7 @@ type exchange struct {
 	retryAfter time.Duration
 	secrets    []string // what was sent and must not be echoed
 	lines      []string // of go.sum, as the checksum database has them, verified
+	record     []byte   // the answer to a lookup
 }
 
 // A session is what one probe sends its requests through: connections of its own,

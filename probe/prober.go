@@ -229,6 +229,7 @@ func (p *Prober) result(ep Endpoint, m module.Version, x *exchange) Result {
 		RetryAfter: wire.Millis(x.retryAfter),
 		Whole:      x.whole,
 		Lines:      x.lines,
+		Record:     x.record,
 	}
 	if m.Path != "" {
 		r.Module = redact.Clean(m.String())

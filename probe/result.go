@@ -89,6 +89,10 @@ type Result struct {
 	// what proves them.
 	Lines []string `json:"-"`
 
+	// Record is the answer to a [Lookup] that was one: with it, and what is
+	// cached, can be told which tiles the go command still asks for.
+	Record []byte `json:"-"`
+
 	// RetryAfter is how long a 429 or 503 asks to be left alone.
 	RetryAfter wire.Millis `json:"retry_after_ms,omitempty"`
 }

@@ -91,7 +91,9 @@ func (p *Prober) requestSumDB(ctx context.Context, s *session, ep Endpoint, base
 			return &exchange{finding: finding{ConfigInvalid, LayerConfig, err.Error()}}
 		}
 		c.ReadRemote(path) // its error is in what it keeps
-		c.first.finding = c.judgeLookup()
+		if c.first.finding = c.judgeLookup(); c.first.class == OK {
+			c.first.record = c.first.body
+		}
 		return c.first
 	}
 	lines, x := c.lookup(m)

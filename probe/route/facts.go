@@ -64,7 +64,7 @@ func required(p *project.Project, m module.Version) bool {
 
 // gather fills an Input with everything but the classes. The records are go.sum
 // lines that are proven by the checksum cache.
-func gather(e *env.Env, p *project.Project, m module.Version) (in Input, records []string) {
+func gather(e *env.Env, p *project.Project, m module.Version) (in Input, cache sumCache, records []string) {
 	in = Input{Module: m, NoProxy: e.NoProxy(), NoSumDB: e.NoSumDB()}
 	in.Chain, in.ChainErr = e.Chain()
 	in.SumDB, in.SumDBErr = e.SumDB()
@@ -81,15 +81,16 @@ func gather(e *env.Env, p *project.Project, m module.Version) (in Input, records
 		records = append(records, goSumLines(p, m)...)
 	}
 	if in.SumDBErr != nil || in.SumDB.Off || in.SumLines.Mod != NoLine && in.SumLines.Zip != NoLine {
-		return in, records
+		return in, cache, records
 	}
 	config := filepath.Join(firstOf(e.Get("GOPATH")), "pkg", "sumdb")
-	needs, lines, err := sumNeeds(in.SumDB, m, filepath.Join(dir, "sumdb"), config)
+	cache = sumCache{db: in.SumDB, dir: filepath.Join(dir, "sumdb"), config: config}
+	needs, lines, err := cache.needs(m, nil)
 	if err != nil {
 		in.SumDBErr = err
 	}
 	in.SumNeeds = needs
-	return in, append(records, lines...)
+	return in, cache, append(records, lines...)
 }
 
 // goSumLines are the module's lines of go.sum that the go command compares with:
@@ -231,13 +232,22 @@ func firstOf(list string) string {
 	return dirs[0]
 }
 
-// sumNeeds runs the checksum database's own client over what is cached, without a
-// network, and says what it would have to ask for. Nothing is written.
-func sumNeeds(db chain.SumDB, m module.Version, cache, config string) (needs []probe.File, lines []string, err error) {
-	ops := &cacheOps{key: db.Key, cache: cache, config: config}
+// A sumCache is what the go command has cached of a checksum database.
+type sumCache struct {
+	db     chain.SumDB
+	dir    string // GOMODCACHE/cache/download/sumdb: records and tiles
+	config string // GOPATH/pkg/sumdb: the newest head
+}
+
+// needs runs the checksum database's own client over what is cached, without a
+// network, and says what it would have to ask for, nil for everything. With the
+// answer to a lookup it tells whether that needs tiles. Nothing is written.
+func (c sumCache) needs(m module.Version, record []byte) (needs []probe.File, lines []string, err error) {
+	ops := &cacheOps{sumCache: c, answer: record}
+	cached := false
 	if path, err := module.EscapePath(m.Path); err == nil {
-		record, err := ops.ReadCache(db.Name + "/lookup/" + path + "@" + m.Version)
-		ops.record = err == nil && len(record) > 0
+		record, err := ops.ReadCache(c.db.Name + "/lookup/" + path + "@" + m.Version)
+		cached = err == nil && len(record) > 0
 	}
 	client := sumdb.NewClient(ops)
 	for _, v := range []string{m.Version, m.Version + "/go.mod"} {
@@ -245,7 +255,9 @@ func sumNeeds(db chain.SumDB, m module.Version, cache, config string) (needs []p
 		switch {
 		case ops.security != "":
 			return nil, nil, errors.New("the cached records contradict each other: a security error")
-		case ops.asked == probe.Tile && ops.record:
+		case ops.asked == probe.Tile && ops.answered:
+			return []probe.File{probe.Lookup, probe.Tile}, nil, nil
+		case ops.asked == probe.Tile && cached:
 			return []probe.File{probe.Tile}, nil, nil
 		case ops.asked == probe.Tile: // those of the head, before anything else
 			return []probe.File{probe.Tile, probe.Lookup, probe.Tile}, nil, nil
@@ -256,16 +268,20 @@ func sumNeeds(db chain.SumDB, m module.Version, cache, config string) (needs []p
 		}
 		lines = append(lines, more...)
 	}
+	if ops.answered {
+		return []probe.File{probe.Lookup}, lines, nil
+	}
 	return []probe.File{}, lines, nil
 }
 
 // cacheOps are a checksum database's client that may read the go command's caches
 // and nothing else.
 type cacheOps struct {
-	key, cache, config string
-	record             bool // the module's record is cached
+	sumCache
+	answer []byte // to the lookup
 
 	mu       sync.Mutex
+	answered bool
 	asked    probe.File // the first thing that is missing
 	security string
 }
@@ -275,18 +291,23 @@ var errOffline = errors.New("not cached")
 func (o *cacheOps) ReadRemote(path string) ([]byte, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.asked == "" {
-		o.asked = probe.Tile
-		if strings.HasPrefix(path, "/lookup/") {
-			o.asked = probe.Lookup
+	file := probe.Tile
+	if strings.HasPrefix(path, "/lookup/") {
+		file = probe.Lookup
+		if o.answer != nil && o.asked == "" {
+			o.answered = true
+			return o.answer, nil
 		}
+	}
+	if o.asked == "" {
+		o.asked = file
 	}
 	return nil, errOffline
 }
 
 func (o *cacheOps) ReadConfig(file string) ([]byte, error) {
 	if file == "key" {
-		return []byte(o.key), nil
+		return []byte(o.db.Key), nil
 	}
 	data, err := os.ReadFile(filepath.Join(o.config, filepath.FromSlash(file)))
 	if errors.Is(err, os.ErrNotExist) {
@@ -296,7 +317,7 @@ func (o *cacheOps) ReadConfig(file string) ([]byte, error) {
 }
 
 func (o *cacheOps) ReadCache(file string) ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(o.cache, filepath.FromSlash(file)))
+	data, err := os.ReadFile(filepath.Join(o.dir, filepath.FromSlash(file)))
 	if err == nil && len(data) == 0 {
 		err = os.ErrNotExist // as the go command: a file that is being written
 	}

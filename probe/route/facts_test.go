@@ -174,7 +174,7 @@ func TestVendoring(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			in, _ := gather(e, p, s.version())
+			in, _, _ := gather(e, p, s.version())
 			if in.Vendor != tt.want {
 				t.Errorf("got %q, want %q", in.Vendor, tt.want)
 			}
@@ -230,7 +230,8 @@ func TestSumNeeds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			needs, lines, err := sumNeeds(db, w.s.version(), cache, w.path("gopath", "pkg", "sumdb"))
+			c := sumCache{db: db, dir: cache, config: w.path("gopath", "pkg", "sumdb")}
+			needs, lines, err := c.needs(w.s.version(), nil)
 			if (err != nil) != tt.fails {
 				t.Fatalf("error %v", err)
 			}

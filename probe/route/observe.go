@@ -29,17 +29,18 @@ func Observe(ctx context.Context, pr *probe.Prober, e *env.Env, p *project.Proje
 	if m.Version == "" { // replaced by a directory
 		return Route{Module: m.Path, Steps: []Step{}, Result: Served, Why: note}, nil
 	}
-	in, records := gather(e, p, m)
+	in, cache, records := gather(e, p, m)
 	o := newObserver(ctx, pr, in)
+	o.cache = cache
 	defer o.close()
 	in.Classes, in.Whole = o.class, o.whole
 	o.know(records)
 	r := Predict(in)
 	// Whether a .mod or zip is the right one may show only when the checksum
 	// database has answered, which is after the .mod was asked for. Three files
-	// can change their class; what was answered before is not asked again.
+	// can change what is known; what was answered before is not asked again.
 	for range 3 {
-		if !o.revise() {
+		if !o.revise(&in) {
 			break
 		}
 		r = Predict(in)
@@ -62,6 +63,7 @@ type observer struct {
 	cancel context.CancelFunc
 	pr     *probe.Prober
 	in     Input
+	cache  sumCache
 	sums   map[probe.File]string // of .mod and .zip: go.sum's, else the database's
 
 	wg      sync.WaitGroup
@@ -96,8 +98,9 @@ func (o *observer) know(lines []string) (news bool) {
 	return news
 }
 
-// revise learns what a lookup brought, and reports whether that was news.
-func (o *observer) revise() bool {
+// revise learns what a lookup brought, and reports whether that was news: the
+// checksums, and whether the tiles that prove the record are cached.
+func (o *observer) revise(in *Input) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	news := false
@@ -110,6 +113,13 @@ func (o *observer) revise() bool {
 			if o.know(a.result.Lines) {
 				news = true
 			}
+			if in.SumNeeds == nil && a.result.Record != nil {
+				needs, lines, err := o.cache.needs(in.Module, a.result.Record)
+				if err == nil && needs != nil {
+					in.SumNeeds, news = needs, true
+					o.know(lines)
+				}
+			}
 		default:
 		}
 	}
@@ -117,8 +127,18 @@ func (o *observer) revise() bool {
 }
 
 // class is [Input.Classes].
+//
+// A tile is asked for through the record that it proves. Where the database
+// answers and has no record, nothing is known against its tiles: the lookup is
+// what fails.
 func (o *observer) class(hop int, file probe.File) probe.Class {
 	r := o.ask(hop, file)
+	if file == probe.Tile && r.Class != probe.OK {
+		switch o.ask(hop, probe.Lookup).Class {
+		case probe.NotFound, probe.SumDBUntrusted:
+			return probe.OK
+		}
+	}
 	if r.Class == probe.OK && r.Sum != "" && o.sums[file] != "" && r.Sum != o.sums[file] {
 		return probe.ChecksumMismatch
 	}
@@ -145,10 +165,11 @@ func (o *observer) ask(hop int, file probe.File) probe.Result {
 // often not reached.
 func (o *observer) together(hop int, file probe.File) []probe.File {
 	var fs []probe.File
+	switch file {
+	case probe.Lookup, probe.Tile:
+		return []probe.File{probe.Lookup, probe.Tile}
+	}
 	if hop < 0 || o.in.Chain.Hops[hop].Kind == chain.Direct {
-		if file == probe.Lookup {
-			return []probe.File{probe.Tile}
-		}
 		return nil
 	}
 	switch file {
@@ -159,8 +180,6 @@ func (o *observer) together(hop int, file probe.File) []probe.File {
 		if o.asksSumDB() {
 			fs = append(fs, probe.Supported)
 		}
-	case probe.Lookup:
-		fs = append(fs, probe.Tile)
 	}
 	return fs
 }

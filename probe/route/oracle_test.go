@@ -290,16 +290,19 @@ func (w *world) settle(ctx context.Context) error {
 	return nil
 }
 
-// agree reports that two request sequences agree, but for tiles that the
-// observer cannot know to be cached.
+// agree reports that two request sequences agree. Where a head is cached and its
+// tiles are not, the observer cannot ask for those tiles alone, and so may not
+// know which of the database's requests is the one that fails.
 func (w *world) agree(log, want []string) bool {
-	if w.s.SumHave == "" {
+	if w.s.SumHave != "head" {
 		return slices.Equal(log, want)
 	}
-	notTile := func(list []string) []string {
-		return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return strings.HasSuffix(s, " tile") })
+	short := func(list []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(s string) bool {
+			return strings.HasSuffix(s, " tile") || strings.HasSuffix(s, " lookup")
+		})
 	}
-	return slices.Equal(notTile(log), notTile(want))
+	return slices.Equal(short(log), short(want))
 }
 
 // predict is the prediction from the faults of the lab.
