@@ -11,6 +11,7 @@ import (
 	"gpx/envctl/wire"
 	"gpx/probe"
 	"gpx/probe/catalog"
+	"gpx/probe/route"
 )
 
 // snapshot is everything that p and s know, as of now.
@@ -89,7 +90,7 @@ func hopStatus(c chain.Chain, s *schedule) []Hop {
 		classes[i] = hop.Class
 		hops = append(hops, hop)
 	}
-	for i, a := range goWill(c, classes) {
+	for i, a := range route.GoWill(c, classes) {
 		hops[i].GoWill = a
 	}
 	return hops
@@ -143,7 +144,7 @@ func hopFacts(p *plan, c chain.Chain, s *schedule, in Inputs, now time.Time) []H
 		classes[i] = hf.Class
 		facts = append(facts, hf)
 	}
-	for i, a := range goWill(c, classes) {
+	for i, a := range route.GoWill(c, classes) {
 		facts[i].Action = a
 	}
 	return facts

@@ -10,6 +10,7 @@ import (
 
 	"gpx/envctl/chain"
 	"gpx/probe"
+	"gpx/probe/route"
 )
 
 // judged builds facts from a chain in words. Every hop is a name, a health and a
@@ -46,7 +47,7 @@ func judged(t *testing.T, words string) Facts {
 		classes = append(classes, h.Class)
 		f.Hops = append(f.Hops, h)
 	}
-	for i, a := range goWill(c, classes) {
+	for i, a := range route.GoWill(c, classes) {
 		f.Hops[i].Action, f.Hops[i].Separator = a, c.Hops[i].Separator
 	}
 	return f
