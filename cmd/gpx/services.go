@@ -374,7 +374,7 @@ func (s *session) planProfile(ctx context.Context, id, choice string) (*change.P
 		return profiles.Offline(ctx, e, p, profiles.OfflineOptions{Strict: choice == "strict", Vendor: choice == "vendor"})
 	case profileSumDB:
 		if db, err := e.SumDB(); err == nil && db.Off {
-			return profiles.SumDB(ctx, e, p, profiles.SumDBOptions{Value: "on", Now: s.app.now()})
+			return profiles.SumDBOn(ctx, e, p, s.changer)
 		}
 		period, err := time.ParseDuration(choice)
 		if err != nil {

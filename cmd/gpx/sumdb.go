@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gpx/envctl/change"
 	"gpx/envctl/profiles"
 )
 
@@ -14,7 +15,7 @@ func sumdbCommand(a *app) *cobra.Command {
 	var modules string
 	cmd := &cobra.Command{
 		Use: "sumdb on|off|VALUE", Short: "Switch the checksum database on, off or to another one",
-		Long: `on      brings GOSUMDB back to the toolchain's default, and drops what off added
+		Long: `on      takes "off" back: what GOSUMDB was before, or the toolchain's default
 off     stops verification; whatever a proxy sends is then believed. --for ends
         it again: at the next start of gpx, the next prompt of a shell with the
         hook, or in a gpx that runs. --modules limits it to module patterns.
@@ -32,7 +33,12 @@ VALUE   a database name, "KEY URL", or sum.golang.google.cn`,
 			if err != nil {
 				return failed("sumdb", "", err)
 			}
-			plan, err := profiles.SumDB(ctx, e, p, profiles.SumDBOptions{Value: args[0], For: period, Modules: modules, Now: a.now()})
+			var plan *change.Plan
+			if args[0] == "on" {
+				plan, err = profiles.SumDBOn(ctx, e, p, a.changer(ctx))
+			} else {
+				plan, err = profiles.SumDB(ctx, e, p, profiles.SumDBOptions{Value: args[0], For: period, Modules: modules, Now: a.now()})
+			}
 			if err != nil {
 				return failed("sumdb", "", err)
 			}

@@ -134,6 +134,42 @@ func TestSumDBOffIsLoudAndEnds(t *testing.T) {
 	}
 }
 
+// What "off" replaced comes back, not the toolchain's default, which may be out
+// of reach where the user lives.
+func TestSumDBOnBringsBackTheUsersDatabase(t *testing.T) {
+	const mine = "# mine\nGOSUMDB=sum.golang.google.cn\n"
+	for name, test := range map[string]struct {
+		between string // what somebody else writes meanwhile
+		want    string
+	}{
+		"nothing between":   {"", mine},
+		"off again by hand": {"GOSUMDB=off\n", "GOSUMDB=sum.golang.google.cn\n"},
+		"another by hand":   {"GOSUMDB=sum.golang.org\n", "GOSUMDB=sum.golang.org\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, ch := user(t, mine)
+			plan, err := SumDB(t.Context(), e, nil, SumDBOptions{Value: "off", For: time.Hour, Now: noon})
+			must(t, err)
+			_, err = ch.Apply(t.Context(), plan)
+			must(t, err)
+			if test.between != "" {
+				must(t, os.WriteFile(e.UserFile, []byte(test.between), 0o666))
+			}
+			e, err = env.Read(t.Context(), env.Options{Environ: e.Environ})
+			must(t, err)
+			plan, err = SumDBOn(t.Context(), e, nil, ch)
+			must(t, err)
+			if !plan.Empty() {
+				_, err = ch.Apply(t.Context(), plan)
+				must(t, err)
+			}
+			if got := read(t, e.UserFile); got != test.want {
+				t.Errorf("user file %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 // Somebody switched it back by hand: the end finds nothing to do, once.
 func TestExpiryOfWhatWasOverwritten(t *testing.T) {
 	e, ch := user(t, "")

@@ -69,6 +69,43 @@ func Status(ctx context.Context, e *env.Env, p *project.Project, ch *change.Chan
 	return s, nil
 }
 
+// SumDBOn plans to switch verification on again. When gpx switched it off, that
+// change is taken back, so that the database that the user had chosen returns;
+// else it is as [SumDB] says for "on". ch and p may be nil.
+func SumDBOn(ctx context.Context, e *env.Env, p *project.Project, ch *change.Changer) (*change.Plan, error) {
+	if ch != nil && e.UserFileValues["GOSUMDB"] == "off" {
+		changes, err := ch.Changes(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("sumdb on: %w", err)
+		}
+		if id := lastOff(changes); id != "" {
+			if plan, err := ch.PlanUndo(ctx, id, false); err == nil {
+				return plan, nil
+			} // what was there before cannot be told any more
+		}
+	}
+	return SumDB(ctx, e, p, SumDBOptions{Value: "on"})
+}
+
+// lastOff is the change that set GOSUMDB last, when it set it to off.
+func lastOff(newestFirst []change.Change) string {
+	for _, c := range newestFirst {
+		if c.Undone {
+			continue
+		}
+		for _, a := range c.Actions {
+			if a.Target != "GOSUMDB" {
+				continue
+			}
+			if a.New == "off" && a.Old != "off" {
+				return c.ID
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
 // Expired plans to take back the newest change whose time has run out. It is
 // at most one plan, since the next one has to be made on what this one leaves:
 // apply it and call again. A change that somebody has overwritten meanwhile is
