@@ -106,13 +106,14 @@ func facts(p *plan, s *schedule, in Inputs, now time.Time) Facts {
 		Now: now, Round: s.round, ChainOrigin: p.origin,
 		Shadows: p.shadows, FromCache: p.fromCache(), Vendored: p.vendored, SumsComplete: p.complete,
 		Canary: redact.Clean(p.canary.String()), Needed: p.needed,
+		NoProxy: p.noProxy, ProjectErr: p.projectErr, Bypassed: p.bypassed,
 	}
 	if p.chainErr != nil {
 		f.ChainErr = redact.Text(p.chainErr.Error())
 	} else {
 		f.Hops = hopFacts(p, p.chain, s, in, now)
 	}
-	f.SumDB = SumFact{Off: p.db.Off}
+	f.SumDB = SumFact{Off: p.db.Off, ByURL: p.db.URL != ""}
 	if p.dbErr != nil {
 		f.SumDB.Err = redact.Text(p.dbErr.Error())
 	}

@@ -25,6 +25,15 @@ type Facts struct {
 
 	Shadows []Shadow
 
+	// NoProxy is the effective GONOPROXY: what matches it goes past every chain,
+	// even past "off".
+	NoProxy string
+	// ProjectErr is what is broken in go.mod, go.work or go.sum: every go command
+	// in the project fails of it, whatever can be downloaded. "" without one.
+	ProjectErr string
+	// Bypassed is set when all that the project requires matches GONOPROXY.
+	Bypassed bool
+
 	// FromCache is set when GOPROXY is nothing but the module cache, as the
 	// offline profile sets it.
 	FromCache bool
@@ -70,6 +79,9 @@ type SumFact struct {
 	Off bool
 	Err string // why the go command rejects GOSUMDB
 	Via int    // number of the hop that answers for it, 0 for its own host
+	// ByURL is set when GOSUMDB says where the database is dialled: no hop can
+	// stand in for it.
+	ByURL bool
 }
 
 // A Shadow is a variable of the OS environment that hides another value in the

@@ -49,8 +49,12 @@ type plan struct {
 	needed   bool
 	complete bool
 	vendored bool
-	cacheURL string // path of GOMODCACHE/cache/download
-	shadows  []Shadow
+	bypassed bool
+	noProxy  string // effective GONOPROXY
+	// projectErr is what is broken in the project's files.
+	projectErr string
+	cacheURL   string // path of GOMODCACHE/cache/download
+	shadows    []Shadow
 
 	specs []spec
 }
@@ -72,6 +76,11 @@ func (in Inputs) plan() plan {
 	p.canary, p.needed = canary(in.Project, e)
 	p.complete = sumsComplete(in.Project, e)
 	p.vendored = vendoring(in.Project, e)
+	p.noProxy = redact.Clean(e.NoProxy())
+	p.bypassed = bypassed(in.Project, e)
+	if in.Project != nil && in.Project.Problem != nil {
+		p.projectErr = redact.Text(in.Project.Problem.Error())
+	}
 	p.specs = p.endpoints(in)
 	return p
 }
@@ -187,6 +196,13 @@ func sumsComplete(p *project.Project, e *env.Env) bool {
 		}
 	}
 	return true
+}
+
+// bypassed reports whether everything that p requires goes past the chain.
+func bypassed(p *project.Project, e *env.Env) bool {
+	return p != nil && len(p.Requires) > 0 && !slices.ContainsFunc(p.Requires, func(r project.Require) bool {
+		return !module.MatchPrefixPatterns(e.NoProxy(), r.Path)
+	})
 }
 
 func replaced(p *project.Project, m module.Version) bool {

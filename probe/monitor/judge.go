@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gpx/envctl/chain"
@@ -15,7 +16,7 @@ import (
 // before "," is an outage although the next hop works, and a hop that hangs is
 // one whatever follows it.
 func Judge(f Facts) Verdict {
-	v := judge(f)
+	v := brokenProject(f, judge(f))
 	if v.Evidence == nil {
 		v.Evidence = []string{}
 	}
@@ -43,9 +44,9 @@ func judge(f Facts) Verdict {
 		if v, ok := localCause(f, w); ok {
 			return vendored(f, v)
 		}
-		return vendored(f, brokenChain(f, w))
+		return vendored(f, bypass(f, brokenChain(f, w)))
 	case probe.GoOff:
-		return vendored(f, brokenChain(f, w))
+		return vendored(f, bypass(f, brokenChain(f, w)))
 	case probe.ActionUnknown:
 		if len(f.Hops) == 0 {
 			return Verdict{State: StateUnknown, Scope: ScopeNone, Headline: "UNKNOWN: there is no chain to judge"}
@@ -148,7 +149,7 @@ func brokenChain(f Facts, w walk) Verdict {
 	case lacks(at.Class) && !f.Needed:
 		v.State = StateDegraded
 		v.Headline = headline("DEGRADED: no hop has %s; other modules may be there", f.Canary)
-	case lacks(at.Class) && at.Kind != probe.KindFile:
+	case lacks(at.Class):
 		v.Headline = headline("OUTAGE: no hop of the chain has %s", f.Canary)
 	default:
 		v.Headline = headline("OUTAGE: %s "+says, at.Name)
@@ -163,12 +164,12 @@ func brokenChain(f Facts, w walk) Verdict {
 
 // lacks reports whether a class says that the module is not there, rather than
 // that the hop is broken.
-func lacks(c probe.Class) bool { return c == probe.NotFound || c == probe.MissingFile }
+func lacks(c probe.Class) bool { return c == probe.NotFound }
 
 // chainFixes offers what helps when the chain does not serve.
 func chainFixes(f Facts, at HopFact) []Fix {
 	var fixes []Fix
-	if somethingWorks(f) {
+	if somethingWorks(f, 0) {
 		fixes = append(fixes, Fix{Title: "Switch to what works", Command: "gpx use --best"})
 	} else {
 		fixes = append(fixes, Fix{Title: "Look for a proxy that works", Command: "gpx probe --all"})
@@ -187,23 +188,15 @@ func unsetFix(s Shadow) Fix {
 	return Fix{Title: "Let your own " + s.Name + " count in this shell", Command: "unset " + s.Name}
 }
 
-// somethingWorks reports whether a known endpoint could serve modules instead.
-func somethingWorks(f Facts) bool {
+// somethingWorks reports whether a known endpoint could serve modules instead
+// of the hop of that number; 0 excepts none.
+func somethingWorks(f Facts, instead int) bool {
 	works := func(e EndpointFact) bool {
 		return (e.Kind == probe.KindProxy || e.Kind == probe.KindDirect || e.Kind == probe.KindFile) &&
-			(e.Health == Up || e.Health == Slow)
+			(e.Health == Up || e.Health == Slow) && e.Class == probe.OK
 	}
-	for _, h := range f.Hops {
-		if works(h.EndpointFact) {
-			return true
-		}
-	}
-	for _, e := range f.Others {
-		if works(e) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.Hops, func(h HopFact) bool { return h.N != instead && works(h.EndpointFact) }) ||
+		slices.ContainsFunc(f.Others, works)
 }
 
 func shadowOf(f Facts, name string) (Shadow, bool) {
@@ -218,7 +211,7 @@ func shadowOf(f Facts, name string) (Shadow, bool) {
 // invalidChain is the verdict on a GOPROXY that the go command rejects.
 func invalidChain(f Facts) Verdict {
 	v := Verdict{State: StateOutage, Scope: ScopeConfig,
-		Headline: headline("OUTAGE: the go command rejects GOPROXY: %s", f.ChainErr),
+		Headline: rejects("OUTAGE", "GOPROXY", f.ChainErr),
 		Evidence: []string{"GOPROXY comes from: " + f.ChainOrigin, f.ChainErr},
 		Fixes:    []Fix{{Title: "Go back to the toolchain's default", Command: "gpx use default"}},
 	}
@@ -231,18 +224,36 @@ func invalidChain(f Facts) Verdict {
 // offline is the verdict while the chain is the module cache.
 func offline(f Facts) Verdict {
 	return Verdict{State: StateOffline, Scope: ScopeNone,
-		Headline: "OFFLINE: go builds from the module cache and asks no network",
-		Evidence: []string{"GOPROXY is the module cache (" + f.ChainOrigin + ")"},
-		Fixes:    []Fix{{Title: "Go online again", Command: "gpx offline off"}},
+		Headline: "OFFLINE: go builds from the module cache and asks no proxy",
+		Evidence: append([]string{"GOPROXY is the module cache (" + f.ChainOrigin + ")"}, past(f)...),
+		Fixes:    []Fix{onlineFix(f)},
 	}
+}
+
+// past says which modules are asked for over the network although the chain is
+// off (cmd/go/internal/modfetch/proxy.go: "noproxy" stands before every chain).
+func past(f Facts) []string {
+	if f.NoProxy == "" || f.NoProxy == "none" {
+		return nil
+	}
+	return []string{"modules that match GONOPROXY still come from version control: " + f.NoProxy}
+}
+
+// onlineFix takes back the offline profile, which sets GONOPROXY=none; what the
+// user has set gpx cannot take back.
+func onlineFix(f Facts) Fix {
+	if f.NoProxy == "none" {
+		return Fix{Title: "Go online again", Command: "gpx offline off"}
+	}
+	return Fix{Title: "Go online with the toolchain's default", Command: "gpx use default"}
 }
 
 // off is the verdict on GOPROXY=off.
 func off(f Facts) Verdict {
 	v := Verdict{State: StateOffline, Scope: ScopeNone,
 		Headline: "OFFLINE: GOPROXY=off, only what is in the module cache builds",
-		Evidence: []string{"GOPROXY=off comes from: " + f.ChainOrigin},
-		Fixes:    []Fix{{Title: "Go online again", Command: "gpx offline off"}},
+		Evidence: append([]string{"GOPROXY=off comes from: " + f.ChainOrigin}, past(f)...),
+		Fixes:    []Fix{onlineFix(f)},
 	}
 	if s, ok := shadowOf(f, "GOPROXY"); ok {
 		v.Scope = ScopeConfig
@@ -259,10 +270,43 @@ func vendored(f Facts, v Verdict) Verdict {
 		return v
 	}
 	v.State = StateDegraded
-	cause := strings.TrimPrefix(v.Headline, "OUTAGE: ")
-	cause, _, _ = strings.Cut(cause, " and ") // what the go command does is not what this build does
-	v.Headline = headline("DEGRADED: vendor/ builds, downloads fail: %s", cause)
+	v.Headline = headline("DEGRADED: vendor/ builds, downloads fail: %s", cause(v))
 	v.Evidence = append(v.Evidence, "the project is vendored: go build asks no proxy")
+	return v
+}
+
+// bypass softens a verdict for a project that needs nothing of the chain.
+func bypass(f Facts, v Verdict) Verdict {
+	if !f.Bypassed || v.State != StateOutage {
+		return v
+	}
+	v.State = StateDegraded
+	v.Headline = headline("DEGRADED: go bypasses the chain here, but %s", cause(v))
+	v.Evidence = append(v.Evidence, "all modules that the project requires match GONOPROXY: they come from version control, which was not asked")
+	return v
+}
+
+// cause is a headline without its state, and without what the go command does:
+// that is not what this build does.
+func cause(v Verdict) string {
+	_, cause, _ := strings.Cut(v.Headline, ": ")
+	cause, _, _ = strings.Cut(cause, " and ")
+	return cause
+}
+
+// brokenProject puts what is broken in the project's files first. It makes no
+// outage: nothing is wrong with what modules come from, and files that are being
+// edited are broken now and then.
+func brokenProject(f Facts, v Verdict) Verdict {
+	if f.ProjectErr == "" {
+		return v
+	}
+	v.Evidence = append([]string{"project: " + f.ProjectErr + ": every go command in it fails until that is corrected"}, v.Evidence...)
+	if v.State == StateOK {
+		v.State, v.Scope = StateDegraded, ScopeConfig
+		v.Headline = "DEGRADED: downloads work, but " + clipped(f.ProjectErr, headlineColumns-len("DEGRADED: downloads work, but "))
+		v.Fixes = []Fix{{Title: "Correct the file that the first line names"}}
+	}
 	return v
 }
 

@@ -22,7 +22,7 @@ func brokenSumDB(f Facts, w walk) (Verdict, bool) {
 	switch {
 	case db.Err != "":
 		v.Scope = ScopeConfig
-		v.Headline = headline(word+": the go command rejects GOSUMDB: %s", db.Err)
+		v.Headline = rejects(word, "GOSUMDB", db.Err)
 		v.Fixes = []Fix{{Title: "Use the database again that go uses by default", Command: "gpx sumdb on"}}
 		return v, true
 	case db.Class == probe.SumDBUntrusted || db.Class == probe.ChecksumMismatch:
@@ -43,10 +43,27 @@ func brokenSumDB(f Facts, w walk) (Verdict, bool) {
 		v.Scope = ScopeConfig
 		v.Fixes = append(v.Fixes, unsetFix(s))
 	}
-	v.Fixes = append(v.Fixes,
-		Fix{Title: "Use a proxy that serves the database", Command: "gpx use --best"},
-		Fix{Title: "Use the database's alias for mainland China", Command: "gpx sumdb sum.golang.google.cn"},
-		Fix{Title: "Switch the checks off for an hour (new modules are then not verified)", Command: "gpx sumdb off --for 1h"},
-	)
+	v.Fixes = append(v.Fixes, sumFixes(f)...)
 	return v, true
+}
+
+// sumFixes are other ways to the database, and last to do without it.
+func sumFixes(f Facts) []Fix {
+	db := f.SumDB
+	public := db.Name == publicSumDB
+	var fixes []Fix
+	switch {
+	case db.ByURL && public:
+		fixes = append(fixes, Fix{Title: "Ask it by the way of the chain again", Command: "gpx sumdb on"})
+	case db.ByURL:
+		// Only its operator can help.
+	case db.Via > 0 && somethingWorks(f, db.Via):
+		fixes = append(fixes, Fix{Title: "Leave out the proxy that it fails through", Command: "gpx use --best"})
+	default:
+		fixes = append(fixes, Fix{Title: "Look for a proxy that serves the database", Command: "gpx probe --all"})
+	}
+	if public && !db.ByURL {
+		fixes = append(fixes, Fix{Title: "Use the database's alias for mainland China", Command: "gpx sumdb sum.golang.google.cn"})
+	}
+	return append(fixes, Fix{Title: "Switch the checks off for an hour (new modules are then not verified)", Command: "gpx sumdb off --for 1h"})
 }

@@ -79,7 +79,7 @@ func TestJudge(t *testing.T) {
 		state State
 		scope Scope
 		words string // of the headline
-		fix   string // one of the commands
+		fix   string // one of the commands; with "!" none of them
 	}{
 		{"all is well", "a:up:ok , direct:up:ok", nil, StateOK, ScopeNone, "OK: go can download from a.example.com", ""},
 		{"version control alone", "direct:up:ok", nil, StateOK, ScopeNone, "version control", ""},
@@ -149,9 +149,17 @@ func TestJudge(t *testing.T) {
 
 		{"the database alone, go.sum not complete", "a:up:ok", []func(*Facts){sumDB(probe.ServerError, probe.LayerHTTP, 0)},
 			StateOutage, ScopeSumDB, "checksum database sum.golang.org fails", "gpx sumdb sum.golang.google.cn"},
+		{"the database by its own host, and another proxy works", "a:up:ok , b:up:ok", []func(*Facts){sumDB(probe.ServerError, probe.LayerHTTP, 0)},
+			StateOutage, ScopeSumDB, "fails", "gpx probe --all"},
+		{"the database through a hop, and no other works", "a:up:ok", []func(*Facts){sumDB(probe.ServerError, probe.LayerHTTP, 1)},
+			StateOutage, ScopeSumDB, "fails", "gpx probe --all"},
+		{"a database of one's own has no alias", "a:up:ok", []func(*Facts){sumDB(probe.ServerError, probe.LayerHTTP, 0), func(f *Facts) { f.SumDB.Name = "sum.corp.example" }},
+			StateOutage, ScopeSumDB, "fails", "!google.cn"},
+		{"the database where GOSUMDB says: no proxy can help", "a:up:ok", []func(*Facts){sumDB(probe.ServerError, probe.LayerHTTP, 0), func(f *Facts) { f.SumDB.ByURL = true }},
+			StateOutage, ScopeSumDB, "fails", "gpx sumdb on"},
 		{"the database alone, go.sum complete", "a:up:ok", []func(*Facts){sumDB(probe.ServerError, probe.LayerHTTP, 1), func(f *Facts) { f.SumsComplete = true }},
 			StateDegraded, ScopeSumDB, "only new modules need it", "gpx sumdb off --for 1h"},
-		{"the database hangs", "a:up:ok", []func(*Facts){sumDB(probe.Timeout, probe.LayerHTTP, 1)}, StateOutage, ScopeSumDB, "hangs", "gpx use --best"},
+		{"the database hangs", "a:up:ok , b:up:ok", []func(*Facts){sumDB(probe.Timeout, probe.LayerHTTP, 1)}, StateOutage, ScopeSumDB, "hangs", "gpx use --best"},
 		{"the database is off", "a:up:ok", []func(*Facts){func(f *Facts) { f.SumDB = SumFact{Off: true} }}, StateOK, ScopeNone, "a.example.com", ""},
 		{"a wrong signature", "a:up:ok", []func(*Facts){sumDB(probe.SumDBUntrusted, probe.LayerSumDB, 1), func(f *Facts) { f.SumsComplete = true }},
 			StateOutage, ScopeSumDB, "tampering", "gpx use --best"},
@@ -159,7 +167,7 @@ func TestJudge(t *testing.T) {
 			StateOutage, ScopeConfig, "rejects GOSUMDB", "gpx sumdb on"},
 
 		{"GOPROXY cannot be used", "", []func(*Facts){func(f *Facts) { f.ChainErr = "invalid proxy URL scheme (must be https, http, file): ftp://x" }},
-			StateOutage, ScopeConfig, "rejects GOPROXY", "gpx use default"},
+			StateOutage, ScopeConfig, "rejects GOPROXY: invalid proxy URL scheme", "gpx use default"},
 		{"the shell hides the value that was set", "a:down:refused , direct:up:ok",
 			[]func(*Facts){func(f *Facts) {
 				f.Shadows = []Shadow{{Name: "GOPROXY", Value: "https://a.example.com", Hidden: "https://b.example.com"}}
@@ -168,9 +176,22 @@ func TestJudge(t *testing.T) {
 		{"the shell hides a value, and all is well", "a:up:ok",
 			[]func(*Facts){func(f *Facts) { f.Shadows = []Shadow{{Name: "GOPROXY", Value: "x", Hidden: "y"}} }},
 			StateOK, ScopeNone, "a.example.com", ""},
-		{"GOPROXY=off", "off", nil, StateOffline, ScopeNone, "GOPROXY=off", "gpx offline off"},
-		{"the offline profile", "/home/me/go/pkg/mod/cache/download:up:ok", []func(*Facts){func(f *Facts) { f.FromCache = true }},
+		{"GOPROXY=off of the user's own", "off", nil, StateOffline, ScopeNone, "GOPROXY=off", "gpx use default"},
+		{"GOPROXY=off of the profile", "off", []func(*Facts){func(f *Facts) { f.NoProxy = "none" }}, StateOffline, ScopeNone, "GOPROXY=off", "gpx offline off"},
+		{"the offline profile", "/home/me/go/pkg/mod/cache/download:up:ok", []func(*Facts){func(f *Facts) { f.FromCache, f.NoProxy = true, "none" }},
 			StateOffline, ScopeNone, "OFFLINE", "gpx offline off"},
+		{"GOPROXY=off, and private modules go past it", "off", []func(*Facts){func(f *Facts) { f.NoProxy = "corp.example" }},
+			StateOffline, ScopeNone, "GOPROXY=off", "gpx use default"},
+		{"a chain that the project does not need", "a:down:refused", []func(*Facts){func(f *Facts) { f.Bypassed = true }},
+			StateDegraded, ScopeChain, "go bypasses the chain here, but a.example.com refuses connections", ""},
+		{"no network: private modules need it too", "a:down:unreachable | direct:down:unreachable",
+			[]func(*Facts){sumDB(probe.Unreachable, probe.LayerTCP, 0), func(f *Facts) { f.Bypassed = true }}, StateOutage, ScopeLocal, "no host can be reached", ""},
+		{"a file tree that is not there", "/srv/tree:down:missing_file", nil, StateOutage, ScopeChain, "the file tree /srv/tree is not there", ""},
+		{"a file tree that is not there, and a proxy", "/srv/tree:down:missing_file , b:up:ok", nil, StateDegraded, ScopeChain, "is not there, go moves on", "gpx use --best"},
+		{"go.mod is broken", "a:up:ok", []func(*Facts){func(f *Facts) { f.ProjectErr = "go.mod:3: unknown directive: requir" }},
+			StateDegraded, ScopeConfig, "go.mod:3: unknown directive", ""},
+		{"go.mod is broken, and so is the chain", "a:down:refused", []func(*Facts){func(f *Facts) { f.ProjectErr = "go.mod:3: unknown directive: requir" }},
+			StateOutage, ScopeChain, "refuses", ""},
 		{"vendored: builds go on", "a:down:timeout", []func(*Facts){func(f *Facts) { f.Vendored = true }},
 			StateDegraded, ScopeChain, "vendor/ builds, downloads fail: a.example.com hangs", ""},
 	} {
@@ -192,9 +213,13 @@ func TestJudge(t *testing.T) {
 			if v.Evidence == nil || v.Fixes == nil {
 				t.Error("evidence or fixes are null in JSON")
 			}
-			found := c.fix == ""
+			not, unwanted := strings.CutPrefix(c.fix, "!")
+			found := c.fix == "" || unwanted
 			for _, fix := range v.Fixes {
 				found = found || strings.Contains(fix.Command, c.fix)
+				if unwanted && strings.Contains(fix.Command, not) {
+					t.Errorf("fix %q is offered", fix.Command)
+				}
 				if c.name == "a wrong signature" && strings.Contains(fix.Command, "sumdb off") {
 					t.Error("switching checks off is offered against tampering")
 				}

@@ -21,7 +21,7 @@ func does(e EndpointFact) string {
 	case probe.NotFound:
 		return "lacks the module"
 	case probe.MissingFile:
-		return "lacks the file"
+		return "is not there"
 	case probe.ConfigInvalid:
 		return "cannot be used as it is set"
 	case probe.DNSNotFound:
@@ -152,6 +152,26 @@ func headline(format string, names ...string) string {
 		}
 		names[longest] = cut(names[longest], max(8, utf8.RuneCountInString(names[longest])-over))
 	}
+}
+
+// rejects is the headline about a setting that the go command rejects.
+func rejects(word, name, why string) string {
+	s := word + ": the go command rejects " + name + ": "
+	return s + clipped(why, headlineColumns-len(s))
+}
+
+// clipped is an error in n columns. Where it is too long its first clause stands
+// for it: unlike a name, an error says most at its beginning, and all of it is
+// evidence.
+func clipped(err string, n int) string {
+	if utf8.RuneCountInString(err) <= n {
+		return err
+	}
+	clause, _, _ := strings.Cut(err, " (")
+	if r := []rune(clause); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return clause
 }
 
 // cut shortens s to n columns, taking the middle out. Hosts and paths differ at
