@@ -62,7 +62,10 @@ func (x *exchange) receive(ctx context.Context, res *http.Response, t *tracker, 
 		x.finding = finding{OK, LayerHTTP, ""}
 		x.whole = !more
 	}
-	if res.StatusCode != http.StatusOK && (x.class == "" || x.class == OK || x.size > 0) {
+	cut := x.class == Truncated || x.class == Reset || x.class == EOF
+	if res.StatusCode != http.StatusOK && (x.class == "" || x.class == OK || x.size > 0 || cut) {
+		// A body that explains a status and breaks off does not change the status
+		// (cmd/go/internal/web.Response.formatErrorDetail).
 		x.finding = statusFinding(res.StatusCode)
 		if line := firstLine(x.body); line != "" {
 			x.detail += ": " + line

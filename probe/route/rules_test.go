@@ -101,6 +101,7 @@ var rules = []struct {
 	{"a login page for a zip, before a pipe", scenario{Hops: []hop{proxy("captive", "|", probe.Zip), good}, SumDB: "off"}, Stopped, []string{
 		"info A ok serve", "mod A ok serve", "zip A captive_portal stop"}},
 	{"a zip of other names, before a pipe", scenario{Hops: []hop{proxy("zip-names", "|"), good}, SumDB: "off"}, Stopped, nil},
+	{"a 404 whose explanation breaks off moves on before a comma", scenario{Module: "secret", Hops: []hop{proxy("truncated", ","), direct}, SumDB: "off"}, Direct, nil},
 	{"half a zip that calls itself whole, before a pipe", scenario{Hops: []hop{proxy("short", "|", probe.Zip), good}, SumDB: "off"}, Stopped, nil},
 	{"a zip cut in transfer, before a pipe", scenario{Hops: []hop{proxy("truncated", "|", probe.Zip), good}, SumDB: "off"}, Served, []string{
 		"info A ok serve", "mod A ok serve", "zip A truncated next", "zip B ok serve"}},
