@@ -167,8 +167,10 @@ func (c *Changer) do(ctx context.Context, st *state, r Record, steps []Step, gs 
 		err = fmt.Errorf("keeping what undo needs: %w", err)
 	}
 	done := 0
-	for ; err == nil && done < len(gs); done++ {
-		err = gs[done].kind.Do(ctx, r.ID, gs[done].steps)
+	for err == nil && done < len(gs) {
+		if err = gs[done].kind.Do(ctx, r.ID, gs[done].steps); err == nil {
+			done++
+		}
 	}
 	if err == nil {
 		return nil
@@ -176,6 +178,9 @@ func (c *Changer) do(ctx context.Context, st *state, r Record, steps []Step, gs 
 	ctx = context.WithoutCancel(ctx)
 	if rerr := revert(ctx, r.ID, gs[:done]); rerr != nil {
 		return fmt.Errorf("%w, and %w: %w", err, errHalfWay, rerr)
+	}
+	if errors.Is(err, errHalfWay) {
+		return err
 	}
 	st.forget(r.ID)
 	if aerr := c.o.Journal.Abort(ctx, r.ID, redact.Text(err.Error())); aerr != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 )
 
 // An image is a file at one instant: its bytes, or that it does not exist.
@@ -48,10 +49,21 @@ func readImage(path string) (image, error) {
 }
 
 // resolve follows symbolic links to the file that a write through path would
-// change, which need not exist.
+// change, which need not exist. The system takes ".." for the parent of the
+// real directory, which is not the one that the name has where a directory is
+// a link as well; so directories are resolved before anything is joined.
 func resolve(path string) (string, error) {
 	// 40 is what Linux allows (ELOOP).
 	for range 40 {
+		dir, base := filepath.Split(path)
+		real, err := filepath.EvalSymlinks(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			real, err = filepath.Clean(dir), nil
+		}
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(real, base)
 		info, err := os.Lstat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return path, nil
@@ -67,7 +79,7 @@ func resolve(path string) (string, error) {
 			return "", err
 		}
 		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(path), to)
+			to = real + string(filepath.Separator) + to
 		}
 		path = to
 	}
@@ -118,14 +130,15 @@ func checkWritable(path string) error {
 }
 
 // put makes path hold exactly want: old bytes or new bytes at every instant,
-// never torn, and durable when it returns.
+// never torn, and durable when it returns, as far as the file system can tell.
 func put(path, id string, want image) error {
 	if !want.Exists {
 		err := os.Remove(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return syncDir(filepath.Dir(path))
+		syncDir(filepath.Dir(path))
+		return nil
 	}
 	if err := checkWritable(path); err != nil {
 		return err
@@ -137,25 +150,26 @@ func put(path, id string, want image) error {
 	}
 	tmp := beside(path, id)
 	if err := writeCopy(tmp, path, want); err != nil {
-		os.Remove(tmp)
 		return err
 	}
 	if err := os.Rename(tmp, path); err != nil {
 		os.Remove(tmp)
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	syncDir(filepath.Dir(path)) // whatever it says, the rename stands
+	return nil
 }
 
-// writeCopy writes want to tmp with the mode and owner of path, durably.
+// writeCopy writes want to tmp with the mode and owner of path, durably. On an
+// error it leaves no tmp, unless that was there before.
 func writeCopy(tmp, path string, want image) (err error) {
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if cerr := f.Close(); err == nil {
-			err = cerr
+		if err = errors.Join(err, f.Close()); err != nil {
+			os.Remove(tmp)
 		}
 	}()
 	mode := want.Mode
@@ -184,9 +198,9 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	// Some file systems refuse to sync a directory; the rename stands.
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
-		return nil
+	// Some file systems cannot sync a directory, and say EINVAL or ENOTSUP.
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
@@ -26,12 +26,7 @@ type filePayload struct {
 func init() {
 	for _, name := range []string{WriteFile, RemoveFile} {
 		Register(Kind{
-			Name:   name,
-			Check:  func(_ context.Context, steps []Step) error { return eachFile(steps, (*fileStep).check) },
-			Do:     func(_ context.Context, id string, steps []Step) error { return eachFile(steps, doer(id)) },
-			Done:   func(_ context.Context, _ string, steps []Step) (bool, error) { return allDone(steps) },
-			Revert: func(_ context.Context, id string, steps []Step) error { return eachFile(steps, reverter(id)) },
-			Undo:   undoFiles,
+			Name: name, Check: checkFiles, Do: doFiles, Done: filesDone, Revert: revertFiles, Undo: undoFiles,
 		})
 	}
 }
@@ -161,46 +156,71 @@ func (f *fileStep) check() error {
 	return checkWritable(f.Path)
 }
 
-func doer(id string) func(*fileStep) error {
-	return func(f *fileStep) error {
-		if err := put(f.Path, id, f.After); err != nil {
-			removeEmpty(f.Dirs)
+func checkFiles(_ context.Context, steps []Step) error { return eachFile(steps, (*fileStep).check) }
+
+// doFiles does all steps or none.
+func doFiles(_ context.Context, id string, steps []Step) error {
+	var done []*fileStep
+	err := eachFile(steps, func(f *fileStep) error {
+		if err := f.do(id); err != nil {
 			return err
 		}
-		if !f.After.Exists {
-			removeEmpty(f.Dirs)
-		}
+		done = append(done, f)
+		return nil
+	})
+	if err == nil {
 		return nil
 	}
+	for _, f := range slices.Backward(done) {
+		if rerr := f.revert(id); rerr != nil {
+			err = fmt.Errorf("%w, and %w: %w", err, errHalfWay, rerr)
+		}
+	}
+	return err
 }
 
-// reverter brings back the old image, unless somebody else has written to the
+func revertFiles(_ context.Context, id string, steps []Step) error {
+	return eachFile(steps, func(f *fileStep) error { return f.revert(id) })
+}
+
+func (f *fileStep) do(id string) error {
+	// The journal was written since the check, which takes a disk some time;
+	// an editor that saved the file meanwhile must not lose that.
+	err := f.check()
+	if err == nil {
+		err = put(f.Path, id, f.After)
+	}
+	if err != nil || !f.After.Exists {
+		removeEmpty(f.Dirs)
+	}
+	return err
+}
+
+// revert brings back the old image, unless somebody else has written to the
 // file meanwhile: then their bytes stay.
-func reverter(id string) func(*fileStep) error {
-	return func(f *fileStep) error {
-		removeLeftovers(f.Path, id)
-		now, err := readImage(f.Path)
-		if err != nil {
+func (f *fileStep) revert(id string) error {
+	removeLeftovers(f.Path, id)
+	now, err := readImage(f.Path)
+	if err != nil {
+		return err
+	}
+	if now.equal(f.After) && !now.equal(f.Before) {
+		if err := put(f.Path, id, f.Before); err != nil {
 			return err
 		}
-		if now.equal(f.After) && !now.equal(f.Before) {
-			if err := put(f.Path, id, f.Before); err != nil {
-				return err
-			}
-			now = f.Before
-		}
-		if !now.Exists {
-			removeEmpty(f.Dirs)
-		}
-		if !now.equal(f.Before) {
-			return fmt.Errorf("%s was changed by something else meanwhile and was left as it is", redact.Clean(f.Path))
-		}
-		return nil
+		now = f.Before
 	}
+	if !now.Exists {
+		removeEmpty(f.Dirs)
+	}
+	if !now.equal(f.Before) {
+		return fmt.Errorf("%s was changed by something else meanwhile and was left as it is", redact.Clean(f.Path))
+	}
+	return nil
 }
 
-// allDone reports whether every file of the steps is as they leave it.
-func allDone(steps []Step) (bool, error) {
+// filesDone reports whether every file of the steps is as they leave it.
+func filesDone(_ context.Context, _ string, steps []Step) (bool, error) {
 	done := true
 	err := eachFile(steps, func(f *fileStep) error {
 		now, err := readImage(f.Path)
@@ -208,13 +228,4 @@ func allDone(steps []Step) (bool, error) {
 		return err
 	})
 	return done, err
-}
-
-// secrets is the raw text whose salted hash the journal keeps for a step.
-func secret(s Step) string {
-	var v variableStep
-	if s.Action.Kind != SetVariable || json.Unmarshal(s.Payload, &v) != nil || v.New == nil {
-		return ""
-	}
-	return strings.Clone(*v.New)
 }

@@ -17,11 +17,13 @@ type Kind struct {
 	// Check fails when the machine is no longer what the steps were planned
 	// against (an error that wraps [ErrStale]), or when Do could not work.
 	Check func(ctx context.Context, steps []Step) error
-	// Do does the steps. id is the change's, unique, fit for a file name.
+	// Do does all of the steps, or none when it fails. id is the change's,
+	// unique, fit for a file name.
 	Do func(ctx context.Context, id string, steps []Step) error
 	// Done reports whether Do has come to its end.
 	Done func(ctx context.Context, id string, steps []Step) (bool, error)
-	// Revert puts back at once what was there before Do, however far Do came.
+	// Revert puts back at once what was there before Do, also when the process
+	// was killed in the middle of it.
 	// It leaves alone what somebody else has changed meanwhile, and removes
 	// what Do left lying about.
 	Revert func(ctx context.Context, id string, steps []Step) error

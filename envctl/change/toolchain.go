@@ -138,16 +138,8 @@ func complaint(stderr string) string {
 	return redact.Text(text)
 }
 
-// values reads a user file as cmd/go/internal/cfg (readEnvFile) does: lines
-// that begin with a capital letter and hold "="; the last one counts.
+// values are what a user file says.
 func values(data []byte) map[string]string {
-	m := map[string]string{}
-	for line := range bytes.SplitSeq(data, []byte("\n")) {
-		key, value, ok := bytes.Cut(line, []byte("="))
-		if !ok || line[0] < 'A' || 'Z' < line[0] {
-			continue
-		}
-		m[string(key)] = string(value)
-	}
-	return m
+	vs, _ := env.ParseFile(data)
+	return vs
 }

@@ -14,22 +14,15 @@ import (
 // byte when the file is as the change left it, variable by variable when
 // something else in it changed since.
 func undoVariables(ctx context.Context, e *env.Env, steps []Step, force bool) (*Plan, error) {
+	vs, file, err := variables(steps)
+	if err != nil {
+		return nil, err
+	}
 	taken := map[string]variableStep{}
-	var file *fileStep
 	var as []Assignment
-	for _, s := range steps {
-		var v variableStep
-		if err := json.Unmarshal(s.Payload, &v); err != nil {
-			return nil, err
-		}
-		if v.File != nil {
-			file = v.File
-		}
+	for _, v := range vs {
 		taken[v.Name] = v
 		as = append(as, Assignment{Name: v.Name, Value: deref(v.Old), Unset: v.Old == nil})
-	}
-	if file == nil {
-		return nil, fmt.Errorf("%s: the record names no file", SetVariable)
 	}
 	path, err := userFile(e)
 	if err != nil {
@@ -46,7 +39,7 @@ func undoVariables(ctx context.Context, e *env.Env, steps []Step, force bool) (*
 	back := takeBack{steps: taken}
 	if now.equal(file.After) {
 		back.image = &file.Before
-	} else if changed := changedSince(now, as, taken); len(changed) > 0 && !force {
+	} else if changed := changedSince(now, vs); len(changed) > 0 && !force {
 		return nil, fmt.Errorf("%s %w: now %s; take it back all the same with --force",
 			strings.Join(changed, ", "), ErrChangedSince, nowValues(now, changed))
 	}
@@ -58,16 +51,14 @@ func undoVariables(ctx context.Context, e *env.Env, steps []Step, force bool) (*
 	return p, nil
 }
 
-// changedSince names the variables that are no longer what the change made
-// them.
-func changedSince(now image, as []Assignment, taken map[string]variableStep) []string {
+// changedSince names the variables that are neither what the change made them
+// nor what they were before it.
+func changedSince(now image, vs []variableStep) []string {
 	var names []string
 	have := values(now.Data)
-	for _, a := range as {
-		value, ok := have[a.Name]
-		want := taken[a.Name].New
-		if ok != (want != nil) || ok && value != *want {
-			names = append(names, redact.Clean(a.Name))
+	for _, v := range vs {
+		if !v.is(have, v.New) && !v.is(have, v.Old) {
+			names = append(names, redact.Clean(v.Name))
 		}
 	}
 	return names

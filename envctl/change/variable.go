@@ -38,13 +38,64 @@ type fileStep struct {
 
 func init() {
 	Register(Kind{
-		Name:   SetVariable,
-		Check:  func(_ context.Context, steps []Step) error { return eachFile(steps, (*fileStep).check) },
-		Do:     func(_ context.Context, id string, steps []Step) error { return eachFile(steps, doer(id)) },
-		Done:   func(_ context.Context, _ string, steps []Step) (bool, error) { return allDone(steps) },
-		Revert: func(_ context.Context, id string, steps []Step) error { return eachFile(steps, reverter(id)) },
-		Undo:   undoVariables,
+		Name: SetVariable, Check: checkFiles, Do: doFiles, Done: variablesDone, Revert: revertFiles, Undo: undoVariables,
 	})
+}
+
+// variablesDone reports whether the file is as the steps leave it, or at least
+// every variable is: another line may have been written since.
+func variablesDone(ctx context.Context, id string, steps []Step) (bool, error) {
+	if done, err := filesDone(ctx, id, steps); done || err != nil {
+		return done, err
+	}
+	taken, file, err := variables(steps)
+	if err != nil {
+		return false, err
+	}
+	now, err := readImage(file.Path)
+	if err != nil {
+		return false, err
+	}
+	have := values(now.Data)
+	for _, v := range taken {
+		if !v.is(have, v.New) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// variables reads the payloads of a group of set_variable steps.
+func variables(steps []Step) (vs []variableStep, file *fileStep, err error) {
+	for _, s := range steps {
+		var v variableStep
+		if err := json.Unmarshal(s.Payload, &v); err != nil {
+			return nil, nil, err
+		}
+		if v.File != nil {
+			file = v.File
+		}
+		vs = append(vs, v)
+	}
+	if file == nil {
+		return nil, nil, fmt.Errorf("%s: the record names no file", SetVariable)
+	}
+	return vs, file, nil
+}
+
+// is reports whether have gives the variable that value; nil means none.
+func (v variableStep) is(have map[string]string, value *string) bool {
+	now, ok := have[v.Name]
+	return ok == (value != nil) && (!ok || now == *value)
+}
+
+// secret is the raw text whose salted hash the journal keeps for a step.
+func secret(s Step) string {
+	var v variableStep
+	if s.Action.Kind != SetVariable || json.Unmarshal(s.Payload, &v) != nil {
+		return ""
+	}
+	return deref(v.New)
 }
 
 // PlanEnv plans to change variables of the user's go env file. The toolchain
@@ -131,7 +182,7 @@ func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*
 	file := &fileStep{Path: path, Before: before, After: after, Dirs: missingDirs(path)}
 	old := values(before.Data)
 	for i, a := range as {
-		v := variableStep{Name: a.Name, OS: osValue(e, a.Name)}
+		v := variableStep{Name: a.Name, OS: e.OSEnv(a.Name)}
 		if value, ok := old[a.Name]; ok {
 			v.Old = &value
 		}
@@ -242,7 +293,7 @@ func (p *Plan) explain(e *env.Env, v variableStep, below string, taken *variable
 // hooked reports whether gpx runs behind the hook of gpx/envctl/shell, which
 // makes the shell's part of a change when gpx ends.
 func hooked(e *env.Env) bool {
-	return osValue(e, "GPX_SHELL_FILE") != "" && osValue(e, "GPX_SHELL") != ""
+	return e.OSEnv("GPX_SHELL_FILE") != "" && e.OSEnv("GPX_SHELL") != ""
 }
 
 // belowUser is the value that a variable has when neither the OS environment
@@ -307,18 +358,6 @@ func (p *Plan) shadow(a Assignment, hook bool) {
 		return
 	}
 	p.Warn(fmt.Sprintf("the OS environment sets %s, which hides the user file: your shell has to run the %s line as well", name, verb))
-}
-
-// osValue is the value in the OS environment; an empty one counts for nothing
-// (cmd/go/internal/cfg, Getenv).
-func osValue(e *env.Env, name string) string {
-	value := ""
-	for _, kv := range e.Environ {
-		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
-			value = v
-		}
-	}
-	return value
 }
 
 func redacted(name string, value *string) string {
