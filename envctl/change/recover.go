@@ -12,8 +12,9 @@ import (
 
 // Recover finishes or rolls back what a killed process left in flight, and
 // says what (Change.Note). It also removes before-images that are past their
-// time, and private copies of killed processes. Call it at every start; when nothing is in flight it reads the journal
-// and one directory.
+// time and private copies of killed processes, and sees to the expiry marker.
+// Call it at every start; when nothing is in flight it reads the journal, two
+// directories and the marker.
 func (c *Changer) Recover(ctx context.Context) ([]Change, error) {
 	// With the lock held no other process is between begin and commit.
 	st, err := c.lock()
@@ -27,10 +28,7 @@ func (c *Changer) Recover(ctx context.Context) ([]Change, error) {
 	}
 	found := []Change{}
 	var errs []error
-	byID := map[string]Record{}
-	for _, r := range rs {
-		byID[r.ID] = r
-	}
+	byID := recordsByID(rs)
 	for _, r := range rs {
 		switch {
 		case r.State == Begun:
@@ -44,9 +42,7 @@ func (c *Changer) Recover(ctx context.Context) ([]Change, error) {
 	}
 	errs = append(errs, c.sweep(st, byID))
 	sweepCopies(time.Now())
-	if len(found) > 0 {
-		errs = append(errs, c.markExpiry(ctx, st))
-	}
+	errs = append(errs, c.markExpiry(ctx, st))
 	if err := errors.Join(errs...); err != nil {
 		return found, fmt.Errorf("recover: %w", brief(err))
 	}

@@ -38,14 +38,35 @@ func (c *Changer) lock() (*state, error) {
 			return nil, err
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "undo"), 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w; set XDG_STATE_HOME to a directory that can be written", err)
+	err := makePrivate(dir, filepath.Join(dir, "undo"))
+	if err == nil {
+		var unlock func()
+		if unlock, err = lockedfile.MutexAt(filepath.Join(dir, "lock")).Lock(); err == nil {
+			return &state{dir: dir, unlock: unlock}, nil
+		}
 	}
-	unlock, err := lockedfile.MutexAt(filepath.Join(dir, "lock")).Lock()
-	if err != nil {
-		return nil, fmt.Errorf("state directory: %w; set XDG_STATE_HOME to a directory that can be written", err)
+	return nil, fmt.Errorf("state directory: %w; set XDG_STATE_HOME to a directory of your own that can be written", err)
+}
+
+// makePrivate makes the directories, or closes those that others may enter: an
+// undo file says what to write where, so whoever could put one there could
+// have gpx write any file. It fails where somebody else owns such a directory.
+func makePrivate(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			if err := os.Chmod(dir, 0o700); err != nil {
+				return err
+			}
+		}
 	}
-	return &state{dir: dir, unlock: unlock}, nil
+	return nil
 }
 
 // A kept is the content of an undo file.

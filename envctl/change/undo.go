@@ -5,22 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"gpx/envctl/redact"
+	"gpx/envctl/wire"
 )
 
 // PlanUndo plans how to take back change id, or, when id is empty, the last
-// change that is not undone. Apply applies it. Without force it fails, with
-// [ErrChangedSince], when that would overwrite what was done later.
+// change of which something is still in force. Apply applies it. It fails with
+// [ErrNothing] when there is none, and without force with [ErrChangedSince]
+// when it would overwrite what was done later. The plan of a change that
+// somebody has taken back by hand is [Plan.Empty].
 func (c *Changer) PlanUndo(ctx context.Context, id string, force bool) (*Plan, error) {
 	p, err := c.planUndo(ctx, id, force)
 	if err != nil {
-		what := "undo"
-		if id != "" {
-			what += " " + redact.Clean(id)
-		}
-		return nil, fmt.Errorf("%s: %w", what, brief(err))
+		return nil, brief(err)
 	}
 	return p, nil
 }
@@ -30,10 +30,28 @@ func (c *Changer) planUndo(ctx context.Context, id string, force bool) (*Plan, e
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	r, err := pick(rs, id)
-	if err != nil {
-		return nil, err
+	byID := recordsByID(rs)
+	if id != "" {
+		r, err := pick(byID, id)
+		if err != nil {
+			return nil, err
+		}
+		return c.planUndoOf(ctx, rs, r, force)
 	}
+	for _, r := range slices.Backward(rs) {
+		if r.State != Applied || isUndo(byID, r) {
+			continue
+		}
+		p, err := c.planUndoOf(ctx, rs, r, force)
+		if err != nil || !p.Empty() || len(p.shell) > 0 {
+			return p, err
+		}
+	}
+	return nil, ErrNothing
+}
+
+// planUndoOf plans how to take back r.
+func (c *Changer) planUndoOf(ctx context.Context, rs []Record, r Record, force bool) (*Plan, error) {
 	steps, err := c.images(r.ID)
 	if err != nil {
 		return nil, err
@@ -50,6 +68,10 @@ func (c *Changer) planUndo(ctx context.Context, id string, force bool) (*Plan, e
 		return nil, err
 	}
 	p := &Plan{Title: undoTitle(r.Title), Undoes: r.ID}
+	if r.Undoes != "" {
+		// What comes back had an end, and keeps it.
+		p.Expires = wire.At(recordsByID(rs)[r.Undoes].Expires)
+	}
 	for i := len(gs) - 1; i >= 0; i-- {
 		q, err := gs[i].kind.Undo(ctx, e, gs[i].steps, force)
 		if err != nil {
@@ -68,20 +90,16 @@ func undoTitle(title string) string {
 	return "undo: " + strings.TrimPrefix(title, "redo: ")
 }
 
-// pick finds the record to take back.
-func pick(rs []Record, id string) (Record, error) {
+func recordsByID(rs []Record) map[string]Record {
 	byID := map[string]Record{}
 	for _, r := range rs {
 		byID[r.ID] = r
 	}
-	if id == "" {
-		for i := len(rs) - 1; i >= 0; i-- {
-			if rs[i].State == Applied && !isUndo(byID, rs[i]) {
-				return rs[i], nil
-			}
-		}
-		return Record{}, ErrNothing
-	}
+	return byID
+}
+
+// pick finds the record that is named, if it can be taken back.
+func pick(byID map[string]Record, id string) (Record, error) {
 	r, ok := byID[id]
 	switch {
 	case !ok:
@@ -136,13 +154,13 @@ func explain(rs []Record, r Record, err error) error {
 	for _, a := range r.Actions {
 		targets[a.Target] = true
 	}
-	for i := len(rs) - 1; i >= 0 && rs[i].ID != r.ID; i-- {
-		if rs[i].State != Applied {
-			continue
+	for _, later := range slices.Backward(rs) {
+		if later.ID == r.ID {
+			break
 		}
-		for _, a := range rs[i].Actions {
-			if targets[a.Target] {
-				return fmt.Errorf("%w; or first take back the later change: gpx undo %s", err, rs[i].ID)
+		for _, a := range later.Actions {
+			if later.State == Applied && targets[a.Target] {
+				return fmt.Errorf("%w; or first take back the later change: gpx undo %s", err, later.ID)
 			}
 		}
 	}
