@@ -1,127 +1,124 @@
 package widget
 
 import (
+	"slices"
+	"strings"
 	"unicode"
 
+	"github.com/charmbracelet/bubbles/textinput"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"gpx/tui/theme"
 )
 
-// An Input is a one-line editor. It measures with the same rules as the rest
-// of the screen (bubbles/textinput counts cells by the language of the
-// environment, and a frame would come out too wide under zh_CN).
-type Input struct {
-	text []rune
-	at   int // cursor, 0..len(text)
-}
+// An Input is a one-line editor: the text input of Bubbles, drawn as a [Line].
+// The cursor is a glyph, because NO_COLOR takes the reverse video away, and
+// the password of a URL is masked while it is typed.
+type Input struct{ edit textinput.Model }
 
 // NewInput starts with text and the cursor behind it.
 func NewInput(text string) *Input {
-	in := &Input{}
-	in.insert([]rune(text))
+	in := &Input{textinput.New()}
+	// The screen runs no command: what is pasted comes from the terminal.
+	in.edit.KeyMap.Paste.SetEnabled(false)
+	in.edit.Focus()
+	in.edit.SetValue(string(printable([]rune(text))))
 	return in
 }
 
 // Value is what was typed.
-func (in *Input) Value() string { return string(in.text) }
+func (in *Input) Value() string { return in.edit.Value() }
 
-func (in *Input) insert(rs []rune) {
-	var clean []rune
-	for _, r := range rs {
-		if unicode.IsPrint(r) {
-			clean = append(clean, r)
-		}
-	}
-	tail := append([]rune{}, in.text[in.at:]...)
-	in.text = append(append(in.text[:in.at:in.at], clean...), tail...)
-	in.at += len(clean)
-}
-
-// Key handles a key; false means that it is none of the editor's.
+// Key handles a key and reports whether the text was changed.
 func (in *Input) Key(k tea.KeyMsg) bool {
-	switch k.String() {
-	case "left", "ctrl+b":
-		in.at = max(in.at-1, 0)
-	case "right", "ctrl+f":
-		in.at = min(in.at+1, len(in.text))
-	case "home", "ctrl+a":
-		in.at = 0
-	case "end", "ctrl+e":
-		in.at = len(in.text)
+	before := in.Value()
+	switch k.Runes = printable(k.Runes); k.String() {
 	case "alt+left", "ctrl+left", "alt+b":
-		in.at = in.wordLeft()
+		in.edit.SetCursor(in.wordLeft())
 	case "alt+right", "ctrl+right", "alt+f":
-		in.at = in.wordRight()
-	case "backspace", "ctrl+h":
-		if in.at > 0 {
-			in.text = append(in.text[:in.at-1], in.text[in.at:]...)
-			in.at--
-		}
-	case "delete", "ctrl+d":
-		if in.at < len(in.text) {
-			in.text = append(in.text[:in.at], in.text[in.at+1:]...)
-		}
+		in.edit.SetCursor(in.wordRight())
 	case "ctrl+w", "alt+backspace":
-		from := in.wordLeft()
-		in.text = append(in.text[:from], in.text[in.at:]...)
-		in.at = from
-	case "ctrl+u":
-		in.text = append([]rune{}, in.text[in.at:]...)
-		in.at = 0
-	case "ctrl+k":
-		in.text = in.text[:in.at]
+		text, from, to := []rune(before), in.wordLeft(), in.edit.Position()
+		in.edit.SetValue(string(slices.Delete(text, from, to)))
+		in.edit.SetCursor(from)
 	default:
-		if k.Type != tea.KeyRunes && k.Type != tea.KeySpace || k.Alt {
-			return false
-		}
-		in.insert(k.Runes)
+		in.edit, _ = in.edit.Update(k)
 	}
-	return true
+	return in.Value() != before
 }
 
-// word separators are those of URLs and lists.
+// printable drops what the text input would keep: direction marks and others
+// that are no control characters and yet are not seen.
+func printable(rs []rune) []rune {
+	return slices.DeleteFunc(slices.Clone(rs), func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// isWord holds for words of URLs and lists; Bubbles' own words end at blanks
+// only, which a GOPROXY value does not have.
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 func (in *Input) wordLeft() int {
-	i := in.at
-	for i > 0 && !isWord(in.text[i-1]) {
+	text, i := []rune(in.Value()), in.edit.Position()
+	for i > 0 && !isWord(text[i-1]) {
 		i--
 	}
-	for i > 0 && isWord(in.text[i-1]) {
+	for i > 0 && isWord(text[i-1]) {
 		i--
 	}
 	return i
 }
 
 func (in *Input) wordRight() int {
-	i := in.at
-	for i < len(in.text) && !isWord(in.text[i]) {
+	text, i := []rune(in.Value()), in.edit.Position()
+	for i < len(text) && !isWord(text[i]) {
 		i++
 	}
-	for i < len(in.text) && isWord(in.text[i]) {
+	for i < len(text) && isWord(text[i]) {
 		i++
 	}
 	return i
 }
 
 // Line draws the editor in exactly w cells; the part with the cursor is
-// visible. The cursor is a glyph, not a colour.
+// visible.
 func (in *Input) Line(th *theme.Theme, w int) Line {
-	before, after := string(in.text[:in.at]), string(in.text[in.at:])
-	room := w - 1
-	if room < 1 {
+	if w < 2 {
 		return Blank(max(w, 0))
 	}
-	left := L(S(theme.Strong, before))
-	if n := left.Width(); n > room {
-		left = left.Cut(n-room, n)
-	}
-	rest := room - left.Width()
-	right := L(S(theme.Strong, after))
-	if right.Width() > rest {
-		right = right.Cut(0, rest)
+	text, at := masked(in.Value(), th.Glyphs.Bullet), in.edit.Position()
+	left := L(S(theme.Strong, string(text[:at])))
+	if n := left.Width(); n > w-1 {
+		left = left.Cut(n-w+1, n)
 	}
 	line := append(left, S(theme.Accent, th.Glyphs.Caret))
-	return append(line, right...).Fit(w, "")
+	return append(line, S(theme.Strong, string(text[at:]))).Cut(0, w)
+}
+
+// masked is text, rune for rune, with the userinfo of its URLs replaced. Before
+// the @ is typed, what follows a colon may be a password or a port; digits are
+// taken for a port.
+func masked(text, bullet string) []rune {
+	out, mark := []rune(text), []rune(bullet)[0]
+	for i := 0; i < len(out); i++ {
+		if i < 3 || string(out[i-3:i]) != "://" {
+			continue
+		}
+		end, at, colon := i, -1, -1
+		for ; end < len(out) && !strings.ContainsRune("/,|", out[end]); end++ {
+			switch {
+			case out[end] == '@':
+				at = end
+			case out[end] == ':' && colon < 0:
+				colon = end
+			}
+		}
+		from, to := i, at
+		if at < 0 && colon >= 0 && out[i] != '[' && slices.ContainsFunc(out[colon+1:end], func(r rune) bool { return !unicode.IsDigit(r) }) {
+			from, to = colon+1, end
+		}
+		for ; from < to; from++ {
+			out[from] = mark
+		}
+	}
+	return out
 }

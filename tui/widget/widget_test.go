@@ -2,6 +2,7 @@ package widget
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -263,5 +264,62 @@ func TestWrap(t *testing.T) {
 		if Width(l) > 20 {
 			t.Errorf("%q is wider than 20", l)
 		}
+	}
+}
+
+// TestInputMasksPasswords: what is typed into the userinfo of a URL is not
+// shown, neither before its @ nor after.
+func TestInputMasksPasswords(t *testing.T) {
+	th := theme.New(theme.Options{NoColor: true})
+	for text, want := range map[string]string{
+		"https://a.example/x,direct":              "https://a.example/x,direct",
+		"https://a.example:8080/x":                "https://a.example:8080/x",
+		"https://[::1]:8080/x":                    "https://[::1]:8080/x",
+		"https://user:secr":                       "https://user:••••",
+		"https://user:s@a.example":                "https://••••••@a.example",
+		"https://token@a.example|https://b.c:1":   "https://•••••@a.example|https://b.c:1",
+		"corp.example/*,git@host":                 "corp.example/*,git@host",
+		"https://a.example/x@v1,https://u:p@b.ex": "https://a.example/x@v1,https://•••@b.ex",
+	} {
+		in := NewInput(text)
+		if got := strings.TrimRight(in.Line(th, 60).Plain(), " "); got != want+th.Glyphs.Caret {
+			t.Errorf("%s: %q", text, got)
+		}
+		if in.Value() != text {
+			t.Errorf("%s: the value is %q", text, in.Value())
+		}
+	}
+}
+
+func TestScroll(t *testing.T) {
+	var lines []Line
+	for i := range 10 {
+		lines = append(lines, T(strconv.Itoa(i)))
+	}
+	for _, tc := range []struct {
+		name  string
+		play  func(s *Scroll)
+		first string
+		below int
+	}{
+		{"nothing", func(*Scroll) {}, "0", 6},
+		{"down", func(s *Scroll) { s.Key(tea.KeyMsg{Type: tea.KeyDown}) }, "1", 5},
+		{"up at the top", func(s *Scroll) { s.Key(tea.KeyMsg{Type: tea.KeyUp}) }, "0", 6},
+		{"page", func(s *Scroll) { s.Key(tea.KeyMsg{Type: tea.KeyPgDown}) }, "4", 2},
+		{"end", func(s *Scroll) { s.Key(tea.KeyMsg{Type: tea.KeyEnd}) }, "6", 0},
+		{"too far", func(s *Scroll) { s.By(1 << 20) }, "6", 0},
+		{"to the end", func(s *Scroll) { s.ToEnd() }, "6", 0},
+		{"there and back", func(s *Scroll) { s.By(99); s.Key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("g")}) }, "0", 6},
+	} {
+		s := &Scroll{}
+		s.Show(lines, 4)
+		tc.play(s)
+		if got := s.Show(lines, 4); len(got) != 4 || got[0].Plain() != tc.first || s.Below() != tc.below {
+			t.Errorf("%s: %v, %d below", tc.name, got, s.Below())
+		}
+	}
+	s := &Scroll{}
+	if got := s.Show(lines[:2], 4); len(got) != 2 || s.Below() != 0 {
+		t.Errorf("all of it: %v", got)
 	}
 }
