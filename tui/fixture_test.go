@@ -329,9 +329,9 @@ func (s *screen) settle(cmd tea.Cmd) {
 	}
 }
 
-// update is Update without the fast ticker.
+// update is Update without the spinner.
 func (s *screen) update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	s.m.fast = true
+	s.m.spinning = true
 	return s.m.Update(msg)
 }
 
@@ -350,7 +350,7 @@ func (s *screen) show(snap monitor.Snapshot) {
 func (s *screen) press(keys ...string) {
 	s.t.Helper()
 	for _, k := range keys {
-		s.send(key(k))
+		s.send(keyMsg(k))
 	}
 }
 
@@ -362,7 +362,7 @@ func (s *screen) typed(text string) {
 	}
 }
 
-func key(name string) tea.KeyMsg {
+func keyMsg(name string) tea.KeyMsg {
 	special := map[string]tea.KeyType{"enter": tea.KeyEnter, "esc": tea.KeyEsc, "tab": tea.KeyTab, "up": tea.KeyUp, "down": tea.KeyDown,
 		"ctrl+u": tea.KeyCtrlU, "ctrl+c": tea.KeyCtrlC, "ctrl+z": tea.KeyCtrlZ, "pgdown": tea.KeyPgDown, "pgup": tea.KeyPgUp, "left": tea.KeyLeft,
 		"right": tea.KeyRight, "backspace": tea.KeyBackspace, "end": tea.KeyEnd, "home": tea.KeyHome, "shift+tab": tea.KeyShiftTab}

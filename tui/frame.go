@@ -4,7 +4,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/bubbles/help"
+	"github.com/charmbracelet/bubbles/key"
+	"github.com/charmbracelet/x/ansi"
+
 	"gpx/probe/monitor"
+	"gpx/tui/actions"
 	"gpx/tui/theme"
 	"gpx/tui/view"
 	"gpx/tui/widget"
@@ -58,25 +63,31 @@ func (m *model) View() (frame string) {
 		}
 		b.WriteString(l.Render(m.c.Theme))
 	}
+	if !m.small() {
+		b.WriteString("\n" + m.footer())
+	}
 	return b.String()
 }
 
-// lines draws the frame: exactly m.h lines of m.w cells.
+// lines draws the frame without its footer: exactly m.h-1 lines of m.w cells,
+// m.h where there is no room for a footer.
 func (m *model) lines() []widget.Line {
 	var out []widget.Line
+	h := m.h
 	if m.small() {
 		out = m.smallLines()
 	} else {
 		out = m.fullLines()
+		h--
 	}
 	e := m.c.Theme.Glyphs.Ellipsis
 	for i := range out {
 		out[i] = out[i].Fit(m.w, e)
 	}
-	for len(out) < m.h {
+	for len(out) < h {
 		out = append(out, widget.Blank(m.w))
 	}
-	return out[:m.h]
+	return out[:h]
 }
 
 func (m *model) fullLines() []widget.Line {
@@ -104,7 +115,7 @@ func (m *model) fullLines() []widget.Line {
 		line = append(line, l.Fit(w, g.Ellipsis)...)
 		out = append(out, append(line, widget.S(theme.Text, " "), widget.S(theme.Faint, g.V)))
 	}
-	out = append(out, m.rule(g.BL, g.BR, nil, nil), m.message(body.Hint), m.footer())
+	out = append(out, m.rule(g.BL, g.BR, nil, nil), m.message(body.Hint))
 	if d := m.c.Dialogs.Top(); d != nil {
 		out = m.overlay(out, d)
 	}
@@ -203,8 +214,7 @@ func (m *model) message(hint widget.Line) widget.Line {
 		return append(l, m.filtering.Line(th, max(m.w-4, 1))...)
 	case w != nil:
 		took := m.c.Now().Sub(w.Started)
-		turn := g.Spinner[int(took/beat)%len(g.Spinner)]
-		return widget.L(widget.S(theme.Accent, " "+turn+" "), widget.S(theme.Text, w.Title+g.Ellipsis),
+		return widget.L(widget.S(theme.Accent, " "+m.spin.View()+" "), widget.S(theme.Text, w.Title+g.Ellipsis),
 			widget.S(theme.Dim, "  "+widget.Age(took)+"  X cancels"))
 	}
 	msg := m.c.Message
@@ -226,52 +236,39 @@ func (m *model) idle(hint widget.Line) widget.Line {
 	return nil
 }
 
-// footer lists the keys that work here, most important first; help and quit
-// are always there.
-func (m *model) footer() widget.Line {
-	hint := func(key, name string) widget.Line {
-		return widget.L(widget.S(theme.Key, key), widget.S(theme.Hint, " "+name))
-	}
-	var hints []widget.Line
-	var tail widget.Line
+// footer lists the keys that work here, most important first, as far as there
+// is room; help and quit are always there.
+func (m *model) footer() string {
+	var keys, always []key.Binding
 	switch d := m.c.Dialogs.Top(); {
 	case d != nil:
-		for _, h := range d.Hints() {
-			hints = append(hints, hint(h[0], h[1]))
-		}
+		keys = d.Hints()
 	case m.filtering != nil:
-		hints = append(hints, hint("enter", "keep"), hint("esc", "clear"))
+		keys = []key.Binding{actions.On("keep", "enter"), actions.On("back", "esc")}
 	default:
 		for _, a := range m.table.Footer(m.view().Name()) {
 			if a.Footer >= 90 {
-				if len(tail) > 0 {
-					tail = append(tail, widget.S(theme.Text, "  "))
-				}
-				tail = append(tail, hint(a.Key(), a.Name)...)
-				continue
+				always = append(always, a.Key)
+			} else {
+				keys = append(keys, a.Key)
 			}
-			hints = append(hints, hint(strings.TrimSpace(a.Key()+" "+a.Pair), a.Name))
 		}
 	}
-	left := widget.L(widget.S(theme.Text, " "))
-	room := m.w - tail.Width() - 3
-	for i, h := range hints {
-		if i > 0 {
-			h = append(widget.L(widget.S(theme.Text, "  ")), h...)
-		}
-		if left.Width()+h.Width() > room {
-			break
-		}
-		left = append(left, h...)
-	}
-	return widget.Spread(left, append(tail, widget.S(theme.Text, " ")), m.w, "")
+	th := m.c.Theme
+	list := help.Model{ShortSeparator: "  ", Styles: help.Styles{ShortKey: th.Style(theme.Key), ShortDesc: th.Style(theme.Hint)}}
+	right := list.ShortHelpView(always)
+	list.Width = m.w - 3 - ansi.StringWidth(right)
+	// Bubbles adds one item too many when not even its ellipsis fits (v1.0.0,
+	// shouldAddItem); what is cut off then is a blank.
+	left := ansi.Truncate(list.ShortHelpView(keys), list.Width, "")
+	return " " + left + strings.Repeat(" ", max(list.Width-ansi.StringWidth(left), 0)+1) + right + " "
 }
 
 // overlay draws a dialog in the middle of a faded frame.
 func (m *model) overlay(base []widget.Line, d view.Dialog) []widget.Line {
 	th := m.c.Theme
 	g := &th.Glyphs
-	for i := 1; i < len(base)-2; i++ {
+	for i := 1; i < len(base)-1; i++ {
 		base[i] = base[i].Fit(m.w, "").Dimmed()
 	}
 	for i := range base {

@@ -25,44 +25,44 @@ func (m *model) actions() actions.Table {
 	const all = 1 << 20
 	s := &m.c.Services
 	t := actions.Table{
-		{ID: "help", Keys: []string{"?"}, Name: "help", Footer: 90, Help: "list every key", Do: m.help},
-		{ID: "palette", Keys: []string{":"}, Name: "commands", Footer: 80, Help: "search all actions by name", Do: m.palette},
-		{ID: "undo", Keys: []string{"u"}, Name: "undo", Footer: 3, Changes: true, Help: "take the last change back: shows the plan first",
+		{ID: "help", Key: actions.On("help", "?"), Footer: 90, Help: "list every key", Do: m.help},
+		{ID: "palette", Key: actions.On("commands", ":"), Footer: 80, Help: "search all actions by name", Do: m.palette},
+		{ID: "undo", Key: actions.On("undo", "u"), Footer: 3, Changes: true, Help: "take the last change back: shows the plan first",
 			Disabled: func() string { return m.c.CanChange(s.PlanUndo != nil) }, Do: m.undo},
-		{ID: "refresh", Keys: []string{"r"}, Name: "refresh", Help: "probe everything and read the environment again", Do: m.refresh},
-		{ID: "freeze", Keys: []string{"f"}, Name: "freeze", Help: "hold what is shown; again lets it go on", Do: m.freeze},
-		{ID: "filter", Keys: []string{"/"}, Name: "filter", Footer: 70, Help: "show only rows with these words", Do: m.filter},
-		{ID: "order", Keys: []string{"o"}, Name: "order", Footer: 71, Help: "sort in the next way", Do: do(func() {
+		{ID: "refresh", Key: actions.On("refresh", "r"), Help: "probe everything and read the environment again", Do: m.refresh},
+		{ID: "freeze", Key: actions.On("freeze", "f"), Help: "hold what is shown; again lets it go on", Do: m.freeze},
+		{ID: "filter", Key: actions.On("filter", "/"), Footer: 70, Help: "show only rows with these words", Do: m.filter},
+		{ID: "order", Key: actions.On("order", "o"), Footer: 71, Help: "sort in the next way", Do: do(func() {
 			m.c.Say(theme.Text, "order: %s", m.view().NextOrder())
 		})},
-		{ID: "copy", Keys: []string{"y"}, Name: "copy", Footer: 72, Help: "copy the row, or the equal command", Do: m.copy},
-		{ID: "cancel", Keys: []string{"X"}, Name: "cancel work", Help: "stop the work that runs", Disabled: func() string {
+		{ID: "copy", Key: actions.On("copy", "y"), Footer: 72, Help: "copy the row, or the equal command", Do: m.copy},
+		{ID: "cancel", Key: actions.On("cancel work", "X"), Help: "stop the work that runs", Disabled: func() string {
 			if m.c.Running() == nil {
 				return "nothing runs"
 			}
 			return ""
 		}, Do: do(func() { m.c.Say(theme.Text, "cancelled: %d", m.c.Cancel()) })},
-		{ID: "log", Keys: []string{"@"}, Name: "commands run", Help: "list the commands that were run", Do: m.showLog},
-		{ID: "mouse", Keys: []string{"m"}, Name: "mouse", Help: "release the mouse for the terminal's own selection; again takes it", Do: m.toggleMouse},
-		{ID: "open", Keys: []string{"enter"}, Name: "detail", Footer: 4, Help: "open the row", Do: func() tea.Cmd { return m.view().Open() }},
-		{ID: "back", Keys: []string{"esc"}, Name: "back", Help: "one layer back: close the detail, clear the filter", Do: do(m.back)},
-		{ID: "up", Keys: []string{"k", "up"}, Name: "up", Help: "one row up", Do: move(by(-1))},
-		{ID: "down", Keys: []string{"j", "down"}, Name: "down", Help: "one row down", Do: move(by(1))},
-		{ID: "first", Keys: []string{"g", "home"}, Name: "first", Help: "first row", Do: move(by(-all))},
-		{ID: "last", Keys: []string{"G", "end"}, Name: "last", Help: "last row", Do: move(by(all))},
-		{ID: "pageup", Keys: []string{"pgup", "ctrl+b"}, Name: "page up", Help: "one page up", Do: move(func() int { return -m.view().Page() })},
-		{ID: "pagedown", Keys: []string{"pgdown", "ctrl+f"}, Name: "page down", Help: "one page down", Do: move(func() int { return m.view().Page() })},
-		{ID: "next", Keys: []string{"tab"}, Name: "next view", Help: "go to the next view", Do: do(func() { m.active = (m.active + 1) % len(m.views) })},
-		{ID: "previous", Keys: []string{"shift+tab"}, Name: "previous view", Help: "go to the view before", Do: do(func() { m.active = (m.active + len(m.views) - 1) % len(m.views) })},
+		{ID: "log", Key: actions.On("commands run", "@"), Help: "list the commands that were run", Do: m.showLog},
+		{ID: "mouse", Key: actions.On("mouse", "m"), Help: "release the mouse for the terminal's own selection; again takes it", Do: m.toggleMouse},
+		{ID: "open", Key: actions.On("detail", "enter"), Footer: 4, Help: "open the row", Do: func() tea.Cmd { return m.view().Open() }},
+		{ID: "back", Key: actions.On("back", "esc"), Help: "one layer back: close the detail, clear the filter", Do: do(m.back)},
+		{ID: "up", Key: actions.On("up", "k", "up"), Help: "one row up", Do: move(by(-1))},
+		{ID: "down", Key: actions.On("down", "j", "down"), Help: "one row down", Do: move(by(1))},
+		{ID: "first", Key: actions.On("first", "g", "home"), Help: "first row", Do: move(by(-all))},
+		{ID: "last", Key: actions.On("last", "G", "end"), Help: "last row", Do: move(by(all))},
+		{ID: "pageup", Key: actions.On("page up", "pgup", "ctrl+b"), Help: "one page up", Do: move(func() int { return -m.view().Page() })},
+		{ID: "pagedown", Key: actions.On("page down", "pgdown", "ctrl+f"), Help: "one page down", Do: move(func() int { return m.view().Page() })},
+		{ID: "next", Key: actions.On("next view", "tab"), Help: "go to the next view", Do: do(func() { m.active = (m.active + 1) % len(m.views) })},
+		{ID: "previous", Key: actions.On("previous view", "shift+tab"), Help: "go to the view before", Do: do(func() { m.active = (m.active + len(m.views) - 1) % len(m.views) })},
 	}
 	for i, v := range m.views {
-		t = append(t, actions.Action{ID: "view." + v.Name(), Keys: []string{fmt.Sprint(i + 1)}, Name: "view " + v.Title(), Help: "go to " + v.Title(),
+		t = append(t, actions.Action{ID: "view." + v.Name(), Key: actions.On("view "+v.Title(), fmt.Sprint(i+1)), Help: "go to " + v.Title(),
 			Do: do(func() { m.active = i })})
 	}
 	t = append(t,
-		actions.Action{ID: "suspend", Keys: []string{"ctrl+z"}, Name: "suspend", Help: "suspend gpx; fg brings it back", Do: func() tea.Cmd { return tea.Suspend }},
-		actions.Action{ID: "quit", Keys: []string{"q"}, Name: "quit", Footer: 99, Help: "quit; asks when edits are pending", Do: m.quit},
-		actions.Action{ID: "kill", Keys: []string{"ctrl+c"}, Name: "quit at once", Help: "quit without a question", Do: func() tea.Cmd { return tea.Quit }},
+		actions.Action{ID: "suspend", Key: actions.On("suspend", "ctrl+z"), Help: "suspend gpx; fg brings it back", Do: func() tea.Cmd { return tea.Suspend }},
+		actions.Action{ID: "quit", Key: actions.On("quit", "q"), Footer: 99, Help: "quit; asks when edits are pending", Do: m.quit},
+		actions.Action{ID: "kill", Key: actions.On("quit at once", "ctrl+c"), Help: "quit without a question", Do: func() tea.Cmd { return tea.Quit }},
 	)
 	for _, v := range m.views {
 		t = append(t, v.Actions()...)
@@ -181,7 +181,7 @@ func (m *model) palette() tea.Cmd {
 			if a.ID == "palette" {
 				continue
 			}
-			it := dialog.Item{Title: a.Name, Note: a.Help, Right: a.Key(), Value: a}
+			it := dialog.Item{Title: a.Name(), Note: a.Help, Right: a.Labels(), Value: a}
 			if a.View == "" || a.View == name {
 				it.Disabled = a.Reason()
 			} else {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/bubbles/spinner"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"gpx/envctl/env"
@@ -23,7 +24,8 @@ const (
 	// coalesce is the least time between two snapshots that are drawn: View
 	// runs once per message, and no eye follows more than ten changes a second.
 	coalesce = 100 * time.Millisecond
-	// second drives the clock and the ages; beat turns the spinner.
+	// second drives the clock and the ages; beat turns the spinner while work
+	// runs.
 	second = time.Second
 	beat   = 120 * time.Millisecond
 	// messageFor is how long a message stays.
@@ -48,7 +50,8 @@ type model struct {
 	was       string            // the filter before that
 	mouse     bool
 	tick      int // generation of the ticker; ticks of older ones are dropped
-	fast      bool
+	spin      spinner.Model
+	spinning  bool
 	hits      hits
 
 	snaps <-chan monitor.Snapshot
@@ -72,6 +75,7 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 	}
 	m := &model{cfg: cfg, began: cfg.Now(), mouse: !cfg.NoMouse, osc: func(string) {}}
 	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Propose: m.propose, Reload: m.reload}
+	m.spin = spinner.New(spinner.WithSpinner(spinner.Spinner{Frames: th.Glyphs.Spinner, FPS: beat}))
 	if cfg.Mode == Replay {
 		m.c.ReadOnly = "this is a recording: nothing can be changed"
 	}
@@ -139,13 +143,9 @@ func (m *model) listen(last time.Time) tea.Cmd {
 // ticker starts the next tick of a new generation.
 func (m *model) ticker() tea.Cmd {
 	m.tick++
-	gen, ctx, d := m.tick, m.c.Ctx, second
-	m.fast = m.c.Running() != nil
-	if m.fast {
-		d = beat
-	}
+	gen, ctx := m.tick, m.c.Ctx
 	return m.c.Cmd(func() tea.Msg {
-		timer := time.NewTimer(d)
+		timer := time.NewTimer(second)
 		defer timer.Stop()
 		select {
 		case <-ctx.Done():
@@ -203,8 +203,9 @@ func (m *model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 		}
 	}()
 	cmd = m.update(msg)
-	if !m.fast && m.c.Running() != nil { // the spinner does not wait for the next second
-		cmd = tea.Batch(cmd, m.ticker())
+	if !m.spinning && m.c.Running() != nil {
+		m.spinning = true
+		cmd = tea.Batch(cmd, m.spin.Tick)
 	}
 	return m, cmd
 }
@@ -227,7 +228,15 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		if msg.gen == m.tick {
 			return m.ticker()
 		}
+	case spinner.TickMsg:
+		if m.spinning = m.c.Running() != nil; !m.spinning {
+			return nil
+		}
+		var next tea.Cmd
+		m.spin, next = m.spin.Update(msg)
+		return next
 	case tea.ResumeMsg: // ticks and mouse are gone after ctrl+z
+		m.spinning = false
 		cmds := []tea.Cmd{m.ticker(), m.reload()}
 		if m.mouse {
 			cmds = append(cmds, tea.EnableMouseCellMotion)
@@ -308,7 +317,7 @@ func (m *model) key(k tea.KeyMsg) tea.Cmd {
 	if m.filtering != nil {
 		return m.filterKey(k)
 	}
-	a, ok := m.table.Find(m.view().Name(), key)
+	a, ok := m.table.Find(m.view().Name(), k)
 	if !ok {
 		return nil
 	}
@@ -318,7 +327,7 @@ func (m *model) key(k tea.KeyMsg) tea.Cmd {
 // do runs an action, or says why it cannot be done now.
 func (m *model) do(a actions.Action) tea.Cmd {
 	if why := a.Reason(); why != "" {
-		return m.c.Say(theme.Warn, "%s: %s", a.Name, why)
+		return m.c.Say(theme.Warn, "%s: %s", a.Name(), why)
 	}
 	m.c.Message = view.Message{}
 	return a.Do()

@@ -136,11 +136,11 @@ func TestQuitAsksWhileEditsArePending(t *testing.T) {
 	s.has("Quit?", "would be lost")
 	s.press("enter") // Stay is focused
 	s.lacks("Quit?")
-	if _, cmd := s.update(key("ctrl+c")); !isQuit(cmd) {
+	if _, cmd := s.update(keyMsg("ctrl+c")); !isQuit(cmd) {
 		t.Error("ctrl+c did not quit")
 	}
 	s.press("q")
-	if _, cmd := s.update(key("y")); !isQuit(cmd) {
+	if _, cmd := s.update(keyMsg("y")); !isQuit(cmd) {
 		t.Error("y did not quit")
 	}
 }
@@ -441,7 +441,7 @@ func TestMouse(t *testing.T) {
 	s.has("├─ direct")
 	s.send(tea.MouseMsg{X: 15, Y: s.m.hits.tabY, Button: tea.MouseButtonLeft, Action: tea.MouseActionPress})
 	s.has("[2 Env]")
-	if _, cmd := s.update(key("m")); cmd == nil {
+	if _, cmd := s.update(keyMsg("m")); cmd == nil {
 		t.Error("m did not release the mouse")
 	}
 }
@@ -453,12 +453,12 @@ func TestTable(t *testing.T) {
 	}
 	for _, want := range []string{"s", "t", "K", "J", ",", "|", "a", "x", "p", "D", "w", "d", "Z", "1", "2", "tab", "j", "k", "g", "G", "up", "down", "pgup", "pgdown",
 		"enter", "esc", "/", "o", "y", "r", "f", "X", "u", ":", "?", "@", "m", "ctrl+z", "q", "ctrl+c"} {
-		if _, ok := s.m.table.Find("proxies", want); !ok {
+		if _, ok := s.m.table.Find("proxies", keyMsg(want)); !ok {
 			t.Errorf("%s does nothing in Proxies", want)
 		}
 	}
 	for _, not := range []string{"A", "S", "3", "4", "5"} {
-		if a, ok := s.m.table.Find("proxies", not); ok {
+		if a, ok := s.m.table.Find("proxies", keyMsg(not)); ok {
 			t.Errorf("%s is %s: it belongs to a later issue", not, a.ID)
 		}
 	}

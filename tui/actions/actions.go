@@ -11,20 +11,21 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/sahilm/fuzzy"
 )
 
 // An Action is one thing that the user can do.
 type Action struct {
-	ID   string   // stable name: "proxies.switch"
-	View string   // the view that it belongs to; "" works everywhere
-	Keys []string // as Bubble Tea names them; the first one is shown
-	Name string   // one or two words for the footer
-	Help string   // one sentence for help, palette and README
+	ID   string // stable name: "proxies.switch"
+	View string // the view that it belongs to; "" works everywhere
+	// Key holds its keys, and the key and name that the footer shows; [On]
+	// makes it.
+	Key  key.Binding
+	Help string // one sentence for help, palette and README
 	// Footer is its place in the footer, 1 first; 0 leaves it out.
 	Footer int
-	Pair   string // a key that the footer names together with this one: K J move
 	// Changes marks what changes the machine: it is off while recorded
 	// snapshots are shown.
 	Changes bool
@@ -43,44 +44,39 @@ func (a Action) Reason() string {
 	return a.Disabled()
 }
 
-// Key is the key that is shown for a.
-func (a Action) Key() string {
-	if len(a.Keys) == 0 {
-		return ""
-	}
-	return Label(a.Keys[0])
+// Name is one or two words for the footer and the palette.
+func (a Action) Name() string { return a.Key.Help().Desc }
+
+// On binds name to keys, as Bubble Tea names them. The footer shows the first
+// one.
+func On(name string, keys ...string) key.Binding {
+	return key.NewBinding(key.WithKeys(keys...), key.WithHelp(Label(keys[0]), name))
+}
+
+// OnPair is On where the footer names a second key, which another action has:
+// K J move.
+func OnPair(name, second string, keys ...string) key.Binding {
+	return key.NewBinding(key.WithKeys(keys...), key.WithHelp(Label(keys[0])+" "+Label(second), name))
 }
 
 // A Table holds every action, in the order in which help lists them.
 type Table []Action
 
-// Find returns what key does in view. A view's own keys win over those that
-// work everywhere.
-func (t Table) Find(view, key string) (Action, bool) {
-	var found Action
-	ok := false
+// Find returns what k, a [tea.KeyMsg], does in view. A view's own keys win over
+// those that work everywhere.
+func (t Table) Find(view string, k fmt.Stringer) (found Action, ok bool) {
 	for _, a := range t {
-		if a.View != view && a.View != "" {
-			continue
-		}
-		for _, k := range a.Keys {
-			if k == key && (!ok || (found.View == "" && a.View != "")) {
-				found, ok = a, true
-			}
+		if (a.View == view || a.View == "") && key.Matches(k, a.Key) && (!ok || found.View == "" && a.View != "") {
+			found, ok = a, true
 		}
 	}
 	return found, ok
 }
 
-// Get returns the action called id.
-func (t Table) Get(id string) (Action, bool) {
-	for _, a := range t {
-		if a.ID == id {
-			return a, true
-		}
-	}
-	return Action{}, false
-}
+// named is a key by its name.
+type named string
+
+func (n named) String() string { return string(n) }
 
 // In returns the actions that work in view: its own first, then those that
 // work everywhere and whose keys the view does not take.
@@ -90,8 +86,8 @@ func (t Table) In(view string) (own, everywhere []Action) {
 		case a.View == view && view != "":
 			own = append(own, a)
 		case a.View == "":
-			for _, k := range a.Keys {
-				if b, ok := t.Find(view, k); ok && b.ID == a.ID {
+			for _, k := range a.Key.Keys() {
+				if b, ok := t.Find(view, named(k)); ok && b.ID == a.ID {
 					everywhere = append(everywhere, a)
 					break
 				}
@@ -126,7 +122,7 @@ func (t Table) Search(view, query string) []Action {
 		}
 	}
 	for _, a := range t {
-		if a.View == "" && a.Name != "" {
+		if a.View == "" {
 			pool = append(pool, a)
 		}
 	}
@@ -140,7 +136,7 @@ func (t Table) Search(view, query string) []Action {
 	}
 	names := make([]string, len(pool))
 	for i, a := range pool {
-		names[i] = a.Name
+		names[i] = a.Name()
 	}
 	var out []Action
 	seen := map[string]bool{}
@@ -163,14 +159,14 @@ func (t Table) Check() []string {
 	ids := map[string]bool{}
 	keys := map[string]string{}
 	for _, a := range t {
-		if a.ID == "" || len(a.Keys) == 0 || a.Name == "" || a.Help == "" || a.Do == nil {
+		if a.ID == "" || len(a.Key.Keys()) == 0 || a.Name() == "" || a.Help == "" || a.Do == nil {
 			out = append(out, fmt.Sprintf("%q lacks a part", a.ID))
 		}
 		if ids[a.ID] {
 			out = append(out, fmt.Sprintf("%q is there twice", a.ID))
 		}
 		ids[a.ID] = true
-		for _, k := range a.Keys {
+		for _, k := range a.Key.Keys() {
 			if other := keys[a.View+"\x00"+k]; other != "" {
 				out = append(out, fmt.Sprintf("%q and %q both want %s", other, a.ID, k))
 			}
@@ -193,8 +189,8 @@ func Label(key string) string {
 
 // Labels writes all keys of a.
 func (a Action) Labels() string {
-	out := make([]string, len(a.Keys))
-	for i, k := range a.Keys {
+	out := make([]string, len(a.Key.Keys()))
+	for i, k := range a.Key.Keys() {
 		out[i] = Label(k)
 	}
 	return strings.Join(out, " ")
@@ -220,7 +216,7 @@ func (t Table) Markdown() string {
 		}
 		for _, a := range by[v] {
 			var keys []string
-			for _, k := range a.Keys {
+			for _, k := range a.Key.Keys() {
 				keys = append(keys, "`"+strings.ReplaceAll(Label(k), "|", `\|`)+"`")
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", where, strings.Join(keys, " "), strings.ReplaceAll(a.Help, "|", `\|`))

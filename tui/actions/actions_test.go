@@ -10,10 +10,10 @@ import (
 func table() Table {
 	do := func() tea.Cmd { return nil }
 	return Table{
-		{ID: "open", Keys: []string{"enter"}, Name: "detail", Help: "open the row", Footer: 5, Do: do},
-		{ID: "quit", Keys: []string{"q"}, Name: "quit", Help: "quit", Footer: 9, Do: do},
-		{ID: "a.switch", View: "a", Keys: []string{"s", "|"}, Name: "switch", Help: "switch the chain", Footer: 1, Do: do},
-		{ID: "b.edit", View: "b", Keys: []string{"enter"}, Name: "edit", Help: "edit the row", Footer: 1, Do: do,
+		{ID: "open", Key: On("detail", "enter"), Help: "open the row", Footer: 5, Do: do},
+		{ID: "quit", Key: On("quit", "q"), Help: "quit", Footer: 9, Do: do},
+		{ID: "a.switch", View: "a", Key: On("switch", "s", "|"), Help: "switch the chain", Footer: 1, Do: do},
+		{ID: "b.edit", View: "b", Key: On("edit", "enter"), Help: "edit the row", Footer: 1, Do: do,
 			Disabled: func() string { return "nothing is selected" }},
 	}
 }
@@ -26,7 +26,7 @@ func TestFind(t *testing.T) {
 		{"b", "s", ""}, // another view's key does nothing
 		{"b", "q", "quit"},
 	} {
-		a, ok := table().Find(tc.view, tc.key)
+		a, ok := table().Find(tc.view, named(tc.key))
 		if ok != (tc.want != "") || a.ID != tc.want {
 			t.Errorf("%s in %s: %q, want %q", tc.key, tc.view, a.ID, tc.want)
 		}
@@ -60,7 +60,7 @@ func TestCheck(t *testing.T) {
 	if bad := table().Check(); len(bad) > 0 {
 		t.Error(bad)
 	}
-	bad := append(table(), Action{ID: "quit", Keys: []string{"q"}})
+	bad := append(table(), Action{ID: "quit", Key: On("", "q")})
 	if got := bad.Check(); len(got) != 3 { // lacks a part, twice, same key
 		t.Errorf("%v", got)
 	}

@@ -3,6 +3,7 @@ package dialog
 import (
 	"fmt"
 
+	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/sahilm/fuzzy"
 
@@ -74,10 +75,10 @@ func (d *Choose) narrow() {
 
 // Key implements view.Dialog.
 func (d *Choose) Key(k tea.KeyMsg) (bool, tea.Cmd) {
-	switch k.String() {
-	case "esc":
+	switch {
+	case key.Matches(k, keyClose):
 		return true, nil
-	case "enter":
+	case key.Matches(k, keyChoose):
 		if d.cursor >= len(d.shown) {
 			return false, nil
 		}
@@ -93,16 +94,15 @@ func (d *Choose) Key(k tea.KeyMsg) (bool, tea.Cmd) {
 		d.note = ""
 		return false, nil
 	}
-	before := d.input.Value()
-	if d.input.Key(k) && d.input.Value() != before {
+	if d.input.Key(k) {
 		d.narrow()
 	}
 	return false, nil
 }
 
 // Hints implements view.Dialog.
-func (d *Choose) Hints() [][2]string {
-	return [][2]string{{"enter", "choose"}, {"up down", "move"}, {"type", "to narrow"}, {"esc", "close"}}
+func (d *Choose) Hints() []key.Binding {
+	return []key.Binding{keyChoose, hint("up down", "move"), hint("type", "to narrow"), keyClose}
 }
 
 // Lines implements view.Dialog.

@@ -6,11 +6,35 @@
 package dialog
 
 import (
+	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"gpx/tui/theme"
 	"gpx/tui/widget"
 )
+
+// The keys of the dialogs.
+var (
+	keyYes    = key.NewBinding(key.WithKeys("y", "Y"), key.WithHelp("y", "yes"))
+	keyNo     = key.NewBinding(key.WithKeys("n", "N", "q", "esc"), key.WithHelp("n", "no"))
+	keyClose  = key.NewBinding(key.WithKeys("esc"), key.WithHelp("esc", "close"))
+	keyPress  = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "focused button"))
+	keyOther  = key.NewBinding(key.WithKeys("tab", "shift+tab", "left", "right", "h", "l"), key.WithHelp("tab", "other button"))
+	keyTake   = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "take"))
+	keyChoose = key.NewBinding(key.WithKeys("enter"), key.WithHelp("enter", "choose"))
+	keyLeave  = key.NewBinding(key.WithKeys("esc", "q", "enter", "?", "@"), key.WithHelp("esc", "close"))
+)
+
+// hint is what the footer says about keys that a component of Bubbles handles.
+func hint(keys, does string) key.Binding {
+	return key.NewBinding(key.WithKeys(keys), key.WithHelp(keys, does))
+}
+
+// called is b under another name.
+func called(b key.Binding, does string) key.Binding {
+	b.SetHelp(b.Help().Key, does)
+	return b
+}
 
 // buttons draws two buttons; the focused one has brackets, not only a colour.
 func buttons(th *theme.Theme, cancel, apply string, onApply bool, role theme.Role) widget.Line {
@@ -37,7 +61,8 @@ func paragraph(role theme.Role, mark, text string, w int) []widget.Line {
 	return out
 }
 
-// moves the selection by the keys that lists share; ok is false for others.
+// listKey moves a selection by the keys that lists share; ok is false for
+// others.
 func listKey(k tea.KeyMsg, page int) (by int, ok bool) {
 	switch k.String() {
 	case "up", "ctrl+p":

@@ -12,7 +12,7 @@ import (
 
 var th = theme.New(theme.Options{NoColor: true})
 
-func key(s string) tea.KeyMsg {
+func keyMsg(s string) tea.KeyMsg {
 	switch s {
 	case "enter":
 		return tea.KeyMsg{Type: tea.KeyEnter}
@@ -56,7 +56,7 @@ func TestPlanAnswers(t *testing.T) {
 			got := ""
 			d := NewPlan(plan(tc.undoable), nil, nil, tc.word, func() tea.Cmd { got = "applied"; return nil }, func() tea.Cmd { got = "cancelled"; return nil })
 			for _, k := range strings.Fields(tc.keys) {
-				if done, _ := d.Key(key(k)); done != (got != "") {
+				if done, _ := d.Key(keyMsg(k)); done != (got != "") {
 					t.Fatalf("after %s: closed %v, %q", k, done, got)
 				}
 			}
@@ -89,7 +89,7 @@ func TestConfirmIsNoByDefault(t *testing.T) {
 		got := !want
 		d := NewConfirm("Sure?", []string{"text"}, "No", "Yes", func(yes bool) tea.Cmd { got = yes; return nil })
 		for _, k := range strings.Fields(keys) {
-			d.Key(key(k))
+			d.Key(keyMsg(k))
 		}
 		if got != want {
 			t.Errorf("%s: %v", keys, got)
@@ -101,19 +101,19 @@ func TestChoose(t *testing.T) {
 	var got string
 	items := []Item{{Title: "alpha"}, {Title: "beta", Disabled: "not here"}, {Title: "gamma"}}
 	d := NewChoose("Pick", items, func(it Item) tea.Cmd { got = it.Title; return nil })
-	d.Key(key("down"))
-	if done, _ := d.Key(key("enter")); done || d.note != "not here" {
+	d.Key(keyMsg("down"))
+	if done, _ := d.Key(keyMsg("enter")); done || d.note != "not here" {
 		t.Error("a disabled item was taken")
 	}
 	for _, k := range []string{"g", "m", "enter"} {
-		d.Key(key(k))
+		d.Key(keyMsg(k))
 	}
 	if got != "gamma" {
 		t.Errorf("typed gm: %q", got)
 	}
 	if d := NewChoose("None", nil, nil); d.Lines(th, 40, 10) == nil {
 		t.Error("an empty list draws nothing")
-	} else if done, _ := d.Key(key("enter")); done {
+	} else if done, _ := d.Key(keyMsg("enter")); done {
 		t.Error("nothing was chosen from an empty list")
 	}
 }
@@ -126,11 +126,11 @@ func TestPromptChecks(t *testing.T) {
 		}
 		return ""
 	}, func(s string) tea.Cmd { got = s; return nil })
-	if done, _ := d.Key(key("enter")); done {
+	if done, _ := d.Key(keyMsg("enter")); done {
 		t.Error("a refused line was taken")
 	}
-	d.Key(key("b"))
-	if done, _ := d.Key(key("enter")); !done || got != "ab" {
+	d.Key(keyMsg("b"))
+	if done, _ := d.Key(keyMsg("enter")); !done || got != "ab" {
 		t.Errorf("done %v, %q", done, got)
 	}
 }

@@ -2,8 +2,10 @@ package dialog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"gpx/envctl/change"
@@ -20,9 +22,7 @@ type Plan struct {
 	word    string
 	input   *widget.Input
 	onApply bool // the focused button
-	top     int
-	rows    int
-	height  int
+	scroll  widget.Scroll
 	apply   func() tea.Cmd
 	cancel  func() tea.Cmd
 }
@@ -50,51 +50,36 @@ func (d *Plan) armed() bool { return d.word == "" || strings.TrimSpace(d.input.V
 
 // Key implements view.Dialog.
 func (d *Plan) Key(k tea.KeyMsg) (bool, tea.Cmd) {
-	key := k.String()
-	switch key {
-	case "esc":
-		return true, d.cancel()
-	case "tab", "shift+tab":
-		d.onApply = !d.onApply && d.armed()
-		return false, nil
-	case "enter":
+	switch {
+	case key.Matches(k, keyPress):
 		if d.onApply && d.armed() {
 			return true, d.apply()
 		}
 		return true, d.cancel()
-	case "pgdown", "down":
-		d.top++
-		return false, nil
-	case "pgup", "up":
-		d.top--
-		return false, nil
-	}
-	if d.input != nil {
-		d.input.Key(k)
-		d.onApply = d.armed() // the typed word is the answer; enter then applies
-		return false, nil
-	}
-	switch key {
-	case "y", "Y":
+	case d.input != nil && !key.Matches(k, keyClose):
+		if _, moves := listKey(k, 1); moves {
+			d.scroll.Key(k)
+		} else if d.input.Key(k) {
+			d.onApply = d.armed() // the typed word is the answer; enter then applies
+		}
+	case key.Matches(k, keyYes):
 		return true, d.apply()
-	case "n", "N", "q":
+	case key.Matches(k, keyNo):
 		return true, d.cancel()
-	case "left", "right", "h", "l":
+	case key.Matches(k, keyOther):
 		d.onApply = !d.onApply
-	case "j":
-		d.top++
-	case "k":
-		d.top--
+	default:
+		d.scroll.Key(k)
 	}
 	return false, nil
 }
 
 // Hints implements view.Dialog.
-func (d *Plan) Hints() [][2]string {
+func (d *Plan) Hints() []key.Binding {
 	if d.word != "" {
-		return [][2]string{{d.word, "type to apply"}, {"esc", "cancel"}}
+		return []key.Binding{hint(d.word, "type to apply"), called(keyClose, "cancel")}
 	}
-	return [][2]string{{"y", "apply"}, {"n", "cancel"}, {"enter", "focused button"}, {"tab", "other button"}}
+	return []key.Binding{called(keyYes, "apply"), called(keyNo, "cancel"), keyPress, keyOther}
 }
 
 // Lines implements view.Dialog.
@@ -112,16 +97,11 @@ func (d *Plan) Lines(th *theme.Theme, w, h int) []widget.Line {
 		name = "Apply (y)"
 	}
 	foot = append(foot, buttons(th, "Cancel", name, d.onApply, role))
-	d.rows, d.height = len(body), max(h-len(foot), 1)
-	d.top = max(min(d.top, d.rows-d.height), 0)
-	if d.rows > d.height {
-		more := fmt.Sprintf("%d more lines: down", d.rows-d.height-d.top)
-		body = body[d.top : d.top+d.height]
-		if d.top+d.height < d.rows {
-			body = append(body[:len(body)-1:len(body)-1], widget.L(widget.S(theme.Dim, more)))
-		}
+	shown := slices.Clone(d.scroll.Show(body, max(h-len(foot), 1)))
+	if below := d.scroll.Below(); below > 0 {
+		shown[len(shown)-1] = widget.L(widget.S(theme.Dim, fmt.Sprintf("%d more lines: down", below+1)))
 	}
-	return append(body, foot...)
+	return append(shown, foot...)
 }
 
 func (d *Plan) body(th *theme.Theme, w int) []widget.Line {
@@ -199,6 +179,7 @@ func value(s string) string {
 	return redact.Text(s)
 }
 
+// named reports whether changes tell about the variable target.
 func named(changes []change.VarChange, target string) bool {
 	for _, c := range changes {
 		if c.Var == target {

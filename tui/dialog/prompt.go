@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"gpx/tui/theme"
@@ -26,16 +27,16 @@ func NewPrompt(title string, about []string, text string, check func(string) str
 func (d *Prompt) Title() string { return d.title }
 
 // Hints implements view.Dialog.
-func (d *Prompt) Hints() [][2]string {
-	return [][2]string{{"enter", "take"}, {"ctrl+u", "empty the line"}, {"esc", "cancel"}}
+func (d *Prompt) Hints() []key.Binding {
+	return []key.Binding{keyTake, hint("ctrl+u", "empty the line"), called(keyClose, "cancel")}
 }
 
 // Key implements view.Dialog.
 func (d *Prompt) Key(k tea.KeyMsg) (bool, tea.Cmd) {
-	switch k.String() {
-	case "esc":
+	switch {
+	case key.Matches(k, keyClose):
 		return true, nil
-	case "enter":
+	case key.Matches(k, keyTake):
 		if d.check != nil {
 			if d.note = d.check(d.input.Value()); d.note != "" {
 				return false, nil
@@ -89,20 +90,20 @@ func NewConfirm(title string, text []string, no, yes string, answer func(bool) t
 func (d *Confirm) Title() string { return d.title }
 
 // Hints implements view.Dialog.
-func (d *Confirm) Hints() [][2]string {
-	return [][2]string{{"y", "yes"}, {"n", "no"}, {"enter", "focused button"}}
+func (d *Confirm) Hints() []key.Binding {
+	return []key.Binding{keyYes, keyNo, keyPress, keyOther}
 }
 
 // Key implements view.Dialog.
 func (d *Confirm) Key(k tea.KeyMsg) (bool, tea.Cmd) {
-	switch k.String() {
-	case "y", "Y":
+	switch {
+	case key.Matches(k, keyYes):
 		return true, d.answer(true)
-	case "n", "N", "esc", "q":
+	case key.Matches(k, keyNo):
 		return true, d.answer(false)
-	case "enter":
+	case key.Matches(k, keyPress):
 		return true, d.answer(d.onYes)
-	case "tab", "shift+tab", "left", "right", "h", "l":
+	case key.Matches(k, keyOther):
 		d.onYes = !d.onYes
 	}
 	return false, nil
@@ -121,54 +122,36 @@ func (d *Confirm) Lines(th *theme.Theme, w, _ int) []widget.Line {
 type Pager struct {
 	title  string
 	lines  func(th *theme.Theme, w int) []widget.Line
-	top    int
-	rows   int
-	height int
-	end    bool // start at the end
+	scroll widget.Scroll
 }
 
 // NewPager shows lines; fromEnd starts with the newest.
 func NewPager(title string, fromEnd bool, lines func(th *theme.Theme, w int) []widget.Line) *Pager {
-	return &Pager{title: title, lines: lines, end: fromEnd}
+	d := &Pager{title: title, lines: lines}
+	if fromEnd {
+		d.scroll.ToEnd()
+	}
+	return d
 }
 
 // Title implements view.Dialog.
 func (d *Pager) Title() string { return d.title }
 
 // Hints implements view.Dialog.
-func (d *Pager) Hints() [][2]string {
-	return [][2]string{{"j k", "scroll"}, {"pgup pgdn", "page"}, {"esc", "close"}}
+func (d *Pager) Hints() []key.Binding {
+	return []key.Binding{hint("j k", "scroll"), hint("pgup pgdn", "page"), hint("g G", "ends"), keyLeave}
 }
 
 // Key implements view.Dialog.
 func (d *Pager) Key(k tea.KeyMsg) (bool, tea.Cmd) {
-	switch k.String() {
-	case "j":
-		d.top++
-	case "k":
-		d.top--
-	case "g":
-		d.top = 0
-	case "G":
-		d.top = d.rows
-	case "esc", "q", "enter", "?", "@":
+	if key.Matches(k, keyLeave) {
 		return true, nil
-	default:
-		if by, ok := listKey(k, max(d.height, 1)); ok {
-			d.top += by
-		}
 	}
-	d.top = max(min(d.top, d.rows-d.height), 0)
+	d.scroll.Key(k)
 	return false, nil
 }
 
 // Lines implements view.Dialog.
 func (d *Pager) Lines(th *theme.Theme, w, h int) []widget.Line {
-	all := d.lines(th, w)
-	d.rows, d.height = len(all), min(max(h, 1), len(all))
-	if d.end {
-		d.top, d.end = d.rows, false
-	}
-	d.top = max(min(d.top, d.rows-d.height), 0)
-	return all[d.top : d.top+d.height]
+	return d.scroll.Show(d.lines(th, w), max(h, 1))
 }

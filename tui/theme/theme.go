@@ -48,6 +48,7 @@ type style struct{ open, close string }
 type Theme struct {
 	Glyphs Glyphs
 	Dark   bool
+	styles [roles]lipgloss.Style
 	plain  [roles]style // on the terminal's own background
 	lit    [roles]style // on the background of the selected row
 	ascii  bool
@@ -102,13 +103,13 @@ func New(o Options) *Theme {
 	block := func(c string) lipgloss.Style {
 		return r.NewStyle().Foreground(lipgloss.Color(p.inverse)).Background(lipgloss.Color(c)).Bold(true)
 	}
-	styles := [roles]lipgloss.Style{
+	t.styles = [roles]lipgloss.Style{
 		Text: fg(p.text), Strong: fg(p.strong).Bold(true), Dim: fg(p.dim), Faint: fg(p.faint),
 		Accent: fg(p.accent).Bold(true), Good: fg(p.good), Warn: fg(p.warn), Bad: fg(p.bad), Idle: fg(p.idle),
 		BadgeGood: block(p.good), BadgeWarn: block(p.warn), BadgeBad: block(p.bad), BadgeIdle: block(p.idle), BadgeAccent: block(p.accent),
 		Key: fg(p.accent).Bold(true), Hint: fg(p.dim), Title: fg(p.strong).Bold(true),
 	}
-	for role, s := range styles {
+	for role, s := range t.styles {
 		t.plain[role] = around(s)
 		t.lit[role] = around(s)
 		if role < int(BadgeGood) || role > int(BadgeAccent) {
@@ -139,6 +140,9 @@ func (t *Theme) Paint(role Role, s string, lit bool) string {
 	}
 	return st.open + s + st.close
 }
+
+// Style is role for what draws itself with Lip Gloss.
+func (t *Theme) Style(role Role) lipgloss.Style { return t.styles[role] }
 
 // GuessDark tells from COLORFGBG ("foreground;background", set by rxvt,
 // konsole and others) whether the background is dark; without it, yes.

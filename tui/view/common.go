@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"gpx/envctl/change"
@@ -284,7 +285,7 @@ type Dialog interface {
 	// as large as that.
 	Lines(th *theme.Theme, w, h int) []widget.Line
 	// Hints are its keys with their names, for the footer.
-	Hints() [][2]string
+	Hints() []key.Binding
 }
 
 // A Stack holds the open dialogs; the last one is on top.

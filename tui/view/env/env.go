@@ -178,18 +178,18 @@ func (v *View) Actions() []actions.Action {
 		return v.c.CanChange(s.PlanEnv != nil)
 	}
 	return []actions.Action{
-		{ID: "env.edit", View: Name, Keys: []string{"enter"}, Name: "edit", Footer: 3, Changes: true,
+		{ID: "env.edit", View: Name, Key: actions.On("edit", "enter"), Footer: 3, Changes: true,
 			Help: "edit: give the variable a value", Disabled: onRow, Do: v.edit},
-		{ID: "env.unset", View: Name, Keys: []string{"x", "delete"}, Name: "unset", Footer: 4, Changes: true,
+		{ID: "env.unset", View: Name, Key: actions.On("unset", "x", "delete"), Footer: 4, Changes: true,
 			Help: "edit: take the variable out of the user file", Disabled: unset, Do: v.unset},
-		{ID: "env.profiles", View: Name, Keys: []string{"t"}, Name: "profiles", Footer: 3, Changes: true,
+		{ID: "env.profiles", View: Name, Key: actions.On("profiles", "t"), Footer: 3, Changes: true,
 			Help:     "switch a profile: offline, vendor, checksums off and on",
 			Disabled: func() string { return v.c.CanChange(s.Profiles != nil && s.PlanProfile != nil) }, Do: v.profiles},
-		{ID: "env.write", View: Name, Keys: []string{"w"}, Name: "write", Footer: 1, Changes: true,
+		{ID: "env.write", View: Name, Key: actions.On("write", "w"), Footer: 1, Changes: true,
 			Help: "write the edits: shows the plan first", Disabled: noEdits, Do: v.write},
-		{ID: "env.diff", View: Name, Keys: []string{"d"}, Name: "diff", Footer: 2,
+		{ID: "env.diff", View: Name, Key: actions.On("diff", "d"), Footer: 2,
 			Help: "show the edits that are not written yet", Disabled: noEdits, Do: v.diff},
-		{ID: "env.discard", View: Name, Keys: []string{"Z"}, Name: "discard", Footer: 2,
+		{ID: "env.discard", View: Name, Key: actions.On("discard", "Z"), Footer: 2,
 			Help: "discard the edits that are not written yet", Disabled: noEdits, Do: func() tea.Cmd { v.Discard(); return nil }},
 	}
 }

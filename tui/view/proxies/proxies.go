@@ -41,7 +41,7 @@ type View struct {
 	filter string
 	moved  bool // the user has chosen a row
 	open   bool // the detail has the whole body
-	scroll int
+	scroll widget.Scroll
 
 	base    *chain.Chain // the chain in force, raw; nil while unknown
 	baseErr error
@@ -81,7 +81,7 @@ func (v *View) Page() int { return v.table.Page() }
 
 // Open implements view.View.
 func (v *View) Open() tea.Cmd {
-	v.open, v.scroll = true, 0
+	v.open, v.scroll = true, widget.Scroll{}
 	return nil
 }
 
@@ -95,7 +95,7 @@ func (v *View) Back() bool {
 // Move implements view.View.
 func (v *View) Move(n int) {
 	if v.open {
-		v.scroll = max(v.scroll+n, 0)
+		v.scroll.By(n)
 		return
 	}
 	v.table.Move(n)
@@ -371,11 +371,9 @@ func (v *View) detail(r *row, w, h int) []widget.Line {
 
 // window cuts lines to h, scrolled when the detail is open.
 func (v *View) window(lines []widget.Line, w, h int) []widget.Line {
-	if !v.open {
-		v.scroll = 0
+	if v.open {
+		lines = v.scroll.Show(lines, h)
 	}
-	v.scroll = max(min(v.scroll, len(lines)-h), 0)
-	lines = lines[v.scroll:]
 	out := make([]widget.Line, h)
 	for i := range out {
 		if i < len(lines) {
