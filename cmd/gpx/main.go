@@ -14,6 +14,8 @@ import (
 	"gpx/tui/noquery"
 
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -25,6 +27,9 @@ var version string
 
 func main() {
 	noquery.Restore()
+	// net/http reports what a server sends unasked through the standard logger,
+	// the server's bytes and all.
+	log.SetOutput(io.Discard)
 	os.Exit(run(os.Args[1:], processStreams()))
 }
 
