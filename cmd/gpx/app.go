@@ -82,16 +82,35 @@ func (a *app) begin(cmd *cobra.Command) error {
 	if silent {
 		return nil
 	}
-	if dir := a.flags.project; dir != "" {
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return usage(commandName(cmd), "--project %s is not a directory", dir)
-		}
+	if err := a.checkFolders(commandName(cmd)); err != nil {
+		return err
 	}
 	if cmd.HasParent() || !a.interactive() { // the screen does it behind its first frame
 		a.recover(cmd.Context())
 		a.printNotices()
 	}
 	return nil
+}
+
+// checkFolders refuses folders that cannot be worked in, before anything is
+// made of them.
+func (a *app) checkFolders(op string) error {
+	if dir := a.flags.project; dir != "" {
+		if !isFolder(dir) {
+			return usage(op, "--project %s is not a directory", dir)
+		}
+	} else if _, err := os.Getwd(); err != nil {
+		return failed(op, "", errors.New("the current directory is gone")).hint("cd to one that exists, or pass --project DIR")
+	}
+	if file := a.flags.db; file != "" && !isFolder(filepath.Dir(file)) {
+		return usage(op, "--db %s: there is no directory %s", file, filepath.Dir(file))
+	}
+	return nil
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // printNotices says what the user should know, one line each, once.

@@ -57,8 +57,9 @@ func (f *failure) hint(format string, args ...any) *failure {
 func failed(op, target string, err error) *failure {
 	f := &failure{
 		Op: op, Target: redact.Text(target), Class: "failed",
-		Message: redact.Text(err.Error()), status: statusFailed, cause: err,
+		status: statusFailed, cause: err,
 	}
+	f.Message = withoutPrefix(redact.Text(err.Error()), op, f.Target)
 	var inner *failure
 	if errors.As(err, &inner) {
 		f.Class, f.Message, f.Hint, f.status = inner.Class, inner.Message, inner.Hint, inner.status
@@ -67,6 +68,19 @@ func failed(op, target string, err error) *failure {
 		}
 	}
 	return f
+}
+
+// withoutPrefix is an error's text without the head that [failure.Error] writes
+// before it: the floors below say what failed, and on what, too.
+func withoutPrefix(text, op, target string) string {
+	heads := []string{op + ": "}
+	if target != "" {
+		heads = []string{op + " " + target + ": ", op + ": ", target + ": "}
+	}
+	for _, head := range heads {
+		text = strings.TrimPrefix(text, head)
+	}
+	return text
 }
 
 // usage says that op cannot be asked for like this.

@@ -66,7 +66,7 @@ is bad news, 130 interrupted.`,
 		if errors.Is(err, pflag.ErrHelp) {
 			return err
 		}
-		return usage(commandName(cmd), "%v", err).hint("see: gpx %s --help", commandName(cmd))
+		return usage(commandName(cmd), "%v", err).hint("see: %s --help", cmd.CommandPath())
 	})
 	root.SetIn(a.std.in)
 	root.SetOut(a.std.out)
@@ -96,7 +96,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if cmd.HasParent() {
-		return usage(commandName(cmd), "takes no arguments, got %q", args[0]).hint("see: gpx %s --help", commandName(cmd))
+		return usage(commandName(cmd), "takes no arguments, got %q", args[0]).hint("see: %s --help", cmd.CommandPath())
 	}
 	f := usage("gpx", "there is no command %q", args[0])
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
@@ -110,7 +110,7 @@ func arguments(least, most int, want string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {
 			return usage(commandName(cmd), "wants %s, got %d arguments", want, len(args)).
-				hint("see: gpx %s --help", commandName(cmd))
+				hint("see: %s --help", cmd.CommandPath())
 		}
 		return nil
 	}
