@@ -77,11 +77,13 @@ func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent
 		a.out.document(p)
 		return a.out.err
 	}
-	what := "applied as change " + done.ID
+	// Plain undo goes on to the change before, so that an undo is taken back by
+	// its own id.
+	what, back := "applied as change "+done.ID, "; take it back with: gpx undo"
 	if done.Undoes != "" {
-		what = "took back change " + done.Undoes
+		what, back = "took back change "+done.Undoes, "; bring it back with: gpx undo "+done.ID
 	}
-	a.out.line(a.out.sign(toneGood, what) + a.out.dim("; take it back with: gpx undo"))
+	a.out.line(a.out.sign(toneGood, what) + a.out.dim(back))
 	return a.out.err
 }
 
