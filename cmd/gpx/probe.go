@@ -67,6 +67,9 @@ func (a *app) named(ctx context.Context, op string, args []string, all bool) ([]
 			f.Class, f.status = "usage", statusUsage
 			return nil, f
 		}
+		if ep.Kind == probe.KindOff {
+			return nil, usage(op, "off: there is nothing to probe")
+		}
 		if db, err := e.SumDB(); err == nil {
 			ep.SumDB = db
 		}

@@ -31,9 +31,13 @@ Exit status 3 means that the go command would not get the module.`,
 func runRoute(ctx context.Context, a *app, args []string) error {
 	var modules []module.Version
 	for _, arg := range args {
-		path, version, _ := strings.Cut(arg, "@")
-		if err := module.CheckPath(path); err != nil {
-			return usage("route", "%v", err).hint("a module path is like golang.org/x/text, with @VERSION behind it or not")
+		path, version, versioned := strings.Cut(arg, "@")
+		err := module.CheckPath(path)
+		if versioned && err == nil {
+			err = module.Check(path, version)
+		}
+		if err != nil {
+			return usage("route", "%v", err).hint("wanted is a module path such as golang.org/x/text, or one with its exact version: golang.org/x/text@v0.3.0")
 		}
 		modules = append(modules, module.Version{Path: path, Version: version})
 	}
