@@ -45,8 +45,10 @@ func (a *app) chosen(ctx context.Context, args []string) ([]env.Var, error) {
 	if err != nil {
 		return nil, failed("env", "", err)
 	}
-	for _, p := range e.Problems {
-		a.errs.line("gpx: note: " + p)
+	if e.Go == "" { // then all values are in doubt; other problems are told with the whole list
+		for _, p := range e.Problems {
+			a.errs.line("gpx: note: " + p)
+		}
 	}
 	if len(args) == 0 {
 		return e.Vars, nil
@@ -92,6 +94,11 @@ func runEnv(ctx context.Context, a *app, args []string) error {
 		}
 	}
 	a.out.table("", rows)
+	if len(args) == 0 && a.goEnv.Go != "" {
+		for _, p := range a.goEnv.Problems {
+			a.out.line(a.out.sign(toneWarn, p))
+		}
+	}
 	return a.out.err
 }
 
