@@ -60,11 +60,14 @@ type Candidate struct {
 	// BreaksSum is the class of the checksum database when the go command asks it
 	// through this hop and fails there for good: the hop says that it serves the
 	// database and does not, or it never answers. "" when it does no such harm.
-	// An error of /supported does none: before "|" the go command asks on.
 	BreaksSum probe.Class
-	Private   bool
-	Retired   bool
-	Current   bool // it stands in the chain in force
+	// RefusesSum is the class with which it answers whether it serves the database,
+	// where that is an error and no plain no. Before "|" the go command asks on, and
+	// "direct" still dials; at the end of all others the error stands. "" without one.
+	RefusesSum probe.Class
+	Private    bool
+	Retired    bool
+	Current    bool // it stands in the chain in force
 }
 
 // healthy reports whether go gets what it asks for, or a clean 404 from a hop
@@ -78,7 +81,7 @@ func (c Candidate) serves() bool { return c.Class == probe.OK }
 // lacks reports a hop that is alive and does not have the public module it was
 // asked for: normal for a private one, useless in a public one.
 func (c Candidate) lacks() bool {
-	return c.Private && (c.Class == probe.NotFound || c.Class == probe.MissingFile)
+	return c.Private && c.Class == probe.NotFound
 }
 
 // A Request is all that a recommendation depends on.

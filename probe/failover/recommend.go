@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"gpx/envctl/chain"
 	"gpx/envctl/redact"
-	"gpx/probe/catalog"
+	"gpx/probe"
 	"gpx/probe/monitor"
 )
 
@@ -36,7 +37,7 @@ func Recommend(r Request) Recommendation {
 		rec.Reasons = append(rec.Reasons, redact.Text(err.Error()))
 		return rec
 	}
-	if c.String() == r.Current.String() {
+	if same(c, r.Current) || r.asGood(hops, end) {
 		rec.Reasons = append(rec.Reasons, "the chain in force is the best that is known")
 		return rec
 	}
@@ -51,7 +52,8 @@ func Recommend(r Request) Recommendation {
 	default:
 		rec.Reasons = append(rec.Reasons, `"direct" at the end: version control answers`)
 	}
-	warnSumDB(r, hops, &rec)
+	warnDirect(r, end, &rec)
+	warnSumDB(r, hops, end, &rec)
 	leak(r, hops, &rec)
 	return rec
 }
@@ -78,20 +80,66 @@ func pick(r Request, rec *Recommendation) (hops, harmful []Candidate, end *Candi
 			if !userOff && c.healthy() && c.serves() {
 				end = &c
 			} else if c.Current && !userOff {
-				rec.Reasons = append(rec.Reasons, fmt.Sprintf("direct goes: it is %s (%s)", c.Health, c.Class))
+				rec.Reasons = append(rec.Reasons, c.goes())
 			}
 		case c.healthy() && c.BreaksSum != "" && !r.SumDB.Off:
 			harmful = append(harmful, c)
 		case c.healthy():
 			hops = append(hops, c)
 		case c.Current:
-			rec.Reasons = append(rec.Reasons, fmt.Sprintf("%s goes: it is %s (%s)", c.Hop.Redacted(), c.Health, c.Class))
+			rec.Reasons = append(rec.Reasons, c.goes())
 		}
 	}
 	if userOff {
 		end = &Candidate{Hop: chain.Hop{URL: "off", Kind: chain.Off}}
 	}
 	return r.order(hops), harmful, end
+}
+
+// goes says why a hop of the chain in force is left out.
+func (c Candidate) goes() string {
+	if c.Class == probe.NotFound {
+		return fmt.Sprintf("%s goes: it lacks a module that it should have (%s)", c.Hop.Redacted(), c.Class)
+	}
+	return fmt.Sprintf("%s goes: it is %s (%s)", c.Hop.Redacted(), c.Health, c.Class)
+}
+
+// same reports whether two chains do the same: before "off" the separator
+// decides nothing but which error is shown.
+func same(a, b chain.Chain) bool {
+	if endsOff(a) && endsOff(b) && len(a.Hops) > 1 && len(b.Hops) > 1 {
+		a, b = a.WithSeparator(len(a.Hops)-2, chain.Comma), b.WithSeparator(len(b.Hops)-2, chain.Comma)
+	}
+	return a.String() == b.String()
+}
+
+// worthwhile is how much sooner the first hop has to answer for a chain of the
+// same hops in another order to be worth a change: less is chance, and would turn
+// round with the next probes.
+const worthwhile = 20 * time.Millisecond
+
+// asGood reports whether the chain in force differs from the best in nothing but
+// an order that is due to a few milliseconds.
+func (r Request) asGood(hops []Candidate, end *Candidate) bool {
+	even := slices.Clone(hops)
+	slices.SortStableFunc(even, func(a, b Candidate) int { return cmp.Compare(r.position(a), r.position(b)) })
+	gain := time.Duration(0)
+	if len(hops) > 0 {
+		gain = even[0].P50 - hops[0].P50
+	}
+	for i := range even {
+		even[i].P50 = 0
+	}
+	c, err := join(r.order(even), end)
+	return err == nil && same(c, r.Current) && gain < worthwhile
+}
+
+// position is where a hop stands in the chain in force; behind it if it does not.
+func (r Request) position(c Candidate) int {
+	if i := slices.IndexFunc(r.Current.Hops, func(h chain.Hop) bool { return h.URL == c.Hop.URL }); i >= 0 {
+		return i
+	}
+	return len(r.Current.Hops)
 }
 
 // order sorts hops by the strategy and bounds their number.
@@ -200,43 +248,24 @@ func why(n int, c Candidate) string {
 
 // nothing says why there is no recommendation.
 func nothing(r Request) string {
-	asked := 0
+	asked, silent := 0, 0
 	for _, c := range r.Candidates {
-		if c.Health != monitor.Unknown {
+		switch {
+		case c.Hop.Kind == chain.Off:
+		case c.Health == monitor.Unknown:
+			silent++
+		default:
 			asked++
 		}
 	}
 	switch {
+	case asked+silent == 0:
+		return "there is nothing to choose from: name a proxy with gpx use, or look for one with gpx probe --all"
 	case asked == 0:
 		return "nothing has been probed yet"
-	case asked < len(r.Candidates):
-		return fmt.Sprintf("none of the %d endpoints that were probed serves modules, %d have not answered yet", asked, len(r.Candidates)-asked)
+	case silent > 0:
+		return fmt.Sprintf("none of the %d endpoints that were probed serves modules, %d have not answered yet", asked, silent)
 	default:
 		return fmt.Sprintf("none of the %d endpoints that were probed serves modules; others: gpx probe --all, or work offline: gpx offline on", asked)
 	}
-}
-
-// warnSumDB says when the checksum database cannot be reached by the new chain.
-// The go command asks the first hop that serves it, and the database's own host
-// when none does (cmd/go/internal/modfetch/sumdb.go, initBase).
-func warnSumDB(r Request, hops []Candidate, rec *Recommendation) {
-	if r.SumDB.Off || r.SumDB.Name == "" || !r.SumDBDirect.Failed() {
-		return
-	}
-	if r.SumDB.URL != "" {
-		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the checksum database at %s does not answer (%s), and GOSUMDB names that URL: no proxy can stand in for it",
-			redact.URL(r.SumDB.URL), r.SumDBDirect))
-		return
-	}
-	for _, c := range hops {
-		if c.ServesSum == catalog.Yes {
-			return
-		}
-	}
-	how := "no hop of this chain serves it"
-	if slices.ContainsFunc(hops, func(c Candidate) bool { return c.ServesSum != catalog.No && c.ServesSum != catalog.NotApplicable }) {
-		how = "no hop of this chain is known to serve it"
-	}
-	rec.Warnings = append(rec.Warnings, fmt.Sprintf("the checksum database %s does not answer (%s) and %s: modules without a go.sum line will fail",
-		redact.Clean(r.SumDB.Name), r.SumDBDirect, how))
 }

@@ -48,6 +48,8 @@ func cand(t *testing.T, url, words string) Candidate {
 			c.Region = "cn"
 		case "breaks":
 			c.BreaksSum = probe.SumDBUnavailable
+		case "refuses":
+			c.RefusesSum = probe.Forbidden
 		case "lost":
 			c.Lost = 0.04
 		default:
@@ -105,6 +107,16 @@ func TestRecommend(t *testing.T) {
 			[]hop{{cn, "down refused current"}, {"off", "current"}, {io, "up 20ms"}, {"direct", "up 1s"}}, io + ",off"},
 		{"direct alone, when nothing else is left", Latency, "", cn + ",direct",
 			[]hop{{cn, "down timeout current"}, {"direct", "up 1s current"}}, "direct"},
+		{"a few milliseconds are no reason to change", Latency, "", cn + "|" + io,
+			[]hop{{cn, "up 30ms current"}, {io, "up 20ms current"}}, ""},
+		{"many are", Latency, "", cn + "|" + io,
+			[]hop{{cn, "up 300ms current"}, {io, "up 20ms current"}}, io + "|" + cn},
+		{"a public hop before a private one is", Latency, "", io + "|" + corp,
+			[]hop{{io, "up 20ms current"}, {corp, "up 21ms private current"}}, corp + "|" + io},
+		{"the separator before off decides nothing", Latency, "", cn + "|off",
+			[]hop{{cn, "up 30ms current"}, {"off", "current"}}, ""},
+		{"a file tree that is not there goes", Latency, "", "file:///srv/tree," + io,
+			[]hop{{"file:///srv/tree", "down missing_file private current"}, {io, "up 20ms current"}}, io},
 		{"nothing better", Latency, "", cn + "|direct",
 			[]hop{{cn, "up 20ms current"}, {"direct", "up 1s current"}}, ""},
 		{"nothing at all", Latency, "", cn + ",direct",
@@ -210,6 +222,39 @@ func TestLeaks(t *testing.T) {
 				t.Errorf("%d leaks, warnings %q", len(rec.Leaks), rec.Warnings)
 			}
 		})
+	}
+}
+
+// What is lost with a hop is said where the plan is shown.
+func TestWarnings(t *testing.T) {
+	db, err := chain.ParseSumDB("sum.golang.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, current string
+		hops          []Candidate
+		want          string
+	}{
+		{"direct goes", cn + "," + io + ",direct",
+			[]Candidate{cand(t, cn, "down refused current"), cand(t, io, "up 20ms current"), cand(t, "direct", "down dns_failure current")}, "direct is left out, because it is down (dns_failure)"},
+		{"direct stays", cn + ",direct",
+			[]Candidate{cand(t, cn, "down refused current"), cand(t, io, "up 20ms"), cand(t, "direct", "up current")}, ""},
+		{"the database is refused for good", cn,
+			[]Candidate{cand(t, cn, "up 20ms refuses current"), cand(t, io, "up 80ms")}, "answers forbidden for the checksum database"},
+		{"the database is refused, and another hop serves it", cn,
+			[]Candidate{cand(t, cn, "up 20ms refuses current"), cand(t, io, "up 80ms sum")}, ""},
+		{"the database is refused, and direct dials it", cn,
+			[]Candidate{cand(t, cn, "up 20ms refuses current"), cand(t, "direct", "up")}, ""},
+	} {
+		r := Request{SumDB: db, SumDBDirect: probe.ClassUnknown, Candidates: c.hops}
+		if r.Current, err = chain.Parse(c.current); err != nil {
+			t.Fatal(err)
+		}
+		rec := Recommend(r)
+		if got := strings.Join(rec.Warnings, "\n"); !rec.Found || (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: found %v, warnings %q, want %q", c.name, rec.Found, got, c.want)
+		}
 	}
 }
 

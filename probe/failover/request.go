@@ -67,6 +67,8 @@ func candidates(s monitor.Snapshot, in monitor.Inputs, e *env.Env, current chain
 				c.ServesSum = catalog.Yes
 			case s.SumDB.Class.Failed() && (s.SumDB.Route != "" || s.SumDB.Class.Info().Hangs):
 				c.BreaksSum = s.SumDB.Class
+			case s.SumDB.Class.Failed():
+				c.RefusesSum = s.SumDB.Class
 			}
 		}
 		all = append(all, c)
