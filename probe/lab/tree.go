@@ -151,7 +151,7 @@ func (l *Lab) writeRepo(repo, path string) error {
 		return err
 	}
 	for _, args := range [][]string{
-		{"init", "-q", "--bare", "--initial-branch=main", "."},
+		{"init", "-q", "--bare", "--template=", "--initial-branch=main", "."},
 		{"fast-import", "--quiet"},
 	} {
 		cmd := exec.Command("git", args...)
