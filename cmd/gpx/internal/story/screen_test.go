@@ -2,7 +2,6 @@ package story
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -43,17 +42,17 @@ func tell(t *testing.T, w, h int, look look) {
 	b.primary.SetFault(lab.Status(502, "upstream is gone\n"))
 	term.press("r")
 	frame := term.says("OUTAGE")
-	wants(t, frame, "primary", "backup", "DOWN", "502", "go stops")
+	wants(t, frame, "primary", "backup", "DOWN", "502", "go       stops here")
 	if ok, said := b.builds(); ok || !strings.Contains(said, "502 Bad Gateway") {
 		t.Fatalf("go build in an outage: %v\n%s", ok, said)
 	}
 
 	// Detail: the row in words.
 	term.press("Enter")
-	frame = term.shows("esc")
-	wants(t, frame, "server_error", "404 and")
+	frame = term.shows("2 more", "Because")
+	wants(t, frame, "404 and", "upstream is gone")
 	term.press("Escape")
-	term.gone("esc ")
+	term.gone("2 more")
 
 	// Switch: the plan first, nothing before y.
 	term.press("s")
@@ -85,8 +84,8 @@ func tell(t *testing.T, w, h int, look look) {
 	term.shows("[2 Env]", "GOTOOLCHAIN")
 	term.press("/")
 	term.types("GOPRIVATE")
-	term.gone("GOTOOLCHAIN")
-	term.press("Enter")
+	term.shows("1 shown")
+	term.press("Enter") // keeps the filter
 	term.press("Enter")
 	term.shows("GOPRIVATE", "esc")
 	term.types("corp.example.com")
@@ -101,32 +100,40 @@ func tell(t *testing.T, w, h int, look look) {
 	term.gone("Apply (y)")
 	b.has("GOPRIVATE=corp.example.com\n")
 	term.press("Escape") // the filter
-	term.shows("GOTOOLCHAIN")
+	term.gone("filter GOPRIVATE")
 
-	// Checksums off, loudly, and on again.
+	// Checksums off, loudly: a word has to be typed. On again is what was there.
+	before := b.settings()
 	term.press("t")
 	term.shows("Checksums off")
 	term.press("Down", "Enter")
-	t.Log(term.screen())
-	term.shows("Apply")
-	term.press("y")
+	term.shows("for 1 hour")
+	term.press("Enter")
+	term.shows("type off to apply", "go env -w GOSUMDB=off")
+	term.types("off")
+	term.press("Enter")
 	frame = term.shows("CHECKSUMS ARE OFF")
 	if second := strings.Split(frame, "\n")[1]; !strings.Contains(second, "CHECKSUMS ARE OFF") {
 		t.Errorf("the banner is not below the header:\n%s", frame)
 	}
 	b.has("GOSUMDB=off\n")
 	term.press("t")
-	frame = term.shows("Checksums on")
+	term.shows("on again")
 	term.press("Down", "Enter")
-	term.shows("Apply (y)")
+	term.shows("Apply (y)", b.Lab.SumDBName())
 	term.press("y")
 	term.gone("CHECKSUMS ARE OFF")
+	if got := b.settings(); got != before {
+		t.Errorf("after off and on the user file is\n%q, was\n%q", got, before)
+	}
 
-	// Offline and back: the module cache alone builds, nothing is asked.
+	// Offline and back: the module cache alone builds, and nobody is asked.
 	term.press("t")
 	term.shows("Offline")
 	term.press("Enter")
-	term.shows("Apply (y)")
+	term.shows("from the module cache")
+	term.press("Enter")
+	term.shows("Apply (y)", "GOPROXY=file://")
 	term.press("y")
 	term.says("OFFLINE")
 	b.primary.SetFault(lab.Refuse())
@@ -137,20 +144,20 @@ func tell(t *testing.T, w, h int, look look) {
 	b.primary.SetFault(lab.OK())
 	b.backup.SetFault(lab.OK())
 	term.press("t")
-	term.shows("Online")
+	term.shows("back online")
 	term.press("Enter")
 	term.shows("Apply (y)")
 	term.press("y")
 	term.says("OK")
+	if got := b.settings(); got != before {
+		t.Errorf("after offline and back the user file is\n%q, was\n%q", got, before)
+	}
 
 	term.press("q")
 	if status := term.exited(); status != "0" {
 		t.Errorf("status %s after q", status)
 	}
 	term.checkRaw()
-	if os.Getenv("GPX_STORY_FRAMES") != "" {
-		t.Log(frame)
-	}
 }
 
 func wants(t *testing.T, frame string, words ...string) {
