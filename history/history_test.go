@@ -60,9 +60,15 @@ func record(id string) change.Record {
 			{Kind: change.SetVariable, Target: "GOPROXY", Old: "https://xxxxx@old.example", New: "https://a.example", Undoable: true},
 			{Kind: change.WriteFile, Target: "/cache/supported", Old: "absent", New: "empty file", Bytes: 7},
 		},
-		Hashes:  []string{change.HashValue("https://a.example"), ""},
-		Expires: noon.Add(time.Hour),
+		Hashes: []string{change.HashValue("https://a.example"), ""},
 	}
+}
+
+// ending is a record of a change that has an end.
+func ending(id string) change.Record {
+	r := record(id)
+	r.Expires = noon.Add(time.Hour)
+	return r
 }
 
 func list(t *testing.T, s *Store) []change.Record {
@@ -78,7 +84,7 @@ func TestJournalSurvivesTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "history.db")
 	s := sound(t, path)
 	j := s.Journal()
-	want := []change.Record{record("aaaaaa"), record("bbbbbb"), record("cccccc"), {ID: "dddddd", At: noon, State: change.Begun}}
+	want := []change.Record{ending("aaaaaa"), record("bbbbbb"), record("cccccc"), {ID: "dddddd", At: noon, State: change.Begun}}
 	for _, r := range want {
 		if err := j.Begin(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -419,4 +425,48 @@ func must(t *testing.T, err error) {
 		_, file, line, _ := runtime.Caller(1)
 		t.Fatalf("%s:%d: %v", filepath.Base(file), line, err)
 	}
+}
+
+// Another process, or another program, has written to the file: no escape and
+// no bidi control of it reaches a terminal.
+func TestHostileTextInTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	s := sound(t, path)
+	must(t, s.Journal().Begin(t.Context(), record("a")))
+	must(t, s.SetSetting(t.Context(), "k", "v"))
+	const hostile = "\x1b]0;owned\x07\u202e https://user:secret@a.example"
+	for _, q := range []string{
+		"UPDATE changes SET title = ?1, actor = ?1, undoes = ?1, undone_by = ?1, why = ?1, id = ?1",
+		"UPDATE change_actions SET kind = ?1, target = ?1, old = ?1, new = ?1",
+		"UPDATE settings SET value = ?1",
+	} {
+		if _, err := s.db.Exec(q, hostile); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rs, err := s.Journal().List(t.Context())
+	must(t, err)
+	value, _, err := s.Setting(t.Context(), "k")
+	must(t, err)
+	if text := fmt.Sprintf("%+v %s", rs, value); strings.ContainsAny(text, "\x1b\x07\u202e") {
+		t.Errorf("%q", text)
+	}
+	if text := fmt.Sprintf("%+v", rs); strings.Contains(text, "secret") || !strings.Contains(text, "a.example") {
+		t.Errorf("%q", text)
+	}
+}
+
+// What must end is not begun where nothing would remember that it must.
+func TestMemoryTakesNoChangeWithAnEnd(t *testing.T) {
+	s := open(t, "")
+	if n := s.Notice(); strings.Contains(n, ": :") || !strings.Contains(n, "HOME") {
+		t.Errorf("notice %q", n)
+	}
+	if err := s.Journal().Begin(t.Context(), ending("a")); err == nil || !strings.Contains(err.Error(), "without an end") {
+		t.Errorf("error %v", err)
+	}
+	if rs, err := s.Journal().List(t.Context()); err != nil || len(rs) != 0 {
+		t.Errorf("journal %+v %v", rs, err)
+	}
+	must(t, s.Journal().Begin(t.Context(), record("a")))
 }

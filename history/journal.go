@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ type journal struct {
 }
 
 func (j *journal) Begin(ctx context.Context, r change.Record) error {
-	r.Title, r.Why = redact.Text(r.Title), redact.Text(r.Why)
+	r = cleaned(r)
 	if j.s.db != nil {
 		err := j.insert(ctx, r)
 		if !cannotWrite(err) {
@@ -37,10 +38,30 @@ func (j *journal) Begin(ctx context.Context, r change.Record) error {
 		}
 		j.s.say("changes are kept in memory only: %s: %s", redact.Clean(j.s.path), redact.Text(err.Error()))
 	}
+	if !r.Expires.IsZero() {
+		return errors.New("the history file cannot be written, so nothing would remember when this ends; mend that, or make the change without an end")
+	}
 	j.mu.Lock()
 	j.inMemory[r.ID] = true
 	j.mu.Unlock()
 	return j.memory.Begin(ctx, r)
+}
+
+// cleaned is r fit for a file that must hold no secret and for a terminal. It
+// is applied on the way in, and on the way out, since anything may have
+// written to the file.
+func cleaned(r change.Record) change.Record {
+	for _, text := range []*string{&r.ID, &r.Actor, &r.Title, &r.Undoes, &r.UndoneBy, &r.Why} {
+		*text = redact.Text(*text)
+	}
+	r.Actions = slices.Clone(r.Actions)
+	for i := range r.Actions {
+		a := &r.Actions[i]
+		for _, text := range []*string{&a.Kind, &a.Target, &a.Old, &a.New} {
+			*text = redact.Text(*text)
+		}
+	}
+	return r
 }
 
 // cannotWrite reports whether err is about the file and its place, not about
@@ -79,7 +100,7 @@ func (j *journal) insert(ctx context.Context, r change.Record) error {
 			hash = r.Hashes[n]
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO change_actions (change, n, kind, target, old, new, bytes, undoable, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			seq, n, a.Kind, redact.Text(a.Target), redact.Text(a.Old), redact.Text(a.New), a.Bytes, a.Undoable, hash)
+			seq, n, a.Kind, a.Target, a.Old, a.New, a.Bytes, a.Undoable, hash)
 		if err != nil {
 			return err
 		}
@@ -170,6 +191,9 @@ func (j *journal) stored(ctx context.Context) ([]change.Record, error) {
 			last.Actions = append(last.Actions, a)
 			last.Hashes = append(last.Hashes, hash)
 		}
+	}
+	for i := range rs {
+		rs[i] = cleaned(rs[i])
 	}
 	return rs, rows.Err()
 }

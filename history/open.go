@@ -250,7 +250,11 @@ func setAside(path string, now time.Time) (string, error) {
 // degrade makes the store a memory and says why.
 func (s *Store) degrade(err error) {
 	s.db = nil
-	s.say("history is kept in memory only: %s: %s", redact.Clean(s.path), redact.Text(err.Error()))
+	where := ""
+	if s.path != "" {
+		where = redact.Clean(s.path) + ": "
+	}
+	s.say("history is kept in memory only: %s%s", where, redact.Text(err.Error()))
 }
 
 func (s *Store) say(format string, args ...any) {

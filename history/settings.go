@@ -27,7 +27,7 @@ func (s *Store) Setting(ctx context.Context, key string) (string, bool, error) {
 	case err != nil:
 		return "", false, fmt.Errorf("history: setting %s: %w", redact.Clean(key), err)
 	}
-	return value, true, nil
+	return redact.Clean(value), true, nil
 }
 
 // SetSetting stores a setting.
@@ -65,7 +65,9 @@ func (s *Store) RememberProject(ctx context.Context, root string) error {
 	return nil
 }
 
-// Projects lists the roots of the known projects, the last used first.
+// Projects lists the roots of the known projects, the last used first. They
+// are as they were given: names of directories, to be cleaned where they are
+// shown.
 func (s *Store) Projects(ctx context.Context) ([]string, error) {
 	if s.db == nil {
 		s.mu.Lock()
