@@ -58,10 +58,12 @@ type Config struct {
 	Burst  time.Duration
 	Settle time.Duration
 
-	// BackoffMin is the first wait after a 429 without Retry-After; it doubles
-	// up to BackoffMax, which bounds a Retry-After too.
-	BackoffMin time.Duration
-	BackoffMax time.Duration
+	// BackoffMin is the first wait after a 429, and the least; without Retry-After
+	// it doubles up to BackoffMax. RetryAfterMax bounds a Retry-After: a mistaken
+	// one of a year must not hide for a year that the endpoint is back.
+	BackoffMin    time.Duration
+	BackoffMax    time.Duration
+	RetryAfterMax time.Duration
 
 	// Publish is the least time between two snapshots.
 	Publish time.Duration
@@ -101,8 +103,9 @@ func DefaultConfig() Config {
 		Burst:  2500 * time.Millisecond,
 		Settle: 2100 * time.Millisecond,
 
-		BackoffMin: 15 * time.Second,
-		BackoffMax: 10 * time.Minute,
+		BackoffMin:    15 * time.Second,
+		BackoffMax:    10 * time.Minute,
+		RetryAfterMax: time.Hour,
 
 		Publish: 100 * time.Millisecond,
 		Gap:     5 * time.Second,

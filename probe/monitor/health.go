@@ -10,7 +10,7 @@ import (
 // know. It is a value: [Condition.Next] returns another.
 //
 //	          fail            DownAfter fails in a row
-//	unknown ───────▶ suspect ─────────────────────────▶ down
+//	unknown ───────▶ suspect ─────────────────────────▶ down ◀── a 429
 //	   │ ok             │ UpAfter successes in a row      │
 //	   ▼                ▼                                 ▼
 //	   up ◀───────────────────────────────────────────────┘
@@ -45,7 +45,11 @@ type Past struct {
 // as it is now, and a success that began before the latest failure did is just
 // as old: neither belongs to a run.
 func (c Condition) Next(cfg Config, class probe.Class, start, now time.Time, past Past) Condition {
-	if class.Failed() {
+	switch {
+	case class == probe.RateLimited:
+		// It has said what it will do, and asked not to be asked again.
+		return c.failure(1, class, start, now)
+	case class.Failed():
 		return c.failure(past.downAfter(cfg), class, start, now)
 	}
 	return c.success(cfg, class, start, now, past.Slow)

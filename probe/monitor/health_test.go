@@ -9,7 +9,7 @@ import (
 )
 
 // Each letter is a probe, one second apart: s succeeds, n says not_found (which
-// is alive), f fails, S succeeds while the window is slow. "s-2" says that the
+// is alive), f fails, r is a 429, S succeeds while the window is slow. "s-2" says that the
 // probe began two seconds before the others would suggest.
 func TestConditionNext(t *testing.T) {
 	for _, c := range []struct {
@@ -34,6 +34,7 @@ func TestConditionNext(t *testing.T) {
 		{"two, but not in a row, do not", Past{}, "s f f f s f s", Down, probe.Refused},
 		{"where probes get lost, three are not enough", Past{Lossy: true}, "s f f f", Suspect, probe.OK},
 		{"but four are", Past{Lossy: true}, "s f f f f", Down, probe.Refused},
+		{"a 429 says it for itself", Past{Lossy: true}, "s r", Down, probe.RateLimited},
 		{"slow", Past{}, "s S", Slow, probe.OK},
 		{"and fast again", Past{}, "s S s", Up, probe.OK},
 		{"what was slow before the outage is not slow after it", Past{}, "f f f S S", Up, probe.OK},
@@ -49,7 +50,7 @@ func TestConditionNext(t *testing.T) {
 				if _, back, ok := strings.Cut(word, "-"); ok {
 					at = at.Add(-time.Duration(back[0]-'0') * time.Second)
 				}
-				class := map[byte]probe.Class{'s': probe.OK, 'S': probe.OK, 'n': probe.NotFound, 'f': probe.Refused}[word[0]]
+				class := map[byte]probe.Class{'s': probe.OK, 'S': probe.OK, 'n': probe.NotFound, 'f': probe.Refused, 'r': probe.RateLimited}[word[0]]
 				past := c.past
 				past.Slow = word[0] == 'S'
 				cond = cond.Next(DefaultConfig(), class, at, start.Add(time.Duration(i)*time.Second), past)

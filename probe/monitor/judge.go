@@ -255,6 +255,9 @@ func off(f Facts) Verdict {
 		Evidence: append([]string{"GOPROXY=off comes from: " + f.ChainOrigin}, past(f)...),
 		Fixes:    []Fix{onlineFix(f)},
 	}
+	if len(past(f)) > 0 {
+		v.Headline = "OFFLINE: GOPROXY=off, only cached and private modules build"
+	}
 	if s, ok := shadowOf(f, "GOPROXY"); ok {
 		v.Scope = ScopeConfig
 		v.Evidence = append(v.Evidence, "the shell's GOPROXY hides your own value: "+s.Hidden)

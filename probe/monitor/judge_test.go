@@ -181,7 +181,7 @@ func TestJudge(t *testing.T) {
 		{"the offline profile", "/home/me/go/pkg/mod/cache/download:up:ok", []func(*Facts){func(f *Facts) { f.FromCache, f.NoProxy = true, "none" }},
 			StateOffline, ScopeNone, "OFFLINE", "gpx offline off"},
 		{"GOPROXY=off, and private modules go past it", "off", []func(*Facts){func(f *Facts) { f.NoProxy = "corp.example" }},
-			StateOffline, ScopeNone, "GOPROXY=off", "gpx use default"},
+			StateOffline, ScopeNone, "only cached and private modules build", "gpx use default"},
 		{"a chain that the project does not need", "a:down:refused", []func(*Facts){func(f *Facts) { f.Bypassed = true }},
 			StateDegraded, ScopeChain, "go bypasses the chain here, but a.example.com refuses connections", ""},
 		{"no network: private modules need it too", "a:down:unreachable | direct:down:unreachable",

@@ -272,7 +272,7 @@ func (s *schedule) backOff(t *target, r probe.Result, now time.Time) {
 	t.backoff = max(min(2*t.backoff, s.cfg.BackoffMax), s.cfg.BackoffMin)
 	wait := t.backoff
 	if asked := time.Duration(r.RetryAfter); asked > 0 {
-		wait = min(max(asked, s.cfg.BackoffMin), s.cfg.BackoffMax)
+		wait = min(max(asked, s.cfg.BackoffMin), s.cfg.RetryAfterMax)
 	}
 	t.next = now.Add(wait)
 }
@@ -319,7 +319,8 @@ func (s *schedule) ask(now time.Time, keys ...string) {
 }
 
 // skip says that nobody watched from one instant to another: runs do not go on
-// across it, what is in flight counts for nothing, and everything is due.
+// across it, what is in flight counts for nothing, and everything is due that has
+// not asked to be left alone.
 func (s *schedule) skip(from, to, now time.Time) {
 	s.gap = newGap(from, to)
 	for _, t := range s.targets {
@@ -327,7 +328,9 @@ func (s *schedule) skip(from, to, now time.Time) {
 		for i := range t.flights {
 			t.flights[i].void = true
 		}
-		t.next = now
+		if t.backoff == 0 {
+			t.next = now
+		}
 	}
 }
 

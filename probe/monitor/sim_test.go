@@ -101,6 +101,7 @@ func TestTimeToDown(t *testing.T) {
 		{"black hole, answering", 2 * time.Second, probe.Timeout, 8 * time.Second},
 		{"refused", time.Millisecond, probe.Refused, 6 * time.Second},
 		{"503", 80 * time.Millisecond, probe.ServerError, 6 * time.Second},
+		{"429", 80 * time.Millisecond, probe.RateLimited, 6 * time.Second},
 		{"slow 503", 600 * time.Millisecond, probe.ServerError, 6500 * time.Millisecond},
 	}
 	for _, f := range faults {
@@ -144,7 +145,6 @@ func TestTimeToDown(t *testing.T) {
 
 // An hour with 2 % of the probes lost, each by itself, takes nothing down.
 func TestNoFalseAlarm(t *testing.T) {
-
 	for _, lost := range []struct {
 		name  string
 		after time.Duration
@@ -250,7 +250,8 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}{
 		{90 * time.Second, 90 * time.Second},
 		{time.Second, DefaultConfig().BackoffMin},
-		{time.Hour, DefaultConfig().BackoffMax},
+		{40 * time.Minute, 40 * time.Minute},
+		{365 * 24 * time.Hour, DefaultConfig().RetryAfterMax},
 	} {
 		s := newSchedule(DefaultConfig(), 1)
 		s.set([]spec{hopSpec(hopA, 1)}, now)
@@ -261,6 +262,9 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		}
 		if got := s.targets[0].next.Sub(now); got != c.want {
 			t.Errorf("Retry-After %v: next probe after %v, want %v", c.asked, got, c.want)
+		}
+		if s.skip(now, now, now); s.targets[0].next.Sub(now) != c.want {
+			t.Errorf("Retry-After %v: a gap shortens it", c.asked)
 		}
 	}
 }

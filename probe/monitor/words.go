@@ -67,6 +67,9 @@ func does(e EndpointFact) string {
 	case probe.CaptivePortal:
 		return "answers with a web page"
 	case probe.ProtocolInvalid:
+		if e.Kind == probe.KindDirect {
+			return "fails" // what git says follows as evidence
+		}
 		return "answers nonsense"
 	case probe.ChecksumMismatch:
 		return "sends wrong bytes"
