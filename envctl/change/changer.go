@@ -3,6 +3,7 @@ package change
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,19 +86,32 @@ func (c *Changer) Apply(ctx context.Context, p *Plan) (Change, error) {
 	case errors.Is(err, errHalfWay):
 		return ch, fmt.Errorf("%s: %w", redact.Clean(p.Title), brief(err))
 	default:
-		return ch, fmt.Errorf("%s: %w; nothing was changed%s", redact.Clean(p.Title), brief(err), hint(err))
+		return ch, fmt.Errorf("%s: %w; nothing was changed%s", redact.Clean(p.Title), brief(err), hint(err, p))
 	}
 }
 
 // hint says what to do about an error of the file system.
-func hint(err error) string {
+func hint(err error, p *Plan) string {
+	what := ""
 	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return "; make it writable, or change this shell only: export NAME=VALUE"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		what = "; make the directory writable"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "; free some space, or change this shell only: export NAME=VALUE"
+		what = "; free some space"
+	default:
+		return ""
 	}
-	return ""
+	var as []Assignment
+	for _, s := range p.steps {
+		var v variableStep
+		if s.Action.Kind == SetVariable && json.Unmarshal(s.Payload, &v) == nil {
+			as = append(as, Assignment{Name: v.Name, Value: deref(v.New), Unset: v.New == nil})
+		}
+	}
+	if len(as) == 0 {
+		return what
+	}
+	return what + ", or " + instead(as)
 }
 
 // errHalfWay: a failed change could not be rolled back whole.

@@ -35,6 +35,15 @@ func (p *Plan) command(verb string, as []Assignment) {
 	p.raw = append(p.raw, raw)
 }
 
+// instead says how to have the assignments in one shell, without a file.
+func instead(as []Assignment) string {
+	var p Plan
+	p.command("unset", unsetOf(as))
+	p.command("export", setOf(as))
+	lines := strings.Join(p.Commands, "; ")
+	return "change this shell only: " + strings.ReplaceAll(lines, redactedNote, "")
+}
+
 // quote makes s one word of a POSIX shell. What needs no quotes gets none.
 func quote(s string) string {
 	plain := s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%") == ""

@@ -19,7 +19,9 @@ func TestFailures(t *testing.T) {
 		as      []Assignment
 		want    []string // parts of the message
 	}{
-		{name: "GOENV=off", environ: []string{"GOENV=off"}, want: []string{"GOENV=off", "unset GOENV"}},
+		{name: "GOENV=off", environ: []string{"GOENV=off"}, want: []string{"GOENV=off", "unset GOENV", "shell only: export GOPROXY=off"}},
+		{name: "GOENV=off and a secret", environ: []string{"GOENV=off"}, as: []Assignment{set("GOPROXY", "https://u:secret@a.example"), unset("GOSUMDB")},
+			want: []string{"unset GOSUMDB; export GOPROXY=https://xxxxx@a.example"}},
 		{name: "no home", environ: []string{"HOME=", "XDG_CONFIG_HOME="}, want: []string{"neither HOME nor XDG_CONFIG_HOME", "set HOME"}},
 		{name: "no go command", environ: []string{"PATH=/nonexistent"}, want: []string{"no go command on PATH", "install Go"}},
 		{name: "the user file is a directory", prepare: func(m *machine) { must(m.t, os.MkdirAll(m.file, 0o777)) }, want: []string{"not a regular file"}},

@@ -24,7 +24,7 @@ func undoVariables(ctx context.Context, e *env.Env, steps []Step, force bool) (*
 		taken[v.Name] = v
 		as = append(as, Assignment{Name: v.Name, Value: deref(v.Old), Unset: v.Old == nil})
 	}
-	path, err := userFile(e)
+	path, err := userFile(e, as)
 	if err != nil {
 		return nil, err
 	}

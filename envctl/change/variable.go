@@ -120,11 +120,12 @@ func subject(as []Assignment) string {
 	return "set " + strings.Join(names, ", ")
 }
 
-// userFile is the resolved path of the file that go env -w writes.
-func userFile(e *env.Env) (string, error) {
+// userFile is the resolved path of the file that go env -w writes. as is what
+// is wanted of it.
+func userFile(e *env.Env, as []Assignment) (string, error) {
 	switch {
 	case e.UserFileOff:
-		return "", errors.New("GOENV=off disables the user file, so nothing can be kept; unset GOENV, or use: export NAME=VALUE")
+		return "", fmt.Errorf("GOENV=off disables the user file, so nothing can be kept; unset GOENV, or %s", instead(as))
 	case e.UserFile == "":
 		return "", errors.New("there is no user file, because neither HOME nor XDG_CONFIG_HOME is set; set HOME, or GOENV to a file")
 	case e.Go == "":
@@ -152,7 +153,7 @@ func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*
 	if err := checkNames(as); err != nil {
 		return nil, err
 	}
-	path, err := userFile(e)
+	path, err := userFile(e, as)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +162,7 @@ func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*
 		return nil, fmt.Errorf("user file: %w", err)
 	}
 	if err := checkWritable(path); err != nil {
-		return nil, fmt.Errorf("user file: %w; make it writable, or use: export NAME=VALUE", err)
+		return nil, fmt.Errorf("user file: %w; make it writable, or %s", err, instead(as))
 	}
 	from, by := before, as
 	if back.image != nil {
@@ -262,7 +263,7 @@ func (p *Plan) explain(e *env.Env, v variableStep, below string, taken *variable
 		wanted = *v.New
 	} else if v.Name == "GOTOOLCHAIN" {
 		// gpx runs the go command with GOTOOLCHAIN=local, so it cannot be asked.
-		wanted = belowUser(now)
+		wanted = now.Below()
 	}
 	want, hidden := shellWants(v, taken)
 	if same && want == nil {
@@ -294,20 +295,6 @@ func (p *Plan) explain(e *env.Env, v variableStep, below string, taken *variable
 // makes the shell's part of a change when gpx ends.
 func hooked(e *env.Env) bool {
 	return e.OSEnv("GPX_SHELL_FILE") != "" && e.OSEnv("GPX_SHELL") != ""
-}
-
-// belowUser is the value that a variable has when neither the OS environment
-// nor the user file sets it.
-func belowUser(v env.Var) string {
-	if v.Origin != env.OS && v.Origin != env.User {
-		return v.Value
-	}
-	for _, s := range v.Shadowed {
-		if s.Origin != env.OS && s.Origin != env.User {
-			return s.Value
-		}
-	}
-	return ""
 }
 
 // shellWants is what the calling shell would have to do for v to take effect

@@ -31,6 +31,20 @@ func (e *Env) Lookup(name string) (Var, bool) {
 	return e.Vars[i], true
 }
 
+// Below is the value that the variable has when neither the OS environment nor
+// the user file sets it.
+func (v Var) Below() string {
+	if v.Origin != OS && v.Origin != User {
+		return v.Value
+	}
+	for _, s := range v.Shadowed {
+		if s.Origin != OS && s.Origin != User {
+			return s.Value
+		}
+	}
+	return ""
+}
+
 // Chain is the effective GOPROXY.
 func (e *Env) Chain() (chain.Chain, error) { return chain.Parse(e.Get("GOPROXY")) }
 

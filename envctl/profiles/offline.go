@@ -25,9 +25,16 @@ type OfflineOptions struct {
 	Vendor bool // build from the vendor directory
 }
 
-// offlineTitle is how the journal names an offline plan; [Status] finds it by
-// that.
+// offlineTitle begins the title of every offline plan.
 const offlineTitle = "offline"
+
+// title is how the journal names the plan; [Status] finds it by that.
+func (o OfflineOptions) title() string {
+	if o == (OfflineOptions{}) {
+		return offlineTitle
+	}
+	return offlineTitle + " " + o.Mode()
+}
 
 // Mode is "normal", "strict", "vendor" or "strict+vendor".
 func (o OfflineOptions) Mode() string {
@@ -68,7 +75,7 @@ func planOffline(ctx context.Context, e *env.Env, p *project.Project, o OfflineO
 	if err != nil {
 		return nil, err
 	}
-	plan, err := change.PlanEnv(e, offlineTitle+" "+o.Mode(), offlineAssignments(e, p, db, o))
+	plan, err := change.PlanEnv(e, o.title(), offlineAssignments(e, p, db, o))
 	if err != nil {
 		return nil, err
 	}

@@ -157,7 +157,7 @@ func sumDBOn(e *env.Env) (*change.Plan, error) {
 	switch {
 	case inFile && err == nil && !db.Off:
 		on = change.Assignment{Name: "GOSUMDB", Value: file} // on in the file; only the OS environment can say off
-	case below(now) == "off":
+	case now.Below() == "off":
 		on = change.Assignment{Name: "GOSUMDB", Value: publicDB}
 	}
 	plan, err := change.PlanEnv(e, "checksums on", []change.Assignment{on})
@@ -201,20 +201,6 @@ func sumDBValue(e *env.Env, value string) (*change.Plan, error) {
 		plan.Warn("a database with a URL is always dialled there: no proxy of the chain serves it, and it cannot be reached offline")
 	}
 	return plan, nil
-}
-
-// below is the value of a variable when neither the OS environment nor the
-// user file sets it.
-func below(v env.Var) string {
-	if v.Origin != env.OS && v.Origin != env.User {
-		return v.Value
-	}
-	for _, s := range v.Shadowed {
-		if s.Origin != env.OS && s.Origin != env.User {
-			return s.Value
-		}
-	}
-	return ""
 }
 
 // parsePatterns reads a comma-separated list as GOPRIVATE has it. The go

@@ -56,7 +56,7 @@ func missingToolchain(e *env.Env, p *project.Project) (name string, missing bool
 	if _, err := os.Stat(dir); err == nil {
 		return name, false
 	}
-	for _, dir := range filepath.SplitList(osValue(e, "PATH")) {
+	for _, dir := range filepath.SplitList(e.OSEnv("PATH")) {
 		if info, err := os.Stat(filepath.Join(dir, name+e.Get("GOEXE"))); err == nil && info.Mode().IsRegular() {
 			return name, false
 		}
@@ -74,15 +74,4 @@ func unverifiedToolchain(name, instead string) error {
 // singleFile is cmd/go's own test for the exception (modfetch, useSumDB).
 func singleFile(goproxy string) bool {
 	return strings.HasPrefix(goproxy, "file://") && !strings.ContainsAny(goproxy, ",|")
-}
-
-// osValue is the value in the OS environment.
-func osValue(e *env.Env, name string) string {
-	value := ""
-	for _, kv := range e.Environ {
-		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
-			value = v
-		}
-	}
-	return value
 }
