@@ -107,3 +107,20 @@ func TestClock(t *testing.T) {
 		})
 	}
 }
+
+// Before-images go after 30 days, but for what a later end needs.
+func TestAnEndAfterThirtyDays(t *testing.T) {
+	m := newMachine(t)
+	p := m.plan(set("GOSUMDB", "off"))
+	p.Expires = wire.At(time.Now().Add(20 * 24 * time.Hour))
+	c := m.apply(p)
+	old := time.Now().Add(-40 * 24 * time.Hour)
+	must(t, os.Chtimes(filepath.Join(m.dir, "state", "undo", c.ID), old, old))
+	m.now = time.Now()
+	_, err := m.changer.Recover(t.Context())
+	must(t, err)
+	m.undo(c.ID)
+	if got := m.read(); strings.Contains(got, "off") {
+		t.Errorf("file %q", got)
+	}
+}

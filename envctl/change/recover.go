@@ -99,8 +99,9 @@ func (c *Changer) sweep(st *state, byID map[string]Record) error {
 	}
 	for _, u := range entries {
 		r, known := byID[u.id]
+		waits := r.State == Applied && !r.Expires.IsZero() // its end needs the image, whenever that is
 		switch {
-		case known && (r.State == Undone || r.State == Aborted), c.o.Now().Sub(u.at) > keepFor:
+		case known && (r.State == Undone || r.State == Aborted), c.o.Now().Sub(u.at) > keepFor && !waits:
 			st.forget(u.id)
 		case !known:
 			steps, err := st.load(u.id)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,21 @@ func TestSumDBOffIsLoudAndEnds(t *testing.T) {
 	}
 }
 
+// A clock that was put back to before the period began does not prolong it; a
+// small correction does not end it.
+func TestSumDBOffEndsWhenTheClockIsPutBack(t *testing.T) {
+	for back, want := range map[time.Duration]int{time.Minute: 0, time.Hour: 1, 50 * 365 * 24 * time.Hour: 1} {
+		e, ch := user(t, "")
+		plan, err := SumDB(t.Context(), e, nil, SumDBOptions{Value: "off", For: time.Hour, Now: noon})
+		must(t, err)
+		_, err = ch.Apply(t.Context(), plan)
+		must(t, err)
+		if plans, err := Expired(t.Context(), ch, noon.Add(-back)); err != nil || len(plans) != want {
+			t.Errorf("%v back: %d plans, %v", back, len(plans), err)
+		}
+	}
+}
+
 // What "off" replaced comes back, not the toolchain's default, which may be out
 // of reach where the user lives.
 func TestSumDBOnBringsBackTheUsersDatabase(t *testing.T) {
@@ -228,6 +244,28 @@ func TestUse(t *testing.T) {
 	must(t, err)
 	if got := read(t, e.UserFile); got != "GOPROXY=https://user:pass@new.example|direct\n" {
 		t.Errorf("user file %q", got)
+	}
+}
+
+// What the toolchain takes by itself is never written down.
+func TestUseOfTheDefaultUnsets(t *testing.T) {
+	e, ch := user(t, "GOPROXY=https://old.example\nGOPRIVATE=corp.example\n")
+	c, err := chain.Parse(unset(e, "GOPROXY"))
+	must(t, err)
+	plan, err := Use(e, nil, c)
+	must(t, err)
+	if !slices.Contains(plan.Commands, "go env -u GOPROXY") {
+		t.Errorf("commands %q", plan.Commands)
+	}
+	_, err = ch.Apply(t.Context(), plan)
+	must(t, err)
+	if got := read(t, e.UserFile); got != "GOPRIVATE=corp.example\n" {
+		t.Errorf("user file %q", got)
+	}
+
+	e, _ = user(t, "")
+	if plan, err = Use(e, nil, c); err != nil || !plan.Empty() {
+		t.Errorf("in force already: %+v, %v", plan, err)
 	}
 }
 

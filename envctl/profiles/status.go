@@ -53,7 +53,7 @@ func Status(ctx context.Context, e *env.Env, p *project.Project, ch *change.Chan
 			return s, fmt.Errorf("offline status: %w", err)
 		}
 		for _, c := range changes {
-			if !c.Undone && strings.HasPrefix(c.Title, offlineTitle+" ") {
+			if !c.Undone && (c.Title == offlineTitle || strings.HasPrefix(c.Title, offlineTitle+" ")) {
 				s.ChangeID = c.ID
 				break
 			}
@@ -106,10 +106,18 @@ func lastOff(newestFirst []change.Change) string {
 	return ""
 }
 
+// clockSlack is how far a clock may be corrected backwards before a period that
+// began after it is not believed any more.
+const clockSlack = 5 * time.Minute
+
 // Expired plans to take back the newest change whose time has run out. It is
 // at most one plan, since the next one has to be made on what this one leaves:
 // apply it and call again. A change that somebody has overwritten meanwhile is
 // closed without a plan.
+//
+// Time is the clock's, so a period goes on while the machine is off. A clock
+// that has been put back to before the period began says nothing about its
+// end: the period is over then, because what is at stake is verification.
 func Expired(ctx context.Context, ch *change.Changer, now time.Time) ([]*change.Plan, error) {
 	changes, err := ch.Changes(ctx)
 	if err != nil {
@@ -117,7 +125,7 @@ func Expired(ctx context.Context, ch *change.Changer, now time.Time) ([]*change.
 	}
 	var errs []error
 	for _, c := range changes {
-		if c.Undone || c.Expires.IsZero() || c.Expires.After(now) {
+		if c.Undone || c.Expires.IsZero() || c.Expires.After(now) && c.At.Add(-clockSlack).Before(now) {
 			continue
 		}
 		p, err := ch.PlanUndo(ctx, c.ID, false)
