@@ -15,7 +15,7 @@ import (
 // for byte, and an undo leaves what was there before.
 func TestUserFileEqualsGoEnv(t *testing.T) {
 	goCommand(t)
-	n := times(300, 600, 3000)
+	n := times(60, 500, 3000)
 	for worker := range 2 {
 		t.Run(fmt.Sprintf("worker %d", worker), func(t *testing.T) {
 			t.Parallel()
