@@ -23,7 +23,9 @@ import (
 	"gpx/envctl/project"
 )
 
-// Use plans to make c the value of GOPROXY. p may be nil.
+// Use plans to make c the value of GOPROXY. What the toolchain would take by
+// itself is not written down: it would stick, and hide what the next toolchain
+// is set to. p may be nil.
 func Use(e *env.Env, p *project.Project, c chain.Chain) (*change.Plan, error) {
 	db, err := e.SumDB()
 	if err == nil && db.Off && singleFile(c.String()) {
@@ -31,7 +33,11 @@ func Use(e *env.Env, p *project.Project, c chain.Chain) (*change.Plan, error) {
 			return nil, fmt.Errorf("use %s: %w", c.Redacted(), unverifiedToolchain(name, "switch checksums on first: gpx sumdb on"))
 		}
 	}
-	plan, err := change.PlanEnv(e, "use "+c.Redacted(), []change.Assignment{{Name: "GOPROXY", Value: c.String()}})
+	want := change.Assignment{Name: "GOPROXY", Value: c.String()}
+	if want.Value == unset(e, "GOPROXY") {
+		want = change.Assignment{Name: "GOPROXY", Unset: true}
+	}
+	plan, err := change.PlanEnv(e, "use "+c.Redacted(), []change.Assignment{want})
 	if err != nil {
 		return nil, err
 	}
@@ -39,4 +45,16 @@ func Use(e *env.Env, p *project.Project, c chain.Chain) (*change.Plan, error) {
 		plan.Warn("GONOPROXY=none is still set: private modules are asked for at every proxy of the chain")
 	}
 	return plan, nil
+}
+
+// unset is the value that a variable has when neither the OS environment nor
+// the user file sets it.
+func unset(e *env.Env, name string) string {
+	v, _ := e.Lookup(name)
+	for _, s := range append([]env.Setting{{Origin: v.Origin, Value: v.Value}}, v.Shadowed...) {
+		if s.Origin != env.OS && s.Origin != env.User {
+			return s.Value
+		}
+	}
+	return ""
 }
