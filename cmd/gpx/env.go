@@ -85,12 +85,12 @@ func runEnv(ctx context.Context, a *app, args []string) error {
 	}
 	var rows [][]string
 	for _, v := range doc.Vars {
-		rows = append(rows, []string{a.out.strong(v.Name), a.out.dash(v.Value), a.out.dim(originLabel(v.Origin))})
+		rows = append(rows, []string{a.out.strong(v.Name), a.out.dash(v.Value), a.out.dim(originWords(string(v.Origin)))})
 		for _, s := range v.Shadowed {
 			if s.Origin == env.Default || s.Origin == env.GOROOT && v.Origin == env.User {
 				continue // what a setting is there to hide
 			}
-			rows = append(rows, []string{"", a.out.warn(a.out.theme.Glyphs.Shadow + " hides " + s.Value), a.out.dim(originLabel(s.Origin))})
+			rows = append(rows, []string{"", a.out.warn(a.out.theme.Glyphs.Shadow + " hides " + s.Value), a.out.dim(originWords(string(s.Origin)))})
 		}
 	}
 	a.out.table("", rows)
@@ -119,19 +119,6 @@ func (a *app) printable(v env.Var) env.Var {
 		v.Shadowed = []env.Setting{}
 	}
 	return v
-}
-
-func originLabel(o env.Origin) string {
-	switch o {
-	case env.OS:
-		return "shell environment"
-	case env.User:
-		return "go env -w"
-	case env.GOROOT:
-		return "$GOROOT/go.env"
-	default:
-		return string(o)
-	}
 }
 
 func runExport(ctx context.Context, a *app, sh string, args []string) error {

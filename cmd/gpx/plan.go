@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gpx/envctl/change"
+	"gpx/envctl/shell"
 )
 
 // consent are the flags of commands that change something.
@@ -20,8 +21,9 @@ func (c *consent) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "print the plan and change nothing")
 }
 
-// carryOut shows a plan, asks, applies it and says how to take it back.
-func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent) error {
+// carryOut shows a plan with the reasons for it, asks, applies it and says how
+// to take it back.
+func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent, why ...string) error {
 	if a.flags.showSecrets {
 		p.Commands = p.RawCommands()
 	}
@@ -30,28 +32,28 @@ func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent
 		if a.flags.json {
 			a.out.document(p)
 		} else {
-			a.printPlan(a.out, p)
+			a.printPlan(a.out, p, why)
 			a.out.line(a.out.dim("dry run: nothing was changed"))
 		}
 		return a.out.err
 	}
-	if p.Empty() {
+	if p.Empty() && (len(p.Shell()) == 0 || a.environ == nil && !shell.Active()) {
 		if a.flags.json {
 			a.out.document(p)
 		} else {
-			a.printPlan(a.out, p)
+			a.printPlan(a.out, p, why)
 		}
 		return a.out.err
 	}
 	if !c.yes {
 		if !a.std.inTTY || !a.std.errTTY {
 			if !a.flags.json {
-				a.printPlan(a.out, p)
+				a.printPlan(a.out, p, why)
 			}
 			return usage(op, "this changes something, and there is no terminal to ask on").
 				hint("pass --yes to do it, or --dry-run to see the plan")
 		}
-		a.printPlan(a.errs, p)
+		a.printPlan(a.errs, p, why)
 		if !a.ask(ctx, "Apply?") {
 			if ctx.Err() != nil {
 				return interrupted(usage(op, "interrupted"))
@@ -59,32 +61,50 @@ func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent
 			return &failure{Op: op, Class: "declined", Message: "not applied; nothing was changed", status: statusFailed}
 		}
 	} else if !a.flags.json {
-		a.printPlan(a.out, p)
+		a.printPlan(a.out, p, why)
 	}
 	if ctx.Err() != nil {
 		return interrupted(usage(op, "interrupted"))
 	}
-	done, err := a.changer(ctx).Apply(ctx, p)
+	done, err := a.apply(ctx, p)
 	if err != nil {
 		return failed(op, "", err)
-	}
-	a.goEnv = nil
-	if err := a.handoff(p); err != nil {
-		a.notice(err.Error())
 	}
 	a.printNotices()
 	if a.flags.json {
 		a.out.document(p)
 		return a.out.err
 	}
-	// Plain undo goes on to the change before, so that an undo is taken back by
-	// its own id.
 	what, back := "applied as change "+done.ID, "; take it back with: gpx undo"
-	if done.Undoes != "" {
+	switch {
+	case done.ID == "":
+		what, back = "this shell follows", "; nothing was written"
+	case done.Undoes != "":
+		// Plain undo goes on to the change before, so that an undo is taken
+		// back by its own id.
 		what, back = "took back change "+done.Undoes, "; bring it back with: gpx undo "+done.ID
 	}
 	a.out.line(a.out.sign(toneGood, what) + a.out.dim(back))
 	return a.out.err
+}
+
+// apply does what a plan says: to the machine through the journal, and to the
+// calling shell, where its environment hides the user file, through the hook. A
+// plan may be for the shell alone.
+func (a *app) apply(ctx context.Context, p *change.Plan) (change.Change, error) {
+	var done change.Change
+	var err error
+	if !p.Empty() {
+		if done, err = a.changer(ctx).Apply(ctx, p); err != nil {
+			return done, err
+		}
+	}
+	a.goEnv = nil
+	if err := a.handoff(p); err != nil {
+		a.notice(err.Error())
+	}
+	p.Applied = true
+	return done, nil
 }
 
 // ask puts a question whose default is no.
@@ -108,18 +128,27 @@ func (a *app) ask(ctx context.Context, question string) bool {
 	}
 }
 
-// printPlan writes what would be done.
-func (a *app) printPlan(out *printer, p *change.Plan) {
+// printPlan writes what would be done, and why.
+func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 	out.line(out.strong(p.Title))
-	if p.Empty() {
+	switch {
+	case p.Empty() && len(p.Changes) == 0:
 		out.line("  nothing to change")
+	case p.Empty():
+		out.line("  nothing to change in the user's go settings, only in this shell")
+	}
+	if len(why) > 0 {
+		out.line(out.dim("  why"))
+		for _, reason := range why {
+			out.line("    " + reason)
+		}
 	}
 	shown := map[string]bool{}
 	for _, c := range p.Changes {
 		shown[c.Var] = true
 		out.line("  " + out.strong(c.Var))
 		out.table("    ", [][]string{
-			{out.dim("now"), out.dash(c.EffectiveOld), out.dim(c.OriginOld)},
+			{out.dim("now"), out.dash(c.EffectiveOld), out.dim(originWords(c.OriginOld))},
 			{out.dim("then"), out.dash(c.EffectiveNew)},
 		})
 		if c.Shadowed {

@@ -162,9 +162,11 @@ func (s *session) apply(ctx context.Context, p *change.Plan) (change.Change, err
 	if err != nil {
 		return change.Change{}, err
 	}
-	done, err := s.changer.Apply(ctx, p)
-	if err != nil {
-		return done, err
+	var done change.Change
+	if !p.Empty() { // else it is for the calling shell alone
+		if done, err = s.changer.Apply(ctx, p); err != nil {
+			return done, err
+		}
 	}
 	if err := s.app.handoff(p); err != nil {
 		s.note(err.Error())

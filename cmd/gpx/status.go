@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"gpx/envctl/env"
 	"gpx/envctl/wire"
 	"gpx/probe"
 	"gpx/probe/monitor"
@@ -66,7 +66,7 @@ func (a *app) printStatus(s monitor.Snapshot) {
 
 	origin := ""
 	if s.Chain.Origin != "" {
-		origin = out.dim("  (" + originWords(s.Chain.Origin) + ")")
+		origin = out.dim("  (from " + originWords(s.Chain.Origin) + ")")
 	}
 	out.line(out.strong("GOPROXY") + "  " + out.dash(s.Chain.Value) + origin)
 	if s.Chain.Error != "" {
@@ -183,18 +183,19 @@ func goWillWords(out *printer, act probe.Action) string {
 	}
 }
 
-func originWords(o string) string {
-	switch o {
-	case "os":
-		return "from the environment of this shell"
-	case "user":
-		return "from go env -w"
-	case "goroot":
-		return "from $GOROOT/go.env"
-	case "default":
+// originWords says where a value comes from.
+func originWords(origin string) string {
+	switch env.Origin(origin) {
+	case env.OS:
+		return "this shell's environment"
+	case env.User:
+		return "go env -w"
+	case env.GOROOT:
+		return "$GOROOT/go.env"
+	case env.Default:
 		return "the toolchain's default"
 	default:
-		return strings.ReplaceAll(o, "_", " ")
+		return origin
 	}
 }
 

@@ -47,10 +47,12 @@ outage it may also probe the catalog of public proxies when that was agreed to
 				return usage("use", "--strategy goes with --best")
 			}
 			var wanted chain.Chain
-			var warnings []string
+			var why, warnings []string
 			var err error
 			if best {
-				wanted, warnings, err = a.bestChain(ctx, strategy)
+				var r failover.Recommendation
+				r, err = a.bestChain(ctx, strategy)
+				wanted, why, warnings = r.Chain, r.Reasons, append(r.Warnings, leakWarnings(r.Leaks, r.Patterns)...)
 			} else {
 				wanted, err = a.chainNamed(ctx, args[0])
 			}
@@ -68,7 +70,7 @@ outage it may also probe the catalog of public proxies when that was agreed to
 			for _, w := range warnings {
 				plan.Warn(w)
 			}
-			return a.carryOut(ctx, "use", plan, c)
+			return a.carryOut(ctx, "use", plan, c, why...)
 		},
 	}
 	cmd.Flags().BoolVar(&best, "best", false, "probe, and take what is healthy")
@@ -143,20 +145,20 @@ func (a *app) chainNamed(ctx context.Context, arg string) (chain.Chain, error) {
 }
 
 // bestChain probes and recommends.
-func (a *app) bestChain(ctx context.Context, strategy string) (chain.Chain, []string, error) {
+func (a *app) bestChain(ctx context.Context, strategy string) (failover.Recommendation, error) {
 	s, err := a.settings()
 	if err != nil {
-		return chain.Chain{}, nil, err
+		return failover.Recommendation{}, err
 	}
 	if strategy == "" {
 		strategy = s.Switch.Strategy
 	}
 	if !slices.Contains(strategies(), strategy) {
-		return chain.Chain{}, nil, usage("use", "there is no strategy %q", strategy).hint("strategies: %s", strings.Join(strategies(), ", "))
+		return failover.Recommendation{}, usage("use", "there is no strategy %q", strategy).hint("strategies: %s", strings.Join(strategies(), ", "))
 	}
 	e, err := a.env(ctx)
 	if err != nil {
-		return chain.Chain{}, nil, failed("use", "", err)
+		return failover.Recommendation{}, failed("use", "", err)
 	}
 	var extra []probe.Endpoint
 	consented := a.catalogConsent(ctx, s)
@@ -165,13 +167,13 @@ func (a *app) bestChain(ctx context.Context, strategy string) (chain.Chain, []st
 	}
 	m, in, err := a.monitor(ctx, extra...)
 	if err != nil {
-		return chain.Chain{}, nil, failed("use", "", err)
+		return failover.Recommendation{}, failed("use", "", err)
 	}
 	a.progress("probing…")
 	snapshot := m.Burst(ctx)
 	a.progress("")
 	if ctx.Err() != nil {
-		return chain.Chain{}, nil, interrupted(failed("use", "", ctx.Err()))
+		return failover.Recommendation{}, interrupted(failed("use", "", ctx.Err()))
 	}
 	r := failover.Recommend(failover.RequestFor(snapshot, in, failover.Strategy(strategy), s.Switch.Region))
 	if !r.Found {
@@ -182,9 +184,9 @@ func (a *app) bestChain(ctx context.Context, strategy string) (chain.Chain, []st
 		if !consented && snapshot.Verdict.State == monitor.StateOutage {
 			f.Hint = `the catalog of public proxies was not probed: agree with catalog.probe = "always" in ` + a.settingsFile + ", or name one: gpx use " + strings.Join(a.chainNames(e), ", gpx use ")
 		}
-		return chain.Chain{}, nil, f
+		return failover.Recommendation{}, f
 	}
-	return r.Chain, append(r.Warnings, leakWarnings(r.Leaks, r.Patterns)...), nil
+	return r, nil
 }
 
 // leakWarnings say which module paths a public hop would see, and what keeps
