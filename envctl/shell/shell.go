@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"gpx/envctl/change"
@@ -106,15 +107,15 @@ func quoteFish(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
-// Active reports whether gpx runs behind the hook.
-func Active() bool { return os.Getenv(FileVar) != "" && os.Getenv(ShellVar) != "" }
+// active reports whether gpx runs behind the hook.
+func active() bool { return os.Getenv(FileVar) != "" && os.Getenv(ShellVar) != "" }
 
 // Handoff gives the assignments to the calling shell when the hook is active,
 // and does nothing otherwise. This process takes them over at once, so that
 // what it reads from now on is what the shell will have: an undo in the same
 // session hands the old value back.
 func Handoff(as []change.Assignment) error {
-	if len(as) == 0 || !Active() {
+	if len(as) == 0 || !active() {
 		return nil
 	}
 	path := os.Getenv(FileVar)
@@ -135,16 +136,19 @@ func Handoff(as []change.Assignment) error {
 	return nil
 }
 
+// filePrefix begins the name of every file that the hook makes.
+const filePrefix = "gpx-shell."
+
 // appendPrivate appends to the file that the hook made. It creates nothing,
-// and refuses a file that others could read or that is not what the hook
-// makes: the lines may hold credentials.
+// and refuses what the hook does not make, such as another private file (a
+// netrc) or one that others could read: the lines may hold credentials.
 func appendPrivate(path, lines string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return &fs.PathError{Op: "write", Path: redact.Clean(path), Err: errors.New("not a private file")}
+	if !strings.HasPrefix(filepath.Base(path), filePrefix) || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return &fs.PathError{Op: "write", Path: redact.Clean(path), Err: errors.New("not a private file that the hook made")}
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {

@@ -305,9 +305,21 @@ func TestHandoff(t *testing.T) {
 		t.Errorf("without the hook: %v, %q", err, os.Getenv("GPX_TEST_SET"))
 	}
 
-	file := filepath.Join(t.TempDir(), "file")
-	t.Setenv(FileVar, file)
+	netrc := filepath.Join(t.TempDir(), "netrc")
+	if err := os.WriteFile(netrc, []byte("machine a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(FileVar, netrc)
 	t.Setenv(ShellVar, "bash")
+	if err := Handoff(as); err == nil || os.Getenv("GPX_TEST_SET") != "old" {
+		t.Errorf("a file that the hook did not make: %v", err)
+	}
+	if got, _ := os.ReadFile(netrc); string(got) != "machine a\n" {
+		t.Errorf("it holds %q", got)
+	}
+
+	file := filepath.Join(t.TempDir(), filePrefix+"x")
+	t.Setenv(FileVar, file)
 	refused := map[string]func(){
 		"missing file":       func() {},
 		"readable by others": func() { os.WriteFile(file, nil, 0o644) },
