@@ -2,9 +2,13 @@ package monitor_test
 
 import (
 	"context"
+	"crypto/x509"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/mod/module"
 
 	"gpx/envctl/env"
 	"gpx/envctl/project"
@@ -12,6 +16,68 @@ import (
 	"gpx/probe/lab"
 	"gpx/probe/monitor"
 )
+
+// What the servers have read: a private module is asked of no host at all, and a
+// host that is not in the chain learns of no module that the project needs.
+func TestPrivateModulesAreNotAskedFor(t *testing.T) {
+	t.Parallel()
+	l, err := lab.Start(lab.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	hop := l.Proxy("hop", lab.Always(lab.NoSumDB(404)))
+	catalogued := l.Proxy("catalogued", nil)
+	const secrets = "corp.example.com,github.com/gpx-lab-corp"
+	e, err := env.Read(t.Context(), env.Options{Dir: t.TempDir(), Environ: append(l.GoEnv(t.TempDir(), hop.URL()+"|direct"), "GOPRIVATE="+secrets)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := monitor.Inputs{
+		Env:     e,
+		Project: &project.Project{Module: "corp.example.com/app", Sums: project.Sums{}},
+		Extra:   []probe.Endpoint{{URL: catalogued.URL(), Kind: probe.KindProxy}},
+	}
+	for _, m := range l.Modules() { // the private ones first, to be tempting
+		if m.Private {
+			in.Project.Requires = append(in.Project.Requires, project.Require{Version: m.Version})
+		}
+	}
+	public := l.Modules()[0].Version
+	in.Project.Requires = append(in.Project.Requires, project.Require{Version: public})
+	pem, err := os.ReadFile(l.CAFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	pr := probe.New(probe.DefaultConfig(), e, probe.WithRootCAs(roots))
+	m := monitor.New(monitor.DefaultConfig(), pr, in)
+	m.Burst(t.Context())
+	for _, ep := range m.Snapshot().Endpoints {
+		m.Deep(t.Context(), ep.Key())
+	}
+	monitor.Once(t.Context(), pr, in, true)
+
+	asked := map[string]bool{}
+	for _, s := range []*lab.Server{hop, catalogued, l.SumDB()} {
+		for _, r := range s.Log() {
+			if module.MatchPrefixPatterns(secrets, r.Module) {
+				t.Errorf("%s was asked for %s", s.Name, r.Path)
+			}
+			path, _, _ := strings.Cut(r.Module, "@")
+			if s == catalogued && path != "" && path != probe.Canary.Path {
+				t.Errorf("%s is not in the chain, and was asked for %s", s.Name, r.Path)
+			}
+			asked[s.Name+" "+path] = true
+		}
+	}
+	for _, want := range []string{"hop " + public.Path, "catalogued " + probe.Canary.Path, "sumdb " + public.Path} {
+		if !asked[want] {
+			t.Errorf("nobody asked %s: the test sees nothing", want)
+		}
+	}
+}
 
 // The promise of the schedule, on real sockets and the real clock: three proxies
 // go bad at one instant, and each is down in time. Their neighbour stays up.
