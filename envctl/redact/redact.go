@@ -34,6 +34,8 @@ func URL(raw string) string {
 		authority, _, _ := strings.Cut(s, "/")
 		if a, b := lastAt(authority); a >= 0 && !isVersion(s, a, b) {
 			s = Mark + "@" + s[b:]
+		} else if port, stop := badPort(authority); port >= 0 {
+			s = s[:port] + Mark + s[stop:] // user:password, cut at a comma
 		}
 	}
 	return secrets(token(s))
@@ -48,8 +50,13 @@ func Text(s string) string {
 		return secrets(s)
 	}
 	s = parseRE.ReplaceAllStringFunc(s, func(m string) string {
-		const before = `parse "`
-		return before + URL(m[len(before):])
+		before := strings.IndexByte(m, '"') + 1
+		return m[:before] + URL(m[before:])
+	})
+	s = goauthRE.ReplaceAllStringFunc(s, func(m string) string {
+		before := goauthNameRE.FindStringIndex(m)[1]
+		after := len(strings.TrimSuffix(m, ": "))
+		return m[:before] + goauth(m[before:after]) + m[after:]
 	})
 	var b strings.Builder
 	for s != "" {
@@ -69,9 +76,17 @@ func Text(s string) string {
 	return secrets(b.String())
 }
 
-// parseRE is the beginning of the URL parser's message. What it quotes is one
-// URL, whatever blanks are in it.
-var parseRE = regexp.MustCompile(`parse "(?:[^"\\]|\\.)+`)
+// parseRE is the beginning of the URL parser's message, which may itself be
+// quoted. What it quotes is one URL, whatever blanks are in it.
+var parseRE = regexp.MustCompile(`parse (?:"(?:[^"\\]|\\.)+|\\+"[^"\\]+)`)
+
+// goauthRE is GOAUTH in the go command's messages (cmd/go/internal/auth), which
+// repeat its commands with their arguments: in brackets, quoted, or up to a
+// colon.
+var (
+	goauthRE     = regexp.MustCompile(`\bGOAUTH=(?:"[^"]*|'[^']*)|\(GOAUTH=[^)]*|\bGOAUTH(?:=| command )(?:(?:off|netrc)\b(?:;.*?(?:: |$))?|[^"'].*?(?:: |$))`)
+	goauthNameRE = regexp.MustCompile(`GOAUTH(?:=["']?| command )`)
+)
 
 // assignRE is an assignment of a value that is known to be made of URLs, so
 // that "token@host" in it is no address.
@@ -142,19 +157,35 @@ type shape struct {
 	re    *regexp.Regexp
 }
 
+// secretName is a name that says that its value is a secret.
+const secretName = `[a-z0-9_.-]*(?:token|secret|passwd|password|passphrase|api_?key|access_?key|private_?key)[a-z0-9_.-]*`
+
 var shapes = []shape{
 	// The parser's message quotes what it took for a port: of
 	// https://user:pa,ss@host that is half of the password.
 	{[]string{"invalid port "}, regexp.MustCompile(`(invalid port ")(?:[^"\\]|\\.)*`)},
-	// Query values, and NAME=VALUE anywhere when the name says so.
-	{[]string{"key=", "auth=", "sig=", "signature=", "credential=", "credentials=", "pass=", "pwd=", "code=", "access=", "accessid=", "jwt=", "sas="},
-		regexp.MustCompile(`(?i)([?&;](?:[a-z0-9_.\[\]-]*[_.-])?(?:key|auth|sig|signature|credential|credentials|pass|pwd|code|access|accessid|jwt|sas)=)[^&;#\s"']+`)},
-	{[]string{"token", "secret", "passw", "key"},
-		regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|secret|passwd|password|api_?key|access_?key|private_?key)[a-z0-9_.-]*=)[^&;#\s"']+`)},
-	// Headers and netrc lines, as a chatty server or a debug log repeats them.
-	{[]string{"authorization"}, regexp.MustCompile(`(?i)(\b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:(?:basic|bearer|digest|negotiate|token)\s+)?)[^\s"',]+`)},
+	{[]string{"invalid port "}, regexp.MustCompile(`(invalid port \\+")[^"\\]*`)},
+	// Query values, percent-encoded or not.
+	{[]string{"key", "auth", "sig", "credential", "pass", "pwd", "code", "access", "jwt", "sas", "hmac", "session", "ticket"},
+		regexp.MustCompile(`(?i)((?:[?&;]|%(?:25)*(?:3f|26|3b))(?:[a-z0-9_.\[\]-]*[_.-])?` +
+			`(?:key|auth|sig|signature|credentials?|pass|pwd|code|access|accessid|jwt|sas|hmac|session|ticket)(?:=|%(?:25)*3d))[^&;#\s"']+`)},
+	// NAME=VALUE anywhere when the name says so, JSON members, flags, headers.
+	{[]string{"token", "secret", "passw", "passp", "key"},
+		regexp.MustCompile(`(?i)(` + secretName + `(?:\s*=\s*|%(?:25)*3d)\\*["']?)[^&;#\s"'\\]+`)},
+	{[]string{"_auth=", "_pat=", "_pass=", "_pwd="}, regexp.MustCompile(`(?i)([a-z0-9]_(?:auth|pat|pass|pwd)=["']?)[^&;#\s"']+`)},
+	{[]string{"token", "secret", "passw", "passp", "key"},
+		regexp.MustCompile(`(?i)(` + secretName + `\\*["']\s*:\s*\\*["'])[^"'\\]+`)},
+	{[]string{"-token", "-secret", "-passw", "-bearer", "-api"},
+		regexp.MustCompile(`(?i)((?:^|\s)--?(?:[a-z0-9]+-)*(?:token|secret|passwd|password|bearer|api-?key)\s+["']?)[^\s"'-][^\s"']*`)},
+	{[]string{"-u ", "-user"}, regexp.MustCompile(`(?i)((?:^|\s)(?:-u\s+|--(?:proxy-)?user[\s=])["']?)[^\s:"'/]+:[^\s"'/][^\s"']*`)},
+	// A plain "token:" is a parser's word; only a longer name is a header.
+	{[]string{"token:", "key:", "-api:", "secret:", "passw", "passphrase:"},
+		regexp.MustCompile(`(?i)((?:^|[\s"'({\[,])(?:[a-z0-9_-]*[_-](?:token|api-?key|art-api|secret)|password|passwd|passphrase|api[_-]?key|secret):\s*)[^\s"',]+`)},
+	{[]string{"cookie"}, regexp.MustCompile(`(?i)(\b(?:set-)?cookie\\*["']?:\s*\\*["']?)[^\s"';]+(?:;\s*[^\s"';]+)*`)},
+	{[]string{"authorization"}, regexp.MustCompile(`(?i)(\b(?:proxy-)?authorization\\*["']?\s*[:=]\s*(?:\[\]string)?[\[{\\"']*(?:(?:basic|bearer|digest|negotiate|token)\s+)?)[^\s"',\]}\\]+`)},
 	{[]string{"bearer"}, regexp.MustCompile(`(?i)(\bbearer\s+)[a-z0-9._~+/=-]{16,}`)},
-	{[]string{"password"}, regexp.MustCompile(`(?i)(\bmachine\s+\S+\s+login\s+\S+\s+password\s+)\S+`)},
+	// Lines of a netrc file.
+	{[]string{"password"}, regexp.MustCompile(`(?i)(\b(?:machine\s+\S+|default)(?:\s+(?:login|account)\s+\S+)*\s+password\s+)\S+`)},
 	// Tokens that name their issuer: GitHub, GitLab, Slack, AWS, JWT.
 	{[]string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, regexp.MustCompile(`()\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})`)},
 	{[]string{"glpat-", "xox", "akia"}, regexp.MustCompile(`()\b(?:glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16})`)},

@@ -43,6 +43,11 @@ func token(s string) string {
 		if loc := slashRE.FindStringIndex(s); loc != nil {
 			end = loc[0]
 		}
+		if at := hiddenAt(scheme, s, end); at > 0 {
+			b.WriteString(Mark + "@")
+			s = s[at:]
+			continue
+		}
 		if a, e := lastAt(s[:end]); a >= 0 {
 			b.WriteString(Mark + "@")
 			b.WriteString(s[e:end])
@@ -73,6 +78,36 @@ func token(s string) string {
 	b.WriteString(bare(s))
 	return b.String()
 }
+
+// hiddenAt is the end of the @ of a userinfo with a slash in it, where the
+// authority s[:end] alone does not betray it; 0 when there is none. It is so
+// where the slashes are percent-encoded, as those of the URL itself are, and
+// where the authority is one word and a host follows later: a token's first
+// half and not an intranet's "goproxy".
+func hiddenAt(scheme, s string, end int) int {
+	encoded := strings.Contains(scheme, "%")
+	authority, _, _ := strings.Cut(s[:end], ":")
+	if !encoded && (strings.ContainsAny(authority, ".[@") || authority == "localhost") {
+		return 0
+	}
+	s = s[:min(len(s), 1024)] // a bound, so that the whole stays linear
+	if i := strings.IndexAny(s, ",|&;\"'<>()`"); i >= 0 {
+		s = s[:i]
+	}
+	found := 0
+	for i := 0; ; {
+		start, at := nextAt(s, i)
+		if start < 0 {
+			return found
+		}
+		if i = at; !isVersion(s, start, at) && (encoded || dottedRE.MatchString(s[at:])) {
+			found = at
+		}
+	}
+}
+
+// dottedRE is a host name that is more than a word.
+var dottedRE = regexp.MustCompile(`^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)
 
 // isFile reports whether a scheme with its slashes begins a file path.
 func isFile(scheme string) bool {
@@ -134,15 +169,22 @@ func badPort(authority string) (start, end int) {
 	return port, port + len(text)
 }
 
+// slashEndRE, protocolRE: what stands before and after the @ of the proxy
+// protocol.
+var (
+	slashEndRE = regexp.MustCompile(`(?i)(?:/|%(?:25)*2f)$`)
+	protocolRE = regexp.MustCompile(`(?i)^(?:v(?:/|%(?:25)*2f|$)|latest)`)
+)
+
 // isVersion reports whether the @ at s[start:end] belongs to module@version,
 // or to the /@v/ and /@latest of the proxy protocol.
 func isVersion(s string, start, end int) bool {
 	rest := s[end:]
-	if start > 0 && s[start-1] == '/' && (rest == "v" || strings.HasPrefix(rest, "v/") || strings.HasPrefix(rest, "latest")) {
-		return true
-	}
 	if len(rest) > 256 { // no version is longer; keeps this constant in time
 		rest = rest[:256]
+	}
+	if slashEndRE.MatchString(s[max(0, start-8):start]) && protocolRE.MatchString(rest) {
+		return true
 	}
 	return versionRE.MatchString(rest)
 }
