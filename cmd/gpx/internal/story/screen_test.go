@@ -2,7 +2,10 @@ package story
 
 import (
 	"fmt"
+	"maps"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"gpx/probe/lab"
@@ -22,17 +25,28 @@ var looks = []look{
 // offline and back.
 func TestStory(t *testing.T) {
 	needs(t, "tmux", "git")
-	for _, size := range []struct{ w, h int }{{120, 36}, {80, 24}} {
-		for _, look := range looks {
-			t.Run(fmt.Sprintf("%dx%d %s", size.w, size.h, look.name), func(t *testing.T) {
-				t.Parallel()
-				tell(t, size.w, size.h, look)
-			})
+	var mu sync.Mutex
+	colours := map[string]map[string]bool{}
+	t.Run("looks", func(t *testing.T) { // ends when all of them have
+		for _, size := range []struct{ w, h int }{{120, 36}, {80, 24}} {
+			for _, look := range looks {
+				t.Run(fmt.Sprintf("%dx%d %s", size.w, size.h, look.name), func(t *testing.T) {
+					t.Parallel()
+					used := tell(t, size.w, size.h, look)
+					mu.Lock()
+					defer mu.Unlock()
+					colours[look.name] = used
+				})
+			}
 		}
+	})
+	if maps.Equal(colours["dark"], colours["light"]) {
+		t.Errorf("dark and light have the same colours: %v", colours["dark"])
 	}
 }
 
-func tell(t *testing.T, w, h int, look look) {
+// tell is the story in one terminal. It returns the colours that were used.
+func tell(t *testing.T, w, h int, look look) map[string]bool {
 	b := newBox(t, ",")
 	mine := b.settings()
 	term := b.open(w, h, look)
@@ -83,6 +97,7 @@ func tell(t *testing.T, w, h int, look look) {
 	term.press("2")
 	term.shows("[2 Env]", "GOTOOLCHAIN")
 	term.press("/")
+	term.shows("enter keep")
 	term.types("GOPRIVATE")
 	term.shows("1 shown")
 	term.press("Enter") // keeps the filter
@@ -133,7 +148,7 @@ func tell(t *testing.T, w, h int, look look) {
 	term.press("Enter")
 	term.shows("from the module cache")
 	term.press("Enter")
-	term.shows("Apply (y)", "GOPROXY=file://")
+	term.shows("Apply (y)", "+ file://")
 	term.press("y")
 	term.says("OFFLINE")
 	b.primary.SetFault(lab.Refuse())
@@ -157,7 +172,97 @@ func tell(t *testing.T, w, h int, look look) {
 	if status := term.exited(); status != "0" {
 		t.Errorf("status %s after q", status)
 	}
+	return term.checkRaw()
+}
+
+// TestSizes makes the terminal large and small while the screen runs: a whole
+// frame from 60x15 on, the state below that, and never a broken line.
+func TestSizes(t *testing.T) {
+	needs(t, "tmux", "git")
+	t.Parallel()
+	b := newBox(t, ",")
+	b.primary.SetFault(lab.Refuse())
+	term := b.open(100, 30, looks[0])
+	term.says("OUTAGE")
+	for _, size := range []struct{ w, h int }{{200, 50}, {60, 15}, {59, 14}, {40, 10}, {80, 24}, {20, 5}, {120, 36}} {
+		term.resize(size.w, size.h)
+		frame := term.says("OUTAGE")
+		if size.w < 60 && size.w >= 40 {
+			wants(t, frame, "primary", "backup", "60x15")
+		}
+		if size.w >= 60 {
+			term.shows("? help", "q quit")
+		}
+	}
+	// Nobody can agree to what is not shown.
+	term.resize(40, 10)
+	term.shows("60x15")
+	mine := b.settings()
+	term.press("s")
+	term.shows("esc closes")
+	term.press("y")
+	term.press("Escape")
+	term.gone("esc closes")
+	if got := b.settings(); got != mine {
+		t.Errorf("y applied a plan that was not shown:\n%s", got)
+	}
+	term.press("C-c")
+	if status := term.exited(); status != "0" && status != "130" {
+		t.Errorf("status %s after ctrl+c", status)
+	}
+}
+
+// TestEveryKey presses every key in both views, in an outage: whatever opens,
+// the frame is sound, esc leads back, and without y nothing changes.
+func TestEveryKey(t *testing.T) {
+	needs(t, "tmux", "git")
+	t.Parallel()
+	b := newBox(t, "|")
+	b.primary.SetFault(lab.Hostile())
+	mine := b.settings()
+	term := b.open(80, 24, looks[2])
+	term.shows("502")
+	keys := []string{"Enter", "Space", "Tab", "BTab", "Up", "Down", "Left", "Right", "Home", "End", "PPage", "NPage", "DC", "IC", "BSpace", "F1", "F5", "C-a", "C-l", "C-r", "M-x"}
+	for c := '!'; c <= '~'; c++ {
+		if c != 'q' {
+			keys = append(keys, string(c))
+		}
+	}
+	for _, view := range []string{"1", "2"} {
+		for _, key := range keys {
+			term.press("-l", view)
+			if len(key) == 1 {
+				term.types(key)
+			} else {
+				term.press(key)
+			}
+			term.until("frame after "+key, func(string) bool { return true })
+			for range 3 { // at most: a choice, its dialog, the filter
+				term.press("Escape")
+				term.until("frame after esc", func(string) bool { return true })
+			}
+		}
+	}
+	if got := b.settings(); got != mine {
+		t.Errorf("a key changed the user file without being asked:\n%s", got)
+	}
+	// What is pending asks before it is lost.
+	term.press("q")
+	if !eventually(patience, func() bool { return strings.Contains(term.screen(), "Quit (y)") || exists(term.status) }) {
+		t.Fatalf("q does nothing:\n%s", term.screen())
+	}
+	if !exists(term.status) {
+		term.press("y")
+	}
+	if status := term.exited(); status != "0" {
+		t.Errorf("status %s after q", status)
+	}
 	term.checkRaw()
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 func wants(t *testing.T, frame string, words ...string) {

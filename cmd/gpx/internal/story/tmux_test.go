@@ -1,6 +1,7 @@
 package story
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -109,17 +110,22 @@ func (t *terminal) types(text string) {
 	t.tmux("send-keys", "-l", text)
 }
 
-// until waits until ok(screen), checks that frame, and returns it.
+// until waits for a sound frame that satisfies ok, and returns it. A frame may be
+// seen half drawn, so what is wrong with it counts only when it stays so.
 func (t *terminal) until(what string, ok func(screen string) bool) string {
 	t.t.Helper()
 	var screen string
+	var wrong error
 	if !eventually(patience, func() bool {
 		screen = t.screen()
-		return ok(screen)
+		wrong = t.check(screen)
+		return wrong == nil && ok(screen)
 	}) {
-		t.t.Fatalf("%dx%d %s: no %s within %v:\n%s", t.w, t.h, t.look.name, what, patience, screen)
+		if wrong == nil {
+			wrong = fmt.Errorf("no %s within %v", what, patience)
+		}
+		t.t.Fatalf("%dx%d %s: %v:\n%s", t.w, t.h, t.look.name, wrong, screen)
 	}
-	t.check(screen)
 	return screen
 }
 
@@ -176,93 +182,102 @@ var (
 	// What can ask the terminal something, or write where it must not.
 	query = regexp.MustCompile(`\x1b\](?:10|11|4);[^\x07\x1b]*\?|\x1b\[[0-9;]*n|\x1b\[[0-9]*c|\x1b\[[?>][0-9;]*[cu]`)
 	sgr   = regexp.MustCompile(`\x1b\[([0-9;]*)m`)
+	// 30 to 49, 90 to 97 and 100 to 107 set a colour, less 39 and 49; 0 to 29 do not.
+	colour = regexp.MustCompile(`;(?:[34][0-8]|9[0-7]|10[0-7]);`)
 )
 
 // check holds a frame against what is true of every frame.
-func (t *terminal) check(screen string) {
-	t.t.Helper()
-	fail := func(format string, args ...any) {
-		t.t.Helper()
-		t.t.Fatalf("%dx%d %s: %s:\n%s", t.w, t.h, t.look.name, fmt.Sprintf(format, args...), screen)
-	}
+func (t *terminal) check(screen string) error {
 	lines := strings.Split(screen, "\n")
 	if len(lines) != t.h {
-		fail("%d lines", len(lines))
+		return fmt.Errorf("%d lines", len(lines))
 	}
 	if !utf8.ValidString(screen) {
-		fail("not UTF-8")
+		return errors.New("not UTF-8")
 	}
 	if strings.ContainsFunc(screen, func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 }) {
-		fail("control characters")
+		return errors.New("control characters")
 	}
 	if s := leftover.FindString(screen); s != "" {
-		fail("a piece of an escape sequence: %q", s)
+		return fmt.Errorf("a piece of an escape sequence: %q", s)
 	}
-	// A frame that is too wide wraps, and a line that is counted too narrow or
-	// too wide has its right border somewhere else.
-	upper, lower, vertical := "╭", "╰", "│├┤"
-	if t.look.ascii {
-		if strings.ContainsFunc(screen, func(r rune) bool { return r > '~' }) {
-			fail("not ASCII")
-		}
-		upper, lower, vertical = "+", "+", "|+"
+	if t.look.ascii && strings.ContainsFunc(screen, func(r rune) bool { return r > '~' }) {
+		return errors.New("not ASCII")
 	}
-	inside := false
 	for i, line := range lines {
 		if w := ansi.StringWidth(line); w > t.w {
-			fail("line %d has %d cells", i+1, w)
-		}
-		first, last := edge(line)
-		switch {
-		case i == 0 && !strings.HasPrefix(line, " gpx "):
-			fail("no header")
-		case !inside && i < 4 && strings.HasPrefix(line, upper):
-			inside = true
-			fallthrough
-		case inside:
-			if w := ansi.StringWidth(line); w != t.w {
-				fail("line %d is %d cells wide", i+1, w)
-			}
-			if i > 2 && strings.HasPrefix(line, lower) {
-				inside = false
-			} else if i > 2 && (!strings.Contains(vertical, first) || !strings.Contains(vertical, last)) {
-				fail("line %d has no border", i+1)
-			}
+			return fmt.Errorf("line %d has %d cells", i+1, w)
 		}
 	}
-	if inside {
-		fail("the frame is not closed")
+	if t.w < 60 || t.h < 15 {
+		return nil // the state line and the states of the chain, no frame
 	}
+	if !strings.HasPrefix(lines[0], " gpx ") {
+		return errors.New("no header")
+	}
+	return t.border(lines)
 }
 
-// edge returns the first and the last character of a line.
-func edge(line string) (first, last string) {
+// border checks the frame around a view. What is too wide wraps, and a line
+// that is counted too narrow or too wide has its right border somewhere else.
+func (t *terminal) border(lines []string) error {
+	upper, lower, sides := "╭", "╰", "│├┤"
+	if t.look.ascii {
+		upper, lower, sides = "+", "+", "|+"
+	}
+	top := 1
+	for top < 3 && !strings.HasPrefix(lines[top], upper) {
+		top++ // a banner
+	}
+	bottom := t.h - 3 // above the message and the keys
+	if !strings.HasPrefix(lines[top], upper) || !strings.HasPrefix(lines[bottom], lower) {
+		return errors.New("the frame is not closed")
+	}
+	for i := top; i <= bottom; i++ {
+		if w := ansi.StringWidth(lines[i]); w != t.w {
+			return fmt.Errorf("line %d is %d cells wide", i+1, w)
+		}
+		if first, last := edges(lines[i]); i > top && i < bottom && (!strings.Contains(sides, first) || !strings.Contains(sides, last)) {
+			return fmt.Errorf("line %d has no border", i+1)
+		}
+	}
+	return nil
+}
+
+// edges returns the first and the last character of a line.
+func edges(line string) (first, last string) {
 	r, _ := utf8.DecodeRuneInString(line)
 	l, _ := utf8.DecodeLastRuneInString(line)
 	return string(r), string(l)
 }
 
-// checkRaw holds all that gpx wrote against what it may write.
-func (t *terminal) checkRaw() {
+// checkRaw holds all that gpx wrote against what it may write, and returns the
+// colours that it used.
+func (t *terminal) checkRaw() (colours map[string]bool) {
 	t.t.Helper()
 	data, err := os.ReadFile(t.raw)
 	must(t.t, err)
 	if q := query.Find(data); q != nil {
 		t.t.Errorf("%s: the terminal was asked %q", t.look.name, q)
 	}
-	coloured := false
+	colours = map[string]bool{}
 	for _, m := range sgr.FindAllStringSubmatch(string(data), -1) {
-		for _, p := range strings.Split(m[1], ";") {
-			// 3x, 4x, 9x, 10x set a colour; 0, 1, 2, 4, 7 and their ends do not.
-			if len(p) >= 2 && strings.ContainsAny(p[:1], "349") || len(p) == 3 && p[:2] == "10" {
-				coloured = true
-			}
+		if colour.MatchString(";" + m[1] + ";") {
+			colours[m[1]] = true
 		}
 	}
-	if coloured != t.look.colour {
-		t.t.Errorf("%s: colours are on the screen: %v, want %v", t.look.name, coloured, t.look.colour)
+	if got := len(colours) > 0; got != t.look.colour {
+		t.t.Errorf("%s: colours are on the screen: %v, want %v", t.look.name, got, t.look.colour)
 	}
 	if !strings.Contains(string(data), "\x1b[?1049h") || !strings.Contains(string(data), "\x1b[?1049l") {
 		t.t.Errorf("%s: the alternate screen was not entered and left", t.look.name)
 	}
+	return colours
+}
+
+// resize gives the terminal another size.
+func (t *terminal) resize(w, h int) {
+	t.t.Helper()
+	t.w, t.h = w, h
+	t.tmux("resize-window", "-x", fmt.Sprint(w), "-y", fmt.Sprint(h))
 }
