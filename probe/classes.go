@@ -129,7 +129,7 @@ var Classes = []ClassInfo{
 		Advice: useAnother},
 
 	{Class: ChecksumMismatch, Layer: LayerContent, Failed: true, Meaning: "The bytes are not those that go.sum or the checksum database knows.",
-		GoDoes: `Reports a security error. Before "," it stops; before "|" it silently asks the next entry.`,
+		GoDoes: `Reports a security error and stops: go.sum's word is final, and a zip is checked after all entries were asked. Only a .mod that the checksum database contradicts, and a transfer cut short, make it ask the next entry silently, before "|".`,
 		Advice: "Never switch checks off for this. " + useAnother},
 
 	{Class: SumDBUnavailable, Layer: LayerSumDB, Failed: true, Meaning: "The checksum database cannot be reached by the route that the go command takes.",
