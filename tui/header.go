@@ -45,7 +45,9 @@ func (m *model) header() widget.Line {
 	if !m.received {
 		headline = "asking every hop of the chain" + g.Ellipsis
 	}
-	left = append(left, widget.S(theme.Text, "  "), widget.S(theme.Strong, headline))
+	left = append(left, widget.S(theme.Text, "  "))
+	lead := left.Width()
+	left = append(left, widget.S(theme.Strong, headline))
 
 	version := m.cfg.GoVersion
 	if version == "" && m.c.Env != nil {
@@ -85,13 +87,24 @@ func (m *model) header() widget.Line {
 		}
 		room := m.w - right.Width()
 		if need <= room || (lowest >= 3 && room >= min(need, 36)) {
-			return append(left.Fit(room, g.Ellipsis), right...)
+			return append(shorter(left, lead, room, g.Ellipsis), right...)
 		}
 		if at < 0 {
-			return left.Fit(m.w, g.Ellipsis)
+			return shorter(left, lead, m.w, g.Ellipsis)
 		}
 		parts = append(parts[:at:at], parts[at+1:]...)
 	}
+}
+
+// shorter fits left, which ends in the headline, into w cells: by whole clauses
+// when something worth reading is left then.
+func shorter(left widget.Line, lead, w int, ellipsis string) widget.Line {
+	const least = 12 // cells; a shorter clause says too little
+	last := len(left) - 1
+	if part := widget.Clause(left[last].Text, w-lead); left.Width() > w && widget.Width(part) >= least {
+		left = append(left[:last:last], widget.S(left[last].Role, part))
+	}
+	return left.Fit(w, ellipsis)
 }
 
 // source says where the snapshots come from and how old the last one is.

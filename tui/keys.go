@@ -226,11 +226,13 @@ func (m *model) help() tea.Cmd {
 			}
 			out = append(out, widget.L(widget.S(theme.Title, head)))
 			for _, a := range as {
-				l := widget.L(widget.S(theme.Key, widget.Pad(a.Labels(), 14, false)), widget.S(theme.Text, " "+a.Help))
+				text, key, role := a.Help, theme.Key, theme.Text
 				if why := a.Reason(); why != "" {
-					l = widget.L(widget.S(theme.Dim, widget.Pad(a.Labels(), 14, false)), widget.S(theme.Dim, " "+a.Help+"  ("+why+")"))
+					text, key, role = a.Help+"  ("+why+")", theme.Dim, theme.Dim
 				}
-				out = append(out, l.Fit(min(w, max(l.Width(), 1)), th.Glyphs.Ellipsis))
+				lines := widget.Labeled(a.Labels(), 15, role, text, w)
+				lines[0][0].Role = key
+				out = append(out, lines...)
 			}
 		}
 		section(title, own)

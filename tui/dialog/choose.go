@@ -107,10 +107,9 @@ func (d *Choose) Hints() []key.Binding {
 
 // Lines implements view.Dialog.
 func (d *Choose) Lines(th *theme.Theme, w, h int) []widget.Line {
-	g := &th.Glyphs
 	detail := 0
 	for _, it := range d.all() {
-		if it.Detail != "" || it.Disabled != "" {
+		if it.Detail != "" {
 			detail = 4 // a blank and three lines: the dialog does not jump
 		}
 	}
@@ -119,40 +118,31 @@ func (d *Choose) Lines(th *theme.Theme, w, h int) []widget.Line {
 	}
 	d.page = max(min(len(d.all()), h-3-detail), 1)
 	d.top = max(min(d.top, d.cursor), d.cursor-d.page+1)
-	out := []widget.Line{append(widget.L(widget.S(theme.Accent, g.Cursor+" ")), d.input.Line(th, w-2)...), nil}
-	for i := d.top; i < d.top+d.page; i++ {
-		if i >= len(d.shown) {
-			if i == 0 {
-				out = append(out, widget.L(widget.S(theme.Dim, "  nothing matches")))
-			} else {
-				out = append(out, nil)
-			}
-			continue
-		}
-		out = append(out, d.line(th, d.shown[i], i == d.cursor, w))
+	out := []widget.Line{append(widget.L(widget.S(theme.Accent, th.Glyphs.Cursor+" ")), d.input.Line(th, w-2)...), nil}
+	column := 0 // of what stands beside the titles
+	for _, it := range d.shown {
+		column = max(column, min(widget.Width(it.Title), w/2))
+	}
+	for i := d.top; i < min(d.top+d.page, len(d.shown)); i++ {
+		out = append(out, d.line(th, i, column, w))
+	}
+	if len(d.shown) == 0 {
+		out = append(out, widget.L(widget.S(theme.Dim, "  nothing matches")))
+	}
+	for len(out) < d.page+2 {
+		out = append(out, nil)
 	}
 	if rest := len(d.shown) - d.top - d.page; rest > 0 {
 		out = append(out, widget.L(widget.S(theme.Dim, fmt.Sprintf("  %d more", rest))))
 	}
-	if detail > 0 {
-		var lines []widget.Line
-		if d.cursor < len(d.shown) {
-			it := d.shown[d.cursor]
-			if it.Disabled != "" {
-				lines = append(lines, paragraph(theme.Warn, g.Warn+" ", it.Disabled, w)...)
-			}
-			lines = append(lines, paragraph(theme.Dim, "", it.Detail, w)...)
-		}
-		out = append(out, nil)
-		for i := 0; i < detail-1; i++ {
-			if i < len(lines) {
-				out = append(out, lines[i])
-			} else {
-				out = append(out, nil)
-			}
-		}
+	if detail == 0 {
+		return out
 	}
-	return out
+	lines := make([]widget.Line, 1, detail)
+	if d.cursor < len(d.shown) {
+		lines = append(lines, paragraph(theme.Dim, "", d.shown[d.cursor].Detail, w)...)
+	}
+	return append(out, append(lines, make([]widget.Line, detail)...)[:detail]...)
 }
 
 func (d *Choose) all() []Item {
@@ -162,23 +152,32 @@ func (d *Choose) all() []Item {
 	return d.items
 }
 
-func (d *Choose) line(th *theme.Theme, it Item, selected bool, w int) widget.Line {
+// line draws item i. What cannot be chosen says why.
+func (d *Choose) line(th *theme.Theme, i, column, w int) widget.Line {
+	it, selected := d.shown[i], i == d.cursor
 	lead, role := "  ", theme.Text
 	if selected {
 		lead, role = th.Glyphs.Cursor+" ", theme.Strong
 	}
+	note := widget.S(theme.Dim, it.Note)
 	if it.Disabled != "" {
-		role = theme.Dim
+		role, note.Text = theme.Dim, "("+it.Disabled+")"
+		if selected && d.note != "" { // it was tried
+			note.Role = theme.Warn
+		}
 	}
 	left := widget.L(widget.S(theme.Accent, lead))
 	if it.Mark.Text != "" {
 		left = append(left, it.Mark, widget.S(theme.Text, " "))
 	}
 	left = append(left, widget.S(role, it.Title))
-	if it.Note != "" {
-		left = append(left, widget.S(theme.Dim, "  "+it.Note))
+	if note.Text != "" {
+		pad := max(column-widget.Width(it.Title), 0)
+		left = append(left, widget.S(theme.Text, widget.Pad("", pad+2, false)), note)
 	}
-	line := widget.Spread(left, widget.L(widget.S(theme.Accent, it.Right)), w, th.Glyphs.Ellipsis)
+	right := widget.L(widget.S(theme.Accent, it.Right))
+	line := append(left.Fit(max(w-right.Width()-1, 0), th.Glyphs.Ellipsis), widget.S(theme.Text, " "))
+	line = append(line, right...)
 	if selected {
 		line = line.Selected()
 	}

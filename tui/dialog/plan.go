@@ -9,8 +9,10 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"gpx/envctl/change"
+	"gpx/envctl/env"
 	"gpx/envctl/redact"
 	"gpx/tui/theme"
+	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -128,7 +130,7 @@ func (d *Plan) body(th *theme.Theme, w int) []widget.Line {
 		was, now := value(c.EffectiveOld), value(c.EffectiveNew)
 		from := ""
 		if c.OriginOld != "" {
-			from = "  (" + c.OriginOld + ")"
+			from = "  (" + view.OriginWord(env.Origin(c.OriginOld)) + ")"
 		}
 		if c.Shadowed {
 			was, now, from = value(c.Old), value(c.New), "  (user file)"

@@ -264,6 +264,19 @@ func (c *Common) Fail(err error) tea.Cmd {
 	return c.Say(theme.Bad, "%v", err)
 }
 
+// OriginWord is an origin as people say it.
+func OriginWord(o env.Origin) string {
+	switch o {
+	case env.OS:
+		return "shell"
+	case env.User:
+		return "user file"
+	case env.GOROOT:
+		return "$GOROOT/go.env"
+	}
+	return string(o)
+}
+
 // CanChange is the reason why nothing can be changed now: replay, or the
 // service that would do it is not there.
 func (c *Common) CanChange(service bool) string {

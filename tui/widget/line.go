@@ -74,6 +74,26 @@ func Truncate(s string, w int, mark string) string {
 	return ansi.Truncate(s, w, mark)
 }
 
+// Clause cuts a sentence to at most w cells where one of its parts ends, so that
+// what is left is a shorter sentence; "" where no part is short enough.
+func Clause(s string, w int) string {
+	best := ""
+	for _, end := range []string{" and ", ": ", "; ", ", then ", ", go ", " (", " from "} {
+		for at := 0; ; {
+			i := strings.Index(s[at:], end)
+			if i < 0 {
+				break
+			}
+			at += i
+			if part := strings.TrimRight(s[:at], ","); Width(part) <= w && len(part) > len(best) {
+				best = part
+			}
+			at += len(end)
+		}
+	}
+	return best
+}
+
 // Middle cuts s to at most w cells by taking out of its middle, so that both
 // ends of a path or URL stay readable.
 func Middle(s string, w int, mark string) string {
@@ -253,6 +273,19 @@ func Wrap(text string, w int) []string {
 	}
 	for i, s := range out {
 		out[i] = strings.TrimRight(s, " ")
+	}
+	return out
+}
+
+// Labeled wraps text to w cells behind a column with its label.
+func Labeled(label string, column int, role theme.Role, text string, w int) []Line {
+	var out []Line
+	for i, s := range Wrap(text, max(w-column, 8)) {
+		name := ""
+		if i == 0 {
+			name = label
+		}
+		out = append(out, L(S(theme.Dim, Pad(name, column, false)), S(role, s)))
 	}
 	return out
 }

@@ -30,6 +30,8 @@ func (c Column) gap(first bool) int {
 // A Table is a list of rows of which only the visible ones are ever made.
 type Table struct {
 	Columns []Column
+	Sorted  int    // the column that the rows are sorted by
+	Arrow   string // stands behind its title; "" when the order is no column's
 	cursor  int
 	top     int
 	rows    int
@@ -113,6 +115,9 @@ func (t *Table) Render(th *theme.Theme, w, h, n int, row Row) []Line {
 			title = c.Short
 		}
 		heads[i] = L(S(theme.Dim, title))
+		if i == t.Sorted && t.Arrow != "" {
+			heads[i] = L(S(theme.Dim, title), S(theme.Accent, t.Arrow))
+		}
 	}
 	out = append(out, append(L(S(theme.Dim, "  ")), t.join(th, widths, heads)...).Fit(w, ""))
 	for i := t.top; i < n && len(out) < h; i++ {

@@ -323,3 +323,23 @@ func TestScroll(t *testing.T) {
 		t.Errorf("all of it: %v", got)
 	}
 }
+
+func TestClause(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		w    int
+		want string
+	}{
+		{"a.example drops packets and go fails after 30 s", 40, "a.example drops packets"},
+		{"checksum database x fails; only what go.sum knows builds", 30, "checksum database x fails"},
+		{"downloads work, but go.mod:3: unknown directive", 30, "downloads work, but go.mod:3"},
+		{"a: b and c; d (e)", 12, "a: b and c"}, // the longest one that fits
+		{"go can download from a.example.com", 16, "go can download"},
+		{"hides your own, and its x fails", 20, "hides your own"},
+		{"one long clause without an end", 10, ""},
+	} {
+		if got := Clause(tc.text, tc.w); got != tc.want {
+			t.Errorf("%q in %d: %q, want %q", tc.text, tc.w, got, tc.want)
+		}
+	}
+}

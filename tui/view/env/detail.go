@@ -15,15 +15,7 @@ import (
 const labelWidth = 11
 
 func say(label string, role theme.Role, text string, w int) []widget.Line {
-	var out []widget.Line
-	for i, s := range widget.Wrap(text, max(w-labelWidth, 8)) {
-		name := ""
-		if i == 0 {
-			name = label
-		}
-		out = append(out, widget.L(widget.S(theme.Dim, widget.Pad(name, labelWidth, false)), widget.S(role, s)))
-	}
-	return out
+	return widget.Labeled(label, labelWidth, role, text, w)
 }
 
 // Render implements view.View.
@@ -102,7 +94,11 @@ func (v *View) detail(r *row, w int) []widget.Line {
 		}
 		out = append(out, say("Pending", theme.Warn, th.Glyphs.Pending+" "+after, w)...)
 	}
-	out = append(out, v.chain(r).Fit(w, th.Glyphs.Ellipsis))
+	places := v.chain(r, true)
+	if places.Width() > w { // those that say nothing go first
+		places = v.chain(r, false)
+	}
+	out = append(out, places.Fit(w, th.Glyphs.Ellipsis))
 	if text := effect(r.name, rawAfter(r)); text != "" {
 		role := theme.Text
 		if strings.HasPrefix(text, "CHECKSUMS") || strings.HasPrefix(text, "The go command rejects") {
@@ -129,10 +125,26 @@ func (v *View) detail(r *row, w int) []widget.Line {
 	}
 	if e := v.c.Env; e != nil {
 		for _, p := range e.Problems {
-			out = append(out, say("Note", theme.Warn, redact.Text(p), w)...)
+			if !aboutAnother(e, p, r.name) {
+				out = append(out, say("Note", theme.Warn, redact.Text(p), w)...)
+			}
 		}
 	}
 	return out
+}
+
+// aboutAnother reports whether a problem names variables, and not this one.
+func aboutAnother(e *goenv.Env, problem, name string) bool {
+	another := false
+	for _, word := range strings.FieldsFunc(problem, func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }) {
+		if word == name {
+			return false
+		}
+		if _, ok := e.Lookup(word); ok {
+			another = true
+		}
+	}
+	return another
 }
 
 // rawAfter is the value whose effect is explained; it is not shown.
@@ -146,8 +158,9 @@ func rawAfter(r *row) string {
 	return r.pending.Value
 }
 
-// chain draws where a value can come from, and which place wins.
-func (v *View) chain(r *row) widget.Line {
+// chain draws where a value can come from, and which place wins; empty also
+// draws the places that hold none.
+func (v *View) chain(r *row, empty bool) widget.Line {
 	g := &v.c.Theme.Glyphs
 	at := map[goenv.Origin]string{r.v.Origin: r.v.Value}
 	for _, s := range r.v.Shadowed {
@@ -171,7 +184,7 @@ func (v *View) chain(r *row) widget.Line {
 	out := widget.L(widget.S(theme.Dim, widget.Pad("Origin", labelWidth, false)))
 	for _, p := range places {
 		_, has := at[p.origin]
-		if !has && p.origin == goenv.Derived {
+		if !has && (!empty || p.origin == goenv.Derived) {
 			continue
 		}
 		if len(out) > 1 {

@@ -132,6 +132,7 @@ func (v *View) Update(e view.Event) tea.Cmd {
 func (v *View) build() {
 	v.rows = buildRows(v.c.Env, v.pending)
 	sortRows(v.rows, v.order)
+	v.table.Sorted, v.table.Arrow = v.order.column(&v.c.Theme.Glyphs)
 	v.rows = filterRows(v.rows, v.filter)
 	v.table.SetRows(len(v.rows))
 	for i := range v.rows {
@@ -173,7 +174,7 @@ func (v *View) Actions() []actions.Action {
 	}
 	noEdits := func() string {
 		if len(v.pending) == 0 {
-			return "no edits are pending"
+			return "no edits yet"
 		}
 		return v.c.CanChange(s.PlanEnv != nil)
 	}
@@ -186,11 +187,11 @@ func (v *View) Actions() []actions.Action {
 			Help:     "switch a profile: offline, vendor, checksums off and on",
 			Disabled: func() string { return v.c.CanChange(s.Profiles != nil && s.PlanProfile != nil) }, Do: v.profiles},
 		{ID: "env.write", View: Name, Key: actions.On("write", "w"), Footer: 1, Changes: true,
-			Help: "write the edits: shows the plan first", Disabled: noEdits, Do: v.write},
+			Help: "write the pending edits: shows the plan first", Disabled: noEdits, Do: v.write},
 		{ID: "env.diff", View: Name, Key: actions.On("diff", "d"), Footer: 2,
-			Help: "show the edits that are not written yet", Disabled: noEdits, Do: v.diff},
+			Help: "show the pending edits", Disabled: noEdits, Do: v.diff},
 		{ID: "env.discard", View: Name, Key: actions.On("discard", "Z"), Footer: 2,
-			Help: "discard the edits that are not written yet", Disabled: noEdits, Do: func() tea.Cmd { v.Discard(); return nil }},
+			Help: "discard the pending edits", Disabled: noEdits, Do: func() tea.Cmd { v.Discard(); return nil }},
 	}
 }
 

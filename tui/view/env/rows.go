@@ -10,6 +10,7 @@ import (
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
 	"gpx/tui/theme"
+	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -76,12 +77,12 @@ func buildRows(e *env.Env, pending map[string]change.Assignment) []row {
 		}
 		if len(v.Shadowed) > 0 {
 			s := v.Shadowed[0]
-			r.was, r.wasFrom = redact.Value(v.Name, s.Value), string(s.Origin)
+			r.was, r.wasFrom = redact.Value(v.Name, s.Value), view.OriginWord(s.Origin)
 		}
 		if a, ok := pending[v.Name]; ok {
 			a := a
 			r.pending = &a
-			r.was, r.wasFrom = r.value, string(v.Origin)
+			r.was, r.wasFrom = r.value, view.OriginWord(v.Origin)
 		}
 		rows = append(rows, r)
 	}
@@ -117,6 +118,17 @@ const (
 )
 
 func (o order) String() string { return [...]string{"use", "name", "origin"}[o] }
+
+// column is the column that o sorts by, and the direction.
+func (o order) column(g *theme.Glyphs) (int, string) {
+	switch o {
+	case byName:
+		return 0, g.Up
+	case byOrigin:
+		return 3, g.Up
+	}
+	return 0, ""
+}
 
 // origins in the order of their precedence.
 var precedence = map[env.Origin]int{env.OS: 0, env.User: 1, env.Derived: 2, env.GOROOT: 3, env.Default: 4}
@@ -159,16 +171,10 @@ func originWord(r *row) string {
 	switch {
 	case r.pending != nil:
 		return "pending"
-	case r.origin == env.OS:
-		return "shell"
-	case r.origin == env.User:
-		return "user file"
-	case r.origin == env.GOROOT:
-		return "$GOROOT/go.env"
 	case r.origin == env.Derived && (r.name == "GONOPROXY" || r.name == "GONOSUMDB"):
 		return "from GOPRIVATE"
 	}
-	return string(r.origin)
+	return view.OriginWord(r.origin)
 }
 
 // columns of the table.

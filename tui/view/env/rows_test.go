@@ -36,9 +36,9 @@ func TestCells(t *testing.T) {
 	rows := buildRows(sample(), pending)
 	for _, tc := range []struct{ name, want string }{
 		{"CC", "CC| |gcc|default|"},
-		{"GOFLAGS", "GOFLAGS|!|-mod=mod|shell|user: -trimpath"},
+		{"GOFLAGS", "GOFLAGS|!|-mod=mod|shell|user file: -trimpath"},
 		{"GONOPROXY", "GONOPROXY|~|none|pending|derived: corp.example"},
-		{"GOPROXY", "GOPROXY| |https://xxxxx@a.example,direct|user file|goroot: https://d.example,direct"},
+		{"GOPROXY", "GOPROXY| |https://xxxxx@a.example,direct|user file|$GOROOT/go.env: https://d.example,direct"},
 	} {
 		var got []string
 		for _, c := range cells(th, find(t, rows, tc.name)) {
@@ -112,6 +112,22 @@ func TestQuote(t *testing.T) {
 	for in, want := range map[string]string{"off": "off", "a|b": "'a|b'", "it's": `'it'\''s'`, "": "''", "https://a.example,direct": "https://a.example,direct"} {
 		if got := quote(in); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestAboutAnother(t *testing.T) {
+	e := &env.Env{Vars: []env.Var{{Name: "GOPROXY"}, {Name: "GOTOOLCHAIN"}}}
+	for _, tc := range []struct {
+		problem string
+		want    bool
+	}{
+		{"/usr/local/go/go.env was changed: GOTOOLCHAIN=local", true},
+		{"GOPROXY and GOTOOLCHAIN are odd", false},
+		{"there is no go on PATH", false},
+	} {
+		if got := aboutAnother(e, tc.problem, "GOPROXY"); got != tc.want {
+			t.Errorf("%s: %v", tc.problem, got)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 func (v *View) Actions() []actions.Action {
 	noEdits := func() string {
 		if v.pending == nil {
-			return "no edits are pending"
+			return "no edits yet"
 		}
 		return v.c.CanChange(v.c.Services.PlanUse != nil)
 	}
@@ -33,7 +33,7 @@ func (v *View) Actions() []actions.Action {
 	}
 	s := &v.c.Services
 	return []actions.Action{
-		{ID: "proxies.switch", View: Name, Key: actions.On("switch", "s"), Footer: 1, Changes: true,
+		{ID: "proxies.switch", View: Name, Key: actions.On("switch", "s"), Footer: 3, Changes: true,
 			Help:     "switch to the recommended chain: shows the plan first",
 			Disabled: func() string { return v.c.CanChange(s.Recommend != nil && s.PlanUse != nil) }, Do: v.switchTo},
 		{ID: "proxies.top", View: Name, Key: actions.On("top", "t"), Footer: 7, Changes: true,
@@ -51,11 +51,11 @@ func (v *View) Actions() []actions.Action {
 		{ID: "proxies.remove", View: Name, Key: actions.On("remove", "x", "delete"), Footer: 9, Changes: true,
 			Help: "edit: take this hop out; stop watching an endpoint", Disabled: v.cannotRemove, Do: v.remove},
 		{ID: "proxies.write", View: Name, Key: actions.On("write", "w"), Footer: 1, Changes: true,
-			Help: "write the edits: shows the plan first", Disabled: noEdits, Do: v.write},
+			Help: "write the pending edits: shows the plan first", Disabled: noEdits, Do: v.write},
 		{ID: "proxies.diff", View: Name, Key: actions.On("diff", "d"), Footer: 2,
-			Help: "show the edits that are not written yet", Disabled: noEdits, Do: v.diff},
+			Help: "show the pending edits", Disabled: noEdits, Do: v.diff},
 		{ID: "proxies.discard", View: Name, Key: actions.On("discard", "Z"), Footer: 2,
-			Help: "discard the edits that are not written yet", Disabled: noEdits, Do: func() tea.Cmd { v.Discard(); return nil }},
+			Help: "discard the pending edits", Disabled: noEdits, Do: func() tea.Cmd { v.Discard(); return nil }},
 		{ID: "proxies.probe", View: Name, Key: actions.On("probe", "p"), Footer: 5,
 			Help: "probe this endpoint now", Disabled: probeable(s.ProbeNow != nil), Do: v.probeNow},
 		{ID: "proxies.deep", View: Name, Key: actions.On("deep probe", "D"), Footer: 5,

@@ -19,15 +19,7 @@ const labelWidth = 9
 
 // say makes "label  text" lines, wrapped to w cells.
 func say(label string, role theme.Role, text string, w int) []widget.Line {
-	var out []widget.Line
-	for i, s := range widget.Wrap(text, max(w-labelWidth, 8)) {
-		name := ""
-		if i == 0 {
-			name = label
-		}
-		out = append(out, widget.L(widget.S(theme.Dim, widget.Pad(name, labelWidth, false)), widget.S(role, s)))
-	}
-	return out
+	return widget.Labeled(label, labelWidth, role, text, w)
 }
 
 // words explains a row: what was seen, what it means, what the go command does

@@ -13,6 +13,7 @@ package proxies
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -55,7 +56,7 @@ type View struct {
 
 // New makes the view.
 func New(c *view.Common) *View {
-	return &View{c: c, table: widget.Table{Columns: columns}, deep: map[string]probe.Result{}}
+	return &View{c: c, table: widget.Table{Columns: slices.Clone(columns)}, deep: map[string]probe.Result{}}
 }
 
 // Name implements view.View.
@@ -161,11 +162,13 @@ func (v *View) build() {
 		v.would = hops(v.rows)
 	}
 	sortRows(v.rows, v.order)
+	v.table.Sorted, v.table.Arrow = v.order.column(&v.c.Theme.Glyphs)
 	v.rows = filterRows(v.rows, v.filter)
 	v.table.SetRows(len(v.rows))
 	if !v.moved && v.pending == nil { // until a row is chosen, show the one that decides
+		db := v.c.Snapshot.Verdict.Scope == monitor.ScopeSumDB
 		for i := range v.rows {
-			if v.rows[i].n > 0 && decides(v.rows[i].goWill) {
+			if r := &v.rows[i]; db && r.kind == probe.KindSumDB || !db && r.n > 0 && decides(r.goWill) {
 				v.table.Select(i)
 				v.remember()
 				return
@@ -242,6 +245,8 @@ func (v *View) Render(w, h int) view.Body {
 		return b
 	}
 	now := v.c.Now()
+	span := spanOf(v.now, now)
+	v.table.Columns[colSpark].Title = spanTitle(span)
 	band := v.band(w, h)
 	rows := 0
 	if h > 0 {
@@ -256,7 +261,7 @@ func (v *View) Render(w, h int) view.Body {
 			rows = max(h-len(band), 0)
 		}
 		b.Lines = v.table.Render(th, w, rows, len(v.rows), func(i int, widths []int) []widget.Line {
-			return cells(th, &v.rows[i], now, widths)
+			return cells(th, &v.rows[i], now, span, widths)
 		})
 		if len(v.rows) == 0 {
 			b.Lines = v.empty(w, rows)
@@ -359,11 +364,11 @@ func (v *View) detail(r *row, w, h int) []widget.Line {
 		lines = append(lines, outlook(th, &v.c.Snapshot, v.now, v.rec, w)...)
 		return v.window(append(append(lines, nil), figures(th, r, deep, now, w)...), w, h)
 	}
-	lw := w * 56 / 100
+	lw, span := w*56/100, spanOf(v.now, now)
 	left := append(append(words(th, r, now, lw-3), nil), outlook(th, &v.c.Snapshot, v.now, v.rec, lw-3)...)
 	right := figures(th, r, deep, now, w-lw)
 	if room := h - len(right) - 2; room >= 3 && len(samples(r)) > 1 && !v.open {
-		right = append(right, nil, widget.L(widget.S(theme.Dim, "LAST 2 MIN"), widget.S(theme.Faint, "  logarithmic, "+th.Glyphs.Lost+" is lost")))
+		right = append(right, nil, widget.L(widget.S(theme.Dim, spanTitle(span)), widget.S(theme.Faint, "  logarithmic, "+th.Glyphs.Lost+" is lost")))
 		right = append(right, widget.Columns(th, widget.Over(samples(r), now, span, w-lw-6), w-lw, min(room, 12))...)
 	}
 	return v.window(beside(left, right, lw, w), w, h)

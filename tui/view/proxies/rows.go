@@ -10,6 +10,7 @@ import (
 	"gpx/envctl/chain"
 	"gpx/probe"
 	"gpx/probe/monitor"
+	"gpx/tui/theme"
 )
 
 // A row is one line of the table: a hop of the chain, as it is or as the
@@ -146,6 +147,21 @@ const (
 
 func (o order) String() string {
 	return [...]string{"chain", "state", "p50", "loss", "name"}[o]
+}
+
+// column is the column that o sorts by, and the direction.
+func (o order) column(g *theme.Glyphs) (int, string) {
+	switch o {
+	case byState:
+		return colState, g.Down
+	case byTime:
+		return colP50, g.Up
+	case byLoss:
+		return colLoss, g.Down
+	case byName:
+		return colProxy, g.Up
+	}
+	return colOrder, ""
 }
 
 // sortRows sorts rows; hops stay before what is beside the chain only in the

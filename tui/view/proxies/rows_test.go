@@ -118,7 +118,7 @@ func TestCells(t *testing.T) {
 		{0, colNote, "refused · go stops"}, {1, colNote, ""}, {2, colSep, ""}, {2, colNote, "version control"},
 		{3, colOrder, "–"}, {3, colNote, "GOSUMDB"}, {4, colNote, "not found · not in GOPROXY"},
 	} {
-		if got := cells(th, &rows[tc.row], now, widths)[tc.col].Plain(); got != tc.want {
+		if got := cells(th, &rows[tc.row], now, spans[2], widths)[tc.col].Plain(); got != tc.want {
 			t.Errorf("row %d, %s: %q, want %q", tc.row, columns[tc.col].Title, got, tc.want)
 		}
 	}
@@ -178,6 +178,31 @@ func TestGoSentence(t *testing.T) {
 	} {
 		if got := goSentence(tc.a, tc.c, tc.sep); !strings.Contains(got, tc.want) {
 			t.Errorf("%v: %q", tc, got)
+		}
+	}
+}
+
+// TestSpan: soon after the start the charts are not a column of blanks.
+func TestSpan(t *testing.T) {
+	at := func(ages ...time.Duration) []row {
+		rows := []row{{}}
+		for _, age := range ages {
+			st := &monitor.EndpointStatus{Window: monitor.Window{Recent: []monitor.Sample{{At: wire.At(now.Add(-age)), Class: probe.OK}}}}
+			rows = append(rows, row{status: st})
+		}
+		return rows
+	}
+	for _, tc := range []struct {
+		ages []time.Duration
+		want string
+	}{
+		{nil, "LAST 30 S"},
+		{[]time.Duration{3 * time.Second, 29 * time.Second}, "LAST 30 S"},
+		{[]time.Duration{3 * time.Second, 31 * time.Second}, "LAST 1 MIN"},
+		{[]time.Duration{time.Hour}, "LAST 2 MIN"},
+	} {
+		if got := spanTitle(spanOf(at(tc.ages...), now)); got != tc.want {
+			t.Errorf("%v: %s, want %s", tc.ages, got, tc.want)
 		}
 	}
 }

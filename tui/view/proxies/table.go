@@ -34,14 +34,14 @@ var columns = []widget.Column{
 	colState: {Title: "STATE", Min: 9},
 	colP50:   {Title: "p50", Min: 6, Right: true},
 	colP95:   {Title: "p95", Min: 6, Right: true, Tight: true, Drop: 4},
-	colLoss:  {Title: "LOSS", Min: 4, Right: true, Tight: true},
+	colLoss:  {Title: "LOSS", Min: 5, Right: true, Tight: true},
 	colAge:   {Title: "AGE", Min: 4, Right: true, Tight: true, Drop: 5},
-	colSpark: {Title: "LAST 2 MIN (!=lost)", Short: "LAST 2 MIN", Min: 12, Grow: 2, Max: 30, Drop: 1},
+	colSpark: {Title: "LAST 2 MIN", Min: 12, Grow: 2, Max: 30, Drop: 1},
 	colNote:  {Title: "NOTE", Min: 18, Grow: 3, Drop: 3},
 }
 
 // cells draws one row; it is a pure function of what it is given.
-func cells(th *theme.Theme, r *row, now time.Time, widths []int) []widget.Line {
+func cells(th *theme.Theme, r *row, now time.Time, span time.Duration, widths []int) []widget.Line {
 	g := &th.Glyphs
 	one := func(role theme.Role, s string) widget.Line { return widget.L(widget.S(role, s)) }
 	none := one(theme.Faint, g.Dash)
@@ -104,8 +104,34 @@ func cells(th *theme.Theme, r *row, now time.Time, widths []int) []widget.Line {
 // speak and is left out; http and file stay visible.
 func shown(r *row) string { return strings.TrimPrefix(r.url, "https://") }
 
-// span is what the charts show.
-const span = 2 * time.Minute
+// spans are what the charts may show; a short one fills the columns soon after
+// the start, the longest is what the monitor's window keeps of a hop.
+var spans = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute}
+
+// spanOf is the shortest span that holds every sample of rows, so that all
+// charts show the same instants above each other.
+func spanOf(rows []row, now time.Time) time.Duration {
+	oldest := now
+	for i := range rows {
+		if s := samples(&rows[i]); len(s) > 0 && s[0].At.Before(oldest) {
+			oldest = s[0].At
+		}
+	}
+	for _, s := range spans {
+		if now.Sub(oldest) <= s {
+			return s
+		}
+	}
+	return spans[len(spans)-1]
+}
+
+// spanTitle heads a chart.
+func spanTitle(span time.Duration) string {
+	if span < time.Minute {
+		return fmt.Sprintf("LAST %.0f S", span.Seconds())
+	}
+	return fmt.Sprintf("LAST %.0f MIN", span.Minutes())
+}
 
 // samples is the recent past of a row.
 func samples(r *row) []widget.Sample {
