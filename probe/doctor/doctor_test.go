@@ -79,6 +79,38 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
+// What env.Read says of GOENV=off is not said again.
+func TestUserFileOff(t *testing.T) {
+	dir := t.TempDir()
+	e, err := env.Read(t.Context(), env.Options{Dir: dir, Environ: []string{"GOENV=off", "HOME=" + dir}, Go: filepath.Join(dir, "no-go")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []Step
+	for _, s := range Steps(Facts{Now: now, Env: e}) {
+		if strings.Contains(s.Detail, "GOENV") || strings.Contains(s.Detail, "user file") {
+			said = append(said, s)
+		}
+	}
+	if len(said) != 1 || said[0].State != Warn || said[0].Hint != "unset GOENV" {
+		t.Errorf("%+v", said)
+	}
+}
+
+// A hop that the go command does not get to fails nothing.
+func TestSpareHop(t *testing.T) {
+	f := healthy()
+	f.Snapshot.Endpoints[1].Class, f.Snapshot.Endpoints[1].Layer = probe.TLSExpired, probe.LayerTLS
+	f.Snapshot.Chain.Hops[1].GoWill = probe.Stop
+	if steps := Steps(f); Worst(steps) != Warn {
+		t.Errorf("%s: %+v", Worst(steps), steps)
+	}
+	f.Snapshot.Chain.Hops[0].GoWill = probe.Next
+	if steps := Steps(f); Worst(steps) != Fail {
+		t.Errorf("the go command gets there: %s", Worst(steps))
+	}
+}
+
 func TestSteps(t *testing.T) {
 	fails := func(i int, c probe.Class) func(*Facts) {
 		return func(f *Facts) {
@@ -102,7 +134,6 @@ func TestSteps(t *testing.T) {
 		{"no go on PATH", func(f *Facts) { f.Env.Go = "" }, "go command", Fail, "none on PATH"},
 		{"go env fails", func(f *Facts) { f.Env, f.EnvErr = nil, errors.New("exit status 2") }, "go settings", Fail, "exit status 2"},
 		{"a problem of the environment", func(f *Facts) { f.Env.Problems = []string{"go.env was changed"} }, "go settings", Warn, "was changed"},
-		{"GOENV=off", func(f *Facts) { f.Env.UserFileOff = true }, "go settings", Warn, "GOENV=off"},
 		{"GOPROXY cannot be used", func(f *Facts) { set(f.Env, "GOPROXY", "ftp://joe:hunter2@x", env.OS) }, "GOPROXY", Fail, "scheme"},
 		{"a retired proxy", func(f *Facts) { set(f.Env, "GOPROXY", "https://gocenter.io,direct", env.User) }, "GOPROXY", Fail, "Retired"},
 		{"a database as a proxy", func(f *Facts) { set(f.Env, "GOPROXY", "https://sum.golang.google.cn", env.User) }, "GOPROXY", Fail, "checksum database"},
@@ -129,6 +160,18 @@ func TestSteps(t *testing.T) {
 			f.Snapshot.Chain.Hops[0].GoWill = probe.Hang
 		}, "hop 1 https://proxy.example.com", Fail, "waits for ever"},
 		{"a hop is slow", func(f *Facts) { f.Snapshot.Endpoints[0].Health = monitor.Slow }, "hop 1 https://proxy.example.com", Warn, "slow"},
+		{"a hop that go does not come to", func(f *Facts) {
+			fails(1, probe.DNSNotFound)(f)
+			f.Snapshot.Chain.Hops[1].GoWill = probe.Stop
+		}, "hop 2 direct", Warn, "ends at hop 1"},
+		{"a hop that go passes", func(f *Facts) {
+			fails(0, probe.Refused)(f)
+			f.Snapshot.Chain.Hops[0].GoWill = probe.Next
+		}, "hop 1 https://proxy.example.com", Warn, "moves on"},
+		{"the certificate of a hop that go passes", func(f *Facts) {
+			fails(0, probe.TLSExpired)(f)
+			f.Snapshot.Chain.Hops[0].GoWill = probe.Next
+		}, "certificates", Warn, "https://proxy.example.com"},
 		{"a hop has not answered", fails(1, probe.ClassUnknown), "hop 2 direct", Warn, "no answer yet"},
 		{"a certificate runs out", func(f *Facts) {
 			f.Snapshot.Endpoints[0].TLSExpires = wire.At(now.Add(50 * time.Hour))

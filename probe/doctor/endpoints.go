@@ -96,17 +96,42 @@ func hopSteps(f Facts) []Step {
 			continue
 		}
 		s := endpointStep(name, f.Snapshot.Endpoints[i])
+		passed := passedBy(f.Snapshot.Chain.Hops, h.N)
 		switch {
+		case s.State == Fail && passed != "":
+			s.State = Warn
+			s.Detail += "; " + passed
 		case h.GoWill == probe.Hang:
 			s.Detail += "; the go command waits for ever"
 		case h.GoWill == probe.Stop:
 			s.Detail += "; the go command stops here"
-		case h.GoWill == probe.Next && s.State == Fail:
-			s.Detail += "; the go command moves on"
 		}
 		steps = append(steps, s)
 	}
 	return steps
+}
+
+// passedBy says why the nth hop does not decide what the go command gets now:
+// the walk ends before it, or goes on behind it. It is "" for the hop that does.
+func passedBy(hops []monitor.Hop, n int) string {
+	for _, h := range hops {
+		switch {
+		case h.N == n && h.GoWill == probe.Next:
+			return "the go command moves on"
+		case h.N == n || h.GoWill == probe.ActionUnknown:
+			return ""
+		case h.GoWill != probe.Next:
+			return fmt.Sprintf("the go command does not come to it, because it ends at hop %d", h.N)
+		}
+	}
+	return ""
+}
+
+// harmless reports whether the go command gets what it wants whatever is wrong
+// with an endpoint of the chain.
+func harmless(f Facts, e monitor.EndpointStatus) bool {
+	decides := func(n int) bool { return passedBy(f.Snapshot.Chain.Hops, n) == "" }
+	return len(e.Hops) > 0 && !slices.ContainsFunc(e.Hops, decides)
 }
 
 // endpointStep says what a probe of an endpoint came to.
@@ -138,13 +163,16 @@ func endpointStep(name string, e monitor.EndpointStatus) Step {
 // certificateSteps look at the certificates that were shown.
 func certificateSteps(f Facts) []Step {
 	const name = "certificates"
-	var shown, failed int
+	shown := 0
 	var steps []Step
 	for _, e := range remote(f) {
 		switch {
 		case failedAt(e.Result, probe.LayerTLS):
-			failed++
-			steps = append(steps, Step{name, Fail, e.URL + ": " + e.Class.Info().Meaning, e.Class.Info().Advice})
+			s := Step{name, Fail, e.URL + ": " + e.Class.Info().Meaning, e.Class.Info().Advice}
+			if harmless(f, e) {
+				s.State = Warn
+			}
+			steps = append(steps, s)
 		case e.TLSExpires.IsZero():
 		default:
 			shown++
@@ -156,7 +184,7 @@ func certificateSteps(f Facts) []Step {
 	switch {
 	case len(steps) > 0:
 		return steps
-	case shown == 0 && failed == 0:
+	case shown == 0:
 		return []Step{{name, Skip, "no certificate was shown", ""}}
 	default:
 		return []Step{{name, OK, fmt.Sprintf("%d of %d are trusted and in date", shown, shown), ""}}
