@@ -27,10 +27,11 @@ func commandSteps(f Facts) []Step {
 		if e.Go == "" && strings.Contains(p, "PATH") {
 			continue // said above
 		}
-		steps = append(steps, Step{"go settings", Warn, clean(p), "look at: gpx env"})
-	}
-	if e.UserFileOff {
-		steps = append(steps, Step{"go settings", Warn, "GOENV=off: the file of go env -w is neither read nor written", "unset GOENV"})
+		hint := "look at: gpx env"
+		if e.UserFileOff && strings.HasPrefix(p, "GOENV=off") {
+			hint = "unset GOENV"
+		}
+		steps = append(steps, Step{"go settings", Warn, clean(p), hint})
 	}
 	return steps
 }
