@@ -107,15 +107,15 @@ func quoteFish(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
-// active reports whether gpx runs behind the hook.
-func active() bool { return os.Getenv(FileVar) != "" && os.Getenv(ShellVar) != "" }
+// Active reports whether gpx runs behind the hook.
+func Active() bool { return os.Getenv(FileVar) != "" && os.Getenv(ShellVar) != "" }
 
 // Handoff gives the assignments to the calling shell when the hook is active,
 // and does nothing otherwise. This process takes them over at once, so that
 // what it reads from now on is what the shell will have: an undo in the same
 // session hands the old value back.
 func Handoff(as []change.Assignment) error {
-	if len(as) == 0 || !active() {
+	if len(as) == 0 || !Active() {
 		return nil
 	}
 	path := os.Getenv(FileVar)
