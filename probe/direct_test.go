@@ -20,7 +20,7 @@ func gitSetup(t *testing.T, l *lab.Lab, redirect ...string) setup {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("no git")
 	}
-	up, _, err := l.WriteGit(t.TempDir())
+	up, err := l.WriteGit(t.TempDir())
 	must(t, err)
 	for i := 0; i+1 < len(redirect); i += 2 {
 		f, err := os.OpenFile(up, os.O_APPEND|os.O_WRONLY, 0)

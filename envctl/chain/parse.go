@@ -132,10 +132,6 @@ func New(hops ...Hop) (Chain, error) {
 // ends reports whether the go command stops reading the list after h.
 func (h Hop) ends() bool { return h.Kind == Direct || h.Kind == Off }
 
-// FallsBackOnError reports whether the go command moves on to the next hop
-// after any error of h, not after 404 and 410 alone.
-func (h Hop) FallsBackOnError() bool { return h.Separator == Pipe }
-
 // Redacted is the hop's URL for display.
 func (h Hop) Redacted() string { return redact.URL(h.URL) }
 

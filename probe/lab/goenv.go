@@ -18,28 +18,18 @@ func (l *Lab) GoEnv(dir, chain string) []string {
 	vars["GOPROXY"] = chain
 	vars["GOSUMDB"] = l.VerifierKey()
 	vars["SSL_CERT_FILE"] = l.CAFile()
-	if up, _, err := l.git(); err == nil {
-		vars["GIT_CONFIG_GLOBAL"] = up
+	if config, err := l.git(); err == nil {
+		vars["GIT_CONFIG_GLOBAL"] = config
 	}
 	return environ(vars)
 }
 
-// GitDown is an environment variable that, appended to [Lab.GoEnv], makes every
-// "direct" download fail as without a network.
-func (l *Lab) GitDown() string {
-	_, down, err := l.git()
-	if err != nil {
-		return "GIT_CONFIG_GLOBAL=" + os.DevNull
-	}
-	return "GIT_CONFIG_GLOBAL=" + down
-}
-
 // git writes the lab's repositories once.
-func (l *Lab) git() (up, down string, err error) {
+func (l *Lab) git() (config string, err error) {
 	l.gitOnce.Do(func() {
-		l.gitUp, l.gitDown, l.gitErr = l.WriteGit(filepath.Join(l.dir, "git"))
+		l.gitConfig, l.gitErr = l.WriteGit(filepath.Join(l.dir, "git"))
 	})
-	return l.gitUp, l.gitDown, l.gitErr
+	return l.gitConfig, l.gitErr
 }
 
 // sandboxVars are the variables that keep a go command inside a folder.

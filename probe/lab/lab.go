@@ -41,9 +41,9 @@ type Lab struct {
 	own     *Server // the host of the checksum database
 	dir     string
 
-	gitOnce        sync.Once
-	gitUp, gitDown string
-	gitErr         error
+	gitOnce   sync.Once
+	gitConfig string
+	gitErr    error
 
 	mu      sync.Mutex
 	closers []func() error

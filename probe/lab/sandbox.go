@@ -107,8 +107,8 @@ func (b *Sandbox) write() error {
 	b.env = sandboxVars(b.Dir)
 	home := b.env["HOME"]
 	b.env["SSL_CERT_FILE"] = b.Lab.CAFile()
-	if up, _, err := b.Lab.git(); err == nil {
-		b.env["GIT_CONFIG_GLOBAL"] = up
+	if config, err := b.Lab.git(); err == nil {
+		b.env["GIT_CONFIG_GLOBAL"] = config
 	}
 	// The go command's own defaults below HOME look more like a developer's
 	// machine than variables that name every folder.

@@ -195,7 +195,7 @@ func TestGitRepositoriesAreTheSameEveryTime(t *testing.T) {
 	var heads []string
 	for range 2 {
 		dir := t.TempDir()
-		if _, _, err := l.WriteGit(dir); err != nil {
+		if _, err := l.WriteGit(dir); err != nil {
 			if strings.Contains(err.Error(), "no git") {
 				t.Skip("git is not on PATH")
 			}

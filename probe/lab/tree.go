@@ -91,29 +91,25 @@ func writeFile(name string, data []byte) error {
 
 // WriteGit writes a bare git repository, with a commit and a tag for every
 // version, for each module under github.com/, so that "direct" works with no
-// network: the go command knows that host and asks git at once. It returns two
-// git configurations for GIT_CONFIG_GLOBAL. With up, those repositories are
-// found by their https addresses and every other https address leads nowhere on
-// this machine; with down, all of them lead nowhere. It needs git.
-func (l *Lab) WriteGit(dir string) (up, down string, err error) {
+// network: the go command knows that host and asks git at once. It returns the
+// git configuration for GIT_CONFIG_GLOBAL that finds those repositories by their
+// https addresses, and nothing else: every other https address leads nowhere on
+// this machine. It needs git.
+func (l *Lab) WriteGit(dir string) (config string, err error) {
 	if _, err := exec.LookPath("git"); err != nil {
-		return "", "", errors.New("lab: no git on PATH; install git")
+		return "", errors.New("lab: no git on PATH; install git")
 	}
 	// The longest prefix wins, so this catches what no other line names.
-	nowhere := fmt.Sprintf("[url %q]\n\tinsteadOf = https://\n", "file://"+filepath.ToSlash(filepath.Join(dir, "no-network"))+"/")
-	config := nowhere
+	text := fmt.Sprintf("[url %q]\n\tinsteadOf = https://\n", "file://"+filepath.ToSlash(filepath.Join(dir, "no-network"))+"/")
 	for _, path := range l.gitPaths() {
 		repo := filepath.Join(dir, filepath.FromSlash(path))
 		if err := l.writeRepo(repo, path); err != nil {
-			return "", "", err
+			return "", err
 		}
-		config += fmt.Sprintf("[url %q]\n\tinsteadOf = https://%s\n", "file://"+filepath.ToSlash(repo), path)
+		text += fmt.Sprintf("[url %q]\n\tinsteadOf = https://%s\n", "file://"+filepath.ToSlash(repo), path)
 	}
-	up, down = filepath.Join(dir, "gitconfig"), filepath.Join(dir, "gitconfig-down")
-	if err := writeFile(up, []byte(config)); err != nil {
-		return "", "", err
-	}
-	return up, down, writeFile(down, []byte(nowhere))
+	config = filepath.Join(dir, "gitconfig")
+	return config, writeFile(config, []byte(text))
 }
 
 // gitPaths are the modules that have a repository.
