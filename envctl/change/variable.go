@@ -286,10 +286,16 @@ func (p *Plan) explain(e *env.Env, v variableStep, below string, taken *variable
 		c.EffectiveNew = redact.Value(v.Name, v.OS)
 	}
 	p.Changes = append(p.Changes, c)
+	if v.Name == "GOSUMDB" && wanted == "off" { // whoever asks for it, an undo included
+		p.Warn(checksumsOff)
+	}
 	if want != nil {
 		p.shadow(*want, hook)
 	}
 }
+
+// checksumsOff goes with every plan after which nothing is verified.
+const checksumsOff = "CHECKSUMS OFF: what is downloaded from now on is not verified by anyone, and its hash goes into go.sum as if it were right"
 
 // hooked reports whether gpx runs behind the hook of gpx/envctl/shell, which
 // makes the shell's part of a change when gpx ends.

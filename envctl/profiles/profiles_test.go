@@ -186,6 +186,20 @@ func TestSumDBOnBringsBackTheUsersDatabase(t *testing.T) {
 	}
 }
 
+// An undo that ends in "off" is as loud as off itself.
+func TestUndoToOffIsLoud(t *testing.T) {
+	e, ch := user(t, "GOSUMDB=off\n")
+	plan, err := SumDBOn(t.Context(), e, nil, ch)
+	must(t, err)
+	_, err = ch.Apply(t.Context(), plan)
+	must(t, err)
+	plan, err = ch.PlanUndo(t.Context(), "", false)
+	must(t, err)
+	if len(plan.Warnings) == 0 || !strings.HasPrefix(plan.Warnings[0], "CHECKSUMS OFF") {
+		t.Errorf("warnings %q", plan.Warnings)
+	}
+}
+
 // Somebody switched it back by hand: the end finds nothing to do, once.
 func TestExpiryOfWhatWasOverwritten(t *testing.T) {
 	e, ch := user(t, "")

@@ -80,6 +80,7 @@ func SumDBOn(ctx context.Context, e *env.Env, p *project.Project, ch *change.Cha
 		}
 		if id := lastOff(changes); id != "" {
 			if plan, err := ch.PlanUndo(ctx, id, false); err == nil {
+				warnSkipped(plan, e)
 				return plan, nil
 			} // what was there before cannot be told any more
 		}

@@ -81,7 +81,6 @@ func sumDBOff(e *env.Env, p *project.Project, o SumDBOptions) (*change.Plan, err
 	if err != nil {
 		return nil, err
 	}
-	plan.Warn("CHECKSUMS OFF: what is downloaded from now on is not verified by anyone, and its hash goes into go.sum as if it were right")
 	limit(plan, o)
 	return plan, nil
 }
@@ -164,10 +163,15 @@ func sumDBOn(e *env.Env) (*change.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnSkipped(plan, e)
+	return plan, nil
+}
+
+// warnSkipped names what goes on unverified when checksums are on.
+func warnSkipped(plan *change.Plan, e *env.Env) {
 	if skipped := e.NoSumDB(); skipped != "" {
 		plan.Warn("modules that match " + redact.Text(skipped) + " are still not verified (GONOSUMDB or GOPRIVATE)")
 	}
-	return plan, nil
 }
 
 // sumDBUnskip takes patterns out of GONOSUMDB.
