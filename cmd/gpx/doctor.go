@@ -27,7 +27,9 @@ hop of the chain, the checksum database, and what the go command would do for a
 module of this project. Every step says what it saw and, where something is
 wrong, what to do. With a URL it goes through the layers of that endpoint.
 
-Exit status 3 means that a step failed.`,
+A hop that fails where the go command does not come to it, or moves on, is a
+warning. Exit status 3 means an outage, as for gpx status, or that another step
+failed, which is then named at the end.`,
 		Args: arguments(0, 1, "at most one URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var doc doctorDocument
@@ -90,12 +92,6 @@ func routeStep(r route.Route) doctor.Step {
 	return st
 }
 
-// layers of one endpoint, in the order in which a probe passes them.
-var layers = []probe.Layer{
-	probe.LayerConfig, probe.LayerDNS, probe.LayerTCP, probe.LayerTLS,
-	probe.LayerHTTP, probe.LayerProtocol, probe.LayerContent, probe.LayerSumDB,
-}
-
 func doctorURL(ctx context.Context, a *app, raw string) (doctorDocument, error) {
 	eps, err := a.named(ctx, "doctor", []string{raw}, false)
 	if err != nil {
@@ -111,7 +107,7 @@ func doctorURL(ctx context.Context, a *app, raw string) (doctorDocument, error) 
 	if ctx.Err() != nil {
 		return doctorDocument{}, interrupted(failed("doctor", "", ctx.Err()))
 	}
-	return doctorDocument{Verdict: verdictOf(r), Steps: layerSteps(r)}, nil
+	return doctorDocument{Verdict: verdictOf(r), Steps: doctor.Layers(r)}, nil
 }
 
 // verdictOf is what one result says about its endpoint.
@@ -133,62 +129,6 @@ func verdictOf(r probe.Result) monitor.Verdict {
 		v.Evidence = []string{info.Meaning}
 	}
 	return v
-}
-
-// layerSteps tells how far the probe came, and what each kind of request said.
-func layerSteps(r probe.Result) []doctor.Step {
-	var steps []doctor.Step
-	reached := true
-	for _, l := range layers {
-		if l == probe.LayerSumDB && r.Layer != l {
-			continue // the checks below say it better
-		}
-		st := doctor.Step{Name: string(l), State: doctor.OK}
-		switch {
-		case !reached:
-			st.State, st.Detail = doctor.Skip, "not reached"
-		case l == r.Layer && r.Class != probe.OK:
-			reached = false
-			st.Detail, st.Hint = r.Detail, r.Class.Info().Advice
-			st.State = doctor.Warn
-			if r.Class.Failed() {
-				st.State = doctor.Fail
-			}
-			if st.Detail == "" {
-				st.Detail = r.Class.Info().Meaning
-			}
-		case l == probe.LayerDNS && r.Phases.DNS > 0:
-			st.Detail = milliseconds(r.Phases.DNS)
-		case l == probe.LayerTCP && r.Phases.TCP > 0:
-			st.Detail = milliseconds(r.Phases.TCP) + " to " + r.RemoteAddr
-		case l == probe.LayerTLS && strings.HasPrefix(r.URL, "http://"):
-			st.State, st.Detail = doctor.Skip, "plain http"
-		case l == probe.LayerTLS && r.Phases.TLS > 0:
-			st.Detail = milliseconds(r.Phases.TLS)
-			if !r.TLSExpires.IsZero() {
-				st.Detail += ", certificate until " + r.TLSExpires.Local().Format("2006-01-02")
-			}
-		case l == probe.LayerHTTP && r.Phases.TTFB > 0:
-			st.Detail = "first byte after " + milliseconds(r.Phases.TTFB)
-		}
-		steps = append(steps, st)
-	}
-	for _, c := range r.Checks {
-		st := doctor.Step{Name: "request " + string(c.File), State: doctor.OK, Detail: string(c.Class)}
-		if c.Detail != "" {
-			st.Detail += ": " + c.Detail
-		}
-		switch {
-		case c.Class.Failed():
-			st.State, st.Hint = doctor.Fail, c.Class.Info().Advice
-		case c.Class == probe.ClassUnknown:
-			st.State = doctor.Skip
-		case c.Class != probe.OK:
-			st.State = doctor.Warn
-		}
-		steps = append(steps, st)
-	}
-	return steps
 }
 
 func (a *app) printDoctor(doc doctorDocument) error {
@@ -214,12 +154,22 @@ func (a *app) printDoctor(doc doctorDocument) error {
 		a.out.table("", rows)
 		a.out.line("")
 		a.printVerdict(doc.Verdict)
+		if names := failedSteps(doc.Steps); doc.Verdict.State != monitor.StateOutage && len(names) > 0 {
+			a.out.line(a.out.sign(toneBad, "failed all the same: "+strings.Join(names, ", ")))
+		}
 	}
-	if a.out.err != nil {
-		return a.out.err
-	}
-	if doc.Verdict.State == monitor.StateOutage || doctor.Worst(doc.Steps) == doctor.Fail {
+	if a.out.err == nil && (doc.Verdict.State == monitor.StateOutage || doctor.Worst(doc.Steps) == doctor.Fail) {
 		return errBadNews
 	}
-	return nil
+	return a.out.err
+}
+
+func failedSteps(steps []doctor.Step) []string {
+	var names []string
+	for _, s := range steps {
+		if s.State == doctor.Fail {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"gpx/probe"
 	"gpx/probe/catalog"
 	"gpx/probe/monitor"
+	"gpx/probe/route"
 )
 
 type probeDocument struct {
@@ -32,7 +34,9 @@ says at which layer each one failed.
   --all    also the catalog of public proxies: naming the flag is the consent
   --watch  go on until ctrl+c, one result (or JSON document) a line
 
-Exit status 3 means that something failed.`,
+Exit status 3 means that a URL that was named failed; without one, that the go
+command would not get what it wants: a hop that it does not come to, or moves on
+from, and the catalog, may fail.`,
 		Args: arguments(0, -1, "URLs"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.deep && f.watch {
@@ -95,6 +99,7 @@ func runProbe(ctx context.Context, a *app, args []string, f probeFlags) error {
 		return failed("probe", "", err)
 	}
 	var results []probe.Result
+	bad := false
 	a.progress("probing…")
 	if len(args) == 0 {
 		e, pr, err := a.both(ctx)
@@ -102,12 +107,16 @@ func runProbe(ctx context.Context, a *app, args []string, f probeFlags) error {
 			return failed("probe", "", err)
 		}
 		a.remember(ctx, pr)
-		if _, err := e.Chain(); err != nil {
+		c, err := e.Chain()
+		if err != nil {
+			a.progress("")
 			return failed("probe", "GOPROXY", err).hint("correct it with: gpx use CHAIN")
 		}
 		results = monitor.Once(ctx, p, monitor.Inputs{Env: e, Project: pr, Extra: eps}, f.deep)
+		bad = stops(c, results)
 	} else {
 		results = probeAll(ctx, p, unique(eps), f.deep)
+		bad = slices.ContainsFunc(results[:min(len(args), len(results))], failedResult)
 	}
 	a.progress("")
 	if ctx.Err() != nil {
@@ -122,13 +131,39 @@ func runProbe(ctx context.Context, a *app, args []string, f probeFlags) error {
 			}
 			a.printResult(r)
 		}
-	}
-	for _, r := range results {
-		if a.out.err == nil && r.Class.Failed() {
-			return errBadNews
+		if len(args) == 0 && !bad && slices.ContainsFunc(results, failedResult) {
+			a.out.line(a.out.sign(toneWarn, "what failed does not keep the go command from downloading now; see: gpx status"))
 		}
 	}
+	if a.out.err == nil && bad {
+		return errBadNews
+	}
 	return a.out.err
+}
+
+func failedResult(r probe.Result) bool { return r.Class.Failed() }
+
+// stops reports whether the go command fails or hangs on its way through the
+// chain, or at the checksum database, as the results say.
+func stops(c chain.Chain, results []probe.Result) bool {
+	classes := make([]probe.Class, len(c.Hops))
+	for i, h := range c.Hops {
+		classes[i] = probe.ClassUnknown
+		for _, r := range results {
+			if r.Kind == probe.Kind(h.Kind) && r.URL == h.Redacted() {
+				classes[i] = r.Class
+				break
+			}
+		}
+	}
+	end := probe.ActionUnknown
+	for _, end = range route.GoWill(c, classes) {
+		if end != probe.Next {
+			break
+		}
+	}
+	sumDB := slices.ContainsFunc(results, func(r probe.Result) bool { return r.Kind == probe.KindSumDB && r.Class.Failed() })
+	return sumDB || end == probe.Stop || end == probe.Hang || end == probe.GoOff
 }
 
 // probeAll probes endpoints at once; the results stand in their order.
