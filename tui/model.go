@@ -254,7 +254,7 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case tea.MouseMsg:
 		return m.click(msg)
 	case tea.KeyMsg:
-		return m.key(msg)
+		return m.keys(msg)
 	}
 	return nil
 }
@@ -292,6 +292,20 @@ func began(s monitor.Snapshot, seen bool) time.Time {
 		}
 	}
 	return at
+}
+
+// keys routes what was typed. Bubble Tea makes one message of all letters that
+// arrive in one read, as those of a fast typist do over a slow line; each is a
+// key. What was pasted stays together: it is text, and no key of a view.
+func (m *model) keys(k tea.KeyMsg) tea.Cmd {
+	if k.Type != tea.KeyRunes || k.Paste || len(k.Runes) < 2 {
+		return m.key(k)
+	}
+	var cmds []tea.Cmd
+	for _, r := range k.Runes {
+		cmds = append(cmds, m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: k.Alt}))
+	}
+	return tea.Batch(cmds...)
 }
 
 // key routes a key: ctrl+c and ctrl+z always work, then the dialog on top,

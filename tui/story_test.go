@@ -482,3 +482,21 @@ func TestShadowedVariableIsSaid(t *testing.T) {
 	s.settle(s.m.propose(view.Proposal{Plan: p}))
 	s.has("type apply to apply", "cannot be undone")
 }
+
+// TestLettersOfOneRead: letters that arrive together are keys one after the
+// other; what is pasted is text, and does nothing where no text is typed.
+func TestLettersOfOneRead(t *testing.T) {
+	s := newScreen(t, 120, 36, look{noColor: true})
+	s.show(outage())
+	s.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("2/GOPR")})
+	s.has("[2 Env]", "/ GOPR", "GOPROXY", "GOPRIVATE")
+	s.lacks("GOSUMDB ")
+	s.press("esc", "1")
+	s.f.called()
+	s.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("sy"), Paste: true})
+	s.asked()
+	s.press("/")
+	s.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("mirror"), Paste: true})
+	s.has("mirror.example.org")
+	s.lacks("goproxy.cn")
+}

@@ -250,7 +250,7 @@ func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Rec
 		out = append(out, widget.L(label(""), widget.S(theme.Key, "s"), widget.S(theme.Text, " shows the plan, "), widget.S(theme.Key, "y"),
 			widget.S(theme.Text, " applies, "), widget.S(theme.Key, "u"), widget.S(theme.Text, " undoes")).Fit(w, th.Glyphs.Ellipsis))
 	case rec != nil && len(rec.Reasons) > 0:
-		out = append(out, say("Switch", theme.Text, redact.Text(strings.Join(rec.Reasons, "; ")), w)...)
+		out = append(out, say("Switch", theme.Text, "No better chain is known: "+redact.Text(strings.Join(rec.Reasons, "; ")), w)...)
 		out = append(out, widget.L(label(""), widget.S(theme.Key, "a"), widget.S(theme.Text, " looks for another proxy in the catalog")).Fit(w, th.Glyphs.Ellipsis))
 	}
 	out = append(out, now...)
