@@ -112,16 +112,18 @@ func (s *session) status(ctx context.Context) (tui.Status, error) {
 	if err != nil {
 		return st, err
 	}
+	// The journal knows until when; whether it is so, only the environment does:
+	// somebody may have written the user file since.
 	for _, c := range changes { // newest first
 		if c.Undone || c.Expires.IsZero() {
 			continue
 		}
 		for _, a := range c.Actions {
-			switch a.Target {
-			case "GOSUMDB":
+			switch {
+			case a.Target == "GOSUMDB" && st.SumDBOff:
 				st.SumDBUntil = c.Expires.Time
-			case "GONOSUMDB":
-				st.SumDBOff, st.SumDBUntil, st.SumDBModules = true, c.Expires.Time, e.NoSumDB()
+			case a.Target == "GONOSUMDB" && !st.SumDBOff && a.New != "" && a.New == e.Get("GONOSUMDB"):
+				st.SumDBOff, st.SumDBUntil, st.SumDBModules = true, c.Expires.Time, a.New
 			}
 		}
 		break

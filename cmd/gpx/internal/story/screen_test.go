@@ -212,6 +212,25 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// TestBanner: the banner says which modules go unverified, and ends when
+// somebody else ends it.
+func TestBanner(t *testing.T) {
+	needs(t, "tmux", "git")
+	t.Parallel()
+	b := newBox(t, ",")
+	if _, stderr, status := b.run(gpx, "sumdb", "off", "--modules", "corp.example.com", "--for", "1h", "--yes"); status != 0 {
+		t.Fatal(stderr)
+	}
+	term := b.open(100, 30, looks[0])
+	term.shows("CHECKSUMS ARE OFF for corp.example.com")
+	if _, stderr, status := b.run("go", "env", "-u", "GONOSUMDB"); status != 0 {
+		t.Fatal(stderr)
+	}
+	term.gone("CHECKSUMS ARE OFF")
+	term.press("C-c")
+	term.exited()
+}
+
 // TestEveryKey presses every key in both views, in an outage: whatever opens,
 // the frame is sound, esc leads back, and without y nothing changes.
 func TestEveryKey(t *testing.T) {
