@@ -1,6 +1,7 @@
 # gpx: everything a developer runs. `make` builds, `make run` starts the screen.
 #
 #   make test         what every change must pass: ./..., under 5 minutes on two cores
+#                     (GOTESTFLAGS='-race -timeout 8m' is what CI adds)
 #   make test-system  also nginx, tinyproxy, tmux and network namespaces, where they are installed
 #   make soak         hours of it; never in CI
 #   make bench        the promised ratios, as tables
@@ -9,6 +10,7 @@
 
 GO          ?= go
 BIN         ?= bin/gpx
+GOTESTFLAGS ?= -timeout 5m
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS     := -X main.version=$(VERSION)
@@ -22,7 +24,7 @@ run: build
 	$(BIN)
 
 test: toolchain
-	$(GO) test -timeout 5m ./...
+	$(GO) test $(GOTESTFLAGS) ./...
 
 # -count=1: what these tests meet (servers, namespaces) is not in the test cache's key.
 test-system: toolchain
