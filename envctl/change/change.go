@@ -15,7 +15,8 @@
 // Two texts are kept apart everywhere. What people and the journal see
 // ([Action], [VarChange], [Plan.Commands]) is redacted; the raw values, which
 // may hold credentials, live in a Plan's unexported fields and, once applied,
-// in one 0600 file under [Options].StateDir:
+// in one 0600 file under [Options].StateDir. That directory is closed to others,
+// since an undo file says what to write where:
 //
 //	StateDir/lock        taken by every process that changes something
 //	StateDir/undo/ID     the raw steps of change ID; gone when it is undone, or after 30 days
@@ -96,9 +97,6 @@ type Assignment struct {
 	Value string
 	Unset bool
 }
-
-// Steps returns the raw steps of the plan, for kinds of other packages.
-func (p *Plan) Steps() []Step { return p.steps }
 
 // Add appends a step and its action to the plan.
 func (p *Plan) Add(steps ...Step) {

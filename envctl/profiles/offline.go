@@ -92,7 +92,7 @@ func planOffline(ctx context.Context, e *env.Env, p *project.Project, o OfflineO
 // out what is so already.
 func offlineAssignments(e *env.Env, p *project.Project, db chain.SumDB, o OfflineOptions) []change.Assignment {
 	want := []change.Assignment{
-		{Name: "GOPROXY", Value: FileURL(downloadDir(e))},
+		{Name: "GOPROXY", Value: fileURL(downloadDir(e))},
 		// Without it modules that match GOPRIVATE go to version control, even
 		// under GOPROXY=off.
 		{Name: "GONOPROXY", Value: "none"},
@@ -117,9 +117,9 @@ func offlineAssignments(e *env.Env, p *project.Project, db chain.SumDB, o Offlin
 // downloadDir is the part of the module cache that is a GOPROXY file tree.
 func downloadDir(e *env.Env) string { return filepath.Join(e.Get("GOMODCACHE"), "cache", "download") }
 
-// FileURL is the URL of a GOPROXY file tree. A comma is escaped as well, since
+// fileURL is the URL of a GOPROXY file tree. A comma is escaped as well, since
 // it would end the entry of the chain.
-func FileURL(dir string) string {
+func fileURL(dir string) string {
 	path := filepath.ToSlash(dir)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // C:/… on Windows

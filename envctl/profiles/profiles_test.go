@@ -425,7 +425,7 @@ func TestFileURL(t *testing.T) {
 		"/a b,c|d%e?f#": "file:///a%20b%2Cc%7Cd%25e%3Ff%23",
 		"/é":            "file:///%C3%A9",
 	} {
-		got := FileURL(dir)
+		got := fileURL(dir)
 		if got != want {
 			t.Errorf("%s: %s, want %s", dir, got, want)
 		}

@@ -37,7 +37,7 @@ func Status(ctx context.Context, e *env.Env, p *project.Project, ch *change.Chan
 	s := OfflineStatus{Unverifiable: []string{}}
 	vendor := isVendor(e.Get("GOFLAGS"))
 	switch e.Get("GOPROXY") {
-	case FileURL(downloadDir(e)):
+	case fileURL(downloadDir(e)):
 		s.On, s.Mode = true, OfflineOptions{Vendor: vendor}.Mode()
 	case "off":
 		// GOPROXY=off alone lets private modules go to version control.

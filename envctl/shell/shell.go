@@ -40,8 +40,8 @@ const (
 //go:embed hook
 var hooks embed.FS
 
-// Shells lists the shells that have a hook.
-var Shells = []string{"bash", "zsh", "fish"}
+// shells lists the shells that have a hook.
+var shells = []string{"bash", "zsh", "fish"}
 
 // Init returns the hook: text that a shell evaluates at its start.
 func Init(shell string) (string, error) {
@@ -53,7 +53,7 @@ func Init(shell string) (string, error) {
 }
 
 func unknown(shell string) error {
-	return fmt.Errorf("no hook for shell %q; there is one for %s", redact.Clean(shell), strings.Join(Shells, ", "))
+	return fmt.Errorf("no hook for shell %q; there is one for %s", redact.Clean(shell), strings.Join(shells, ", "))
 }
 
 // Export returns lines that make the assignments in that shell, each quoted so

@@ -73,7 +73,7 @@ func TestValuesArriveByteForByte(t *testing.T) {
 	for i, v := range values {
 		as = append(as, change.Assignment{Name: fmt.Sprintf("V%d", i), Value: v})
 	}
-	for _, shell := range Shells {
+	for _, shell := range shells {
 		t.Run(shell, func(t *testing.T) { arrive(t, shell, as) })
 	}
 	t.Run("zsh with rc_quotes", func(t *testing.T) { arriveAfter(t, "zsh", "setopt rc_quotes\n", as) })
@@ -122,7 +122,7 @@ func FuzzExport(f *testing.F) {
 }
 
 func TestUnset(t *testing.T) {
-	for _, shell := range Shells {
+	for _, shell := range shells {
 		lines, err := Export(shell, []change.Assignment{{Name: "GONE", Unset: true}})
 		if err != nil {
 			t.Fatal(err)
@@ -135,7 +135,7 @@ func TestUnset(t *testing.T) {
 
 func TestExportRefuses(t *testing.T) {
 	for _, name := range []string{"", "1A", "A B", "A;touch x", "A=B", "é", "A\n"} {
-		for _, shell := range Shells {
+		for _, shell := range shells {
 			if lines, err := Export(shell, []change.Assignment{{Name: name}}); err == nil {
 				t.Errorf("%s: %q was taken: %q", shell, name, lines)
 			}
@@ -191,7 +191,7 @@ emit fish_prompt; echo "prompt 5"
 `,
 	}
 	scripts["zsh"] = scripts["bash"]
-	for _, shell := range Shells {
+	for _, shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			dir, tmp := fakeGpx(t), t.TempDir()
 			hook, err := Init(shell)
@@ -223,7 +223,7 @@ func TestPromptRunsGpxOnlyWhenAPeriodHasEnded(t *testing.T) {
 		{"over", "1000\n", "changes --expire --quiet\n"},
 		{"nonsense", "$(touch pwned)\n", ""},
 	}
-	for _, shell := range Shells {
+	for _, shell := range shells {
 		prompt := "__gpx_prompt\n"
 		if shell == "fish" {
 			prompt = "emit fish_prompt\n"
@@ -250,7 +250,7 @@ func TestPromptRunsGpxOnlyWhenAPeriodHasEnded(t *testing.T) {
 
 // An interrupted gpx leaves its file; the next prompt takes it over.
 func TestPromptTakesWhatAnInterruptedGpxLeft(t *testing.T) {
-	for _, shell := range Shells {
+	for _, shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			left := filepath.Join(t.TempDir(), "gpx-shell.left")
 			lines, _ := Export(shell, []change.Assignment{{Name: "GOPROXY", Value: "new"}})
