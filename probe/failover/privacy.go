@@ -9,16 +9,8 @@ import (
 
 	"gpx/envctl/chain"
 	"gpx/envctl/redact"
+	"gpx/probe/catalog"
 )
-
-// codeHosts are hosts whose modules are public as a rule. Where a path names its
-// owner after the host, the number says how many elements the owner takes.
-var codeHosts = map[string]int{
-	"github.com": 2, "gitlab.com": 2, "bitbucket.org": 2, "codeberg.org": 2, "gitee.com": 2, "git.sr.ht": 2,
-	"golang.org": 1, "go.dev": 1, "google.golang.org": 1, "cloud.google.com": 1, "gopkg.in": 1,
-	"go.uber.org": 1, "go.opentelemetry.io": 1, "k8s.io": 1, "sigs.k8s.io": 1, "modernc.org": 1, "rsc.io": 1,
-	"honnef.co": 1, "mvdan.cc": 1, "go.etcd.io": 1, "go.mongodb.org": 1, "gorm.io": 1, "gonum.org": 1, "filippo.io": 1,
-}
 
 // leak lists what public hops would learn if the chain in force, which has a
 // private hop, gave way to the new one.
@@ -77,36 +69,17 @@ func (r Request) learnsNothing(c Candidate) bool {
 }
 
 // secret reports whether a module path should not be shown to a public host.
-// What matches GONOPROXY never comes to a proxy.
+// What matches GONOPROXY never comes to a proxy, and a path without a host cannot
+// be downloaded.
 func (r Request) secret(path string) bool {
+	host, _, _ := strings.Cut(path, "/")
 	switch {
-	case module.MatchPrefixPatterns(r.NoProxy, path):
+	case module.MatchPrefixPatterns(r.NoProxy, path), !strings.Contains(host, "."):
 		return false
 	case module.MatchPrefixPatterns(r.NoSumDB, path):
 		return true
-	case slices.ContainsFunc(r.Own, func(own string) bool { return sameOwner(own, path) }):
-		return true
 	}
-	host, _, _ := strings.Cut(path, "/")
-	return codeHosts[host] == 0 && strings.Contains(host, ".")
-}
-
-// owner is the part of a path that says whose it is: the host, or the host and
-// the account.
-func owner(path string) string {
-	elems := strings.Split(path, "/")
-	n := max(1, codeHosts[elems[0]])
-	return strings.Join(elems[:min(n, len(elems))], "/")
-}
-
-// sameOwner reports whether two modules belong to one owner. A shared host that
-// is everybody's makes none.
-func sameOwner(own, path string) bool {
-	host, _, _ := strings.Cut(own, "/")
-	if codeHosts[host] == 1 || !strings.Contains(host, ".") {
-		return false
-	}
-	return owner(own) == owner(path)
+	return !catalog.Known(path, r.Own)
 }
 
 // patterns is GOPRIVATE with the owners of paths added.
@@ -116,7 +89,7 @@ func patterns(r Request, paths []string) string {
 		list = append(list, r.GOPRIVATE)
 	}
 	for _, p := range paths {
-		o := owner(p)
+		o := catalog.Owner(p)
 		if !slices.Contains(list, o) && !module.MatchPrefixPatterns(r.GOPRIVATE, p) {
 			list = append(list, o)
 		}
