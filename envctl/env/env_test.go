@@ -346,8 +346,8 @@ func TestCommand(t *testing.T) {
 
 func TestReadErrors(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Read(context.Background(), Options{Dir: filepath.Join(dir, "gone")}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a directory that is gone: %v", err)
+	if _, err := Read(context.Background(), Options{Dir: filepath.Join(dir, "\x1b[31mgone")}); !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("a directory that is gone: %q", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

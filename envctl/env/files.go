@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -122,9 +123,10 @@ func parseGOROOT(data []byte) map[string]string {
 	return values
 }
 
-// ParseFile reads the text of a user file as the go command does (cmd/go/internal/cfg, readEnvFile): of lines NAME=value whose name begins
-// with a capital letter; everything else is read over. The later of two lines
-// counts. Nothing is trimmed: a carriage return belongs to the value.
+// ParseFile reads the text of a user file as the go command does
+// (cmd/go/internal/cfg, readEnvFile): of lines NAME=value whose name begins with
+// a capital letter; everything else is read over. The later of two lines counts.
+// Nothing is trimmed: a carriage return belongs to the value.
 //
 // The second result names the lines that cannot mean what they seem to.
 func ParseFile(data []byte) (values map[string]string, odd []string) {
@@ -152,9 +154,7 @@ func ParseFile(data []byte) (values map[string]string, odd []string) {
 	return values, odd
 }
 
-func lineNote(n int, what string) string {
-	return "line " + itoa(n) + ": " + what
-}
+func lineNote(n int, what string) string { return fmt.Sprintf("line %d: %s", n, what) }
 
 // standardGOROOT is what Go itself ships in GOROOT/go.env. GOPROXY is kept as
 // the SHA-256 of its value: which proxy that is, is nobody's constant but the

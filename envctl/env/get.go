@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"maps"
 	"slices"
+	"strings"
 
 	"gpx/envctl/chain"
 	"gpx/envctl/redact"
@@ -16,15 +16,7 @@ func (e *Env) Get(name string) string { v, _ := e.Lookup(name); return v.Value }
 
 // Lookup finds a variable.
 func (e *Env) Lookup(name string) (Var, bool) {
-	i, ok := slices.BinarySearchFunc(e.Vars, name, func(v Var, name string) int {
-		switch {
-		case v.Name < name:
-			return -1
-		case v.Name > name:
-			return 1
-		}
-		return 0
-	})
+	i, ok := slices.BinarySearchFunc(e.Vars, name, func(v Var, name string) int { return strings.Compare(v.Name, name) })
 	if !ok {
 		return Var{Name: name, Shadowed: []Setting{}}, false
 	}
@@ -83,5 +75,3 @@ func (e *Env) Digest() string {
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

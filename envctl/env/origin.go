@@ -1,15 +1,14 @@
 package env
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // layers are the places where values stand, highest precedence first.
 type layers struct {
@@ -127,7 +126,7 @@ func (l layers) vars(said map[string]string, e *Env) []Var {
 		}
 		vars = append(vars, v)
 	}
-	sortVars(vars)
+	slices.SortFunc(vars, func(a, b Var) int { return strings.Compare(a.Name, b.Name) })
 	return vars
 }
 
@@ -240,7 +239,7 @@ func (e *Env) checkNames() {
 	for n := range cgoDefaults {
 		known[n] = true
 	}
-	for _, n := range sortedKeys(e.UserFileValues) {
+	for _, n := range slices.Sorted(maps.Keys(e.UserFileValues)) {
 		switch {
 		case n == "GOENV" || n == "GODEBUG":
 			e.problem("user file %s: %s counts in the OS environment only", e.UserFile, n)

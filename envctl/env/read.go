@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sort"
 	"strings"
 	"time"
 
@@ -66,7 +65,7 @@ func Read(ctx context.Context, o Options) (*Env, error) {
 		return nil, fmt.Errorf("go environment of %s: %w", redact.Clean(o.Dir), err)
 	}
 	if fi, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("go environment: %w", err)
+		return nil, fmt.Errorf("go environment of %s: %w", redact.Clean(dir), errors.Unwrap(err)) // without the raw path
 	} else if !fi.IsDir() {
 		return nil, fmt.Errorf("go environment of %s: not a directory", redact.Clean(dir))
 	}
@@ -229,11 +228,6 @@ func lookPath(path, dir string) string {
 		}
 	}
 	return ""
-}
-
-// sortVars sorts by name.
-func sortVars(vars []Var) {
-	sort.Slice(vars, func(i, j int) bool { return vars[i].Name < vars[j].Name })
 }
 
 // firstLine is the first line of data without its end.

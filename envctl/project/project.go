@@ -47,7 +47,6 @@ type Project struct {
 	Modules   []string  // module paths of the members, in the order of Members; "" when unknown
 	Requires  []Require // of every member, sorted, each module version once, main modules left out
 	Replaces  []Replace // in force, go.work's before go.mod's
-	Tools     []string  // tool directives: package paths, sorted
 	Vendored  bool      // vendor/modules.txt exists in Root
 	Sums      Sums      // go.sum of every member, and go.work.sum
 	Problem   error     // what is broken, with file and line; the rest is what could be read

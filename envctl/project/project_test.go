@@ -104,7 +104,6 @@ func TestModule(t *testing.T) {
 			{mv("corp.internal/x@v1.0.0"), false}, {mv("example.com/direct@v1.2.3"), false}, {mv("example.com/indirect@v0.1.0"), true}, {mv("golang.org/x/text@v0.3.0"), false},
 		},
 		Replaces: []Replace{{mv("example.com/direct"), module.Version{Path: filepath.Join(dir, "direct")}}, {mv("example.com/indirect@v0.1.0"), mv("example.com/fork@v0.1.1")}},
-		Tools:    []string{"example.com/direct/cmd/x"},
 		Vendored: true,
 		Sums: Sums{
 			mv("example.com/indirect@v0.1.0"):        {"h1:aaa="},
@@ -176,8 +175,8 @@ func TestWorkspace(t *testing.T) {
 		t.Errorf("the workspace's replacement does not go first: %v", got)
 	}
 	for _, m := range []string{"example.com/s@v1.0.0", "example.com/y@v1.0.0", "example.com/y@v1.1.0"} {
-		if len(p.Sums.Zip(mv(m))) != 1 {
-			t.Errorf("%s: %d hashes, want 1", m, len(p.Sums.Zip(mv(m))))
+		if len(p.Sums[mv(m)]) != 1 {
+			t.Errorf("%s: %d hashes, want 1", m, len(p.Sums[mv(m)]))
 		}
 	}
 }

@@ -150,9 +150,6 @@ func (r *reader) members() {
 			p.Requires = append(p.Requires, Require{q.Mod, q.Indirect})
 		}
 		r.replaces(f.Replace, dir)
-		for _, t := range f.Tool {
-			p.Tools = append(p.Tools, t.Path)
-		}
 	}
 }
 
@@ -208,8 +205,6 @@ func (r *reader) finish() {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), semver.Compare(a.Version.Version, b.Version.Version), cmp.Compare(a.Version.Version, b.Version.Version), compareBool(a.Indirect, b.Indirect))
 	})
 	p.Requires = slices.CompactFunc(p.Requires, func(a, b Require) bool { return a.Version == b.Version })
-	slices.Sort(p.Tools)
-	p.Tools = slices.Compact(p.Tools)
 }
 
 func compareBool(a, b bool) int {
@@ -263,7 +258,6 @@ func parseModLax(file string, data []byte) *modfile.File {
 		}
 		out.Require = append(out.Require, f.Require...)
 		out.Replace = append(out.Replace, f.Replace...)
-		out.Tool = append(out.Tool, f.Tool...)
 	}
 	return out
 }

@@ -19,12 +19,6 @@ func (s Sums) Has(m module.Version) bool { return len(s[m]) > 0 }
 // HasGoMod reports whether there is a hash for m's go.mod.
 func (s Sums) HasGoMod(m module.Version) bool { return s.Has(goMod(m)) }
 
-// Zip are the hashes for m's zip, h1: first.
-func (s Sums) Zip(m module.Version) []string { return s[m] }
-
-// GoMod are the hashes for m's go.mod.
-func (s Sums) GoMod(m module.Version) []string { return s[goMod(m)] }
-
 func goMod(m module.Version) module.Version {
 	return module.Version{Path: m.Path, Version: m.Version + "/go.mod"}
 }
