@@ -37,13 +37,13 @@ func ask(ctx context.Context, pr Prober, p *plan, j job) outcome {
 // publicSumDB is the database that knows the neutral canary.
 const publicSumDB = "sum.golang.org"
 
-// sumEndpoint is the database at the place where the walk ended. A hop is asked
-// for the module that hops are asked for, and so is a database of the user's
-// own, which need not know any other; the public one learns nothing of the
-// project.
+// sumEndpoint is the database at the place where the walk ended. One of the
+// user's own is asked for the module that hops are asked for, because it need not
+// know any other. The public one learns nothing of the project by its own host,
+// and through a hop no path that the world may not know: the hop passes it on.
 func (p *plan) sumEndpoint(o outcome) probe.Endpoint {
 	ep := probe.Endpoint{URL: o.route, Kind: probe.KindSumDB, SumDB: p.db}
-	if o.via > 0 || p.db.Name != publicSumDB {
+	if p.db.Name != publicSumDB || o.via > 0 && p.known {
 		ep.Module = p.canary
 	}
 	return ep

@@ -13,6 +13,7 @@ import (
 	"gpx/envctl/project"
 	"gpx/envctl/redact"
 	"gpx/probe"
+	"gpx/probe/catalog"
 )
 
 // A role says why an endpoint is watched.
@@ -47,6 +48,7 @@ type plan struct {
 	through  func(raw string) bool
 	canary   module.Version
 	needed   bool
+	known    bool // the world knows the canary
 	complete bool
 	vendored bool
 	bypassed bool
@@ -73,7 +75,8 @@ func (in Inputs) plan() plan {
 	p.forward, p.through = forwardProxy(e.Environ)
 	p.cacheURL = filepath.ToSlash(filepath.Join(e.Get("GOMODCACHE"), "cache", "download"))
 	p.shadows = shadows(e)
-	p.canary, p.needed = canary(in.Project, e)
+	p.canary, p.needed = p.chooseCanary(in)
+	p.known = !p.needed || catalog.Known(p.canary.Path, in.Project.Modules)
 	p.complete = sumsComplete(in.Project, e)
 	p.vendored = vendoring(in.Project, e)
 	p.noProxy = redact.Clean(e.NoProxy())
@@ -135,16 +138,28 @@ func (p *plan) endpoints(in Inputs) []spec {
 	return specs
 }
 
-// canary is the module that the chain's hops are asked for, and whether the
-// project needs it. A private module is never asked for: the answer of a public
-// host would not be worth the name it learns.
-func canary(p *project.Project, e *env.Env) (module.Version, bool) {
-	if p != nil {
-		if m, ok := p.Canary(func(path string) bool { return private(e, path) }); ok {
-			return m, true
-		}
+// chooseCanary picks the module that the chain's hops are asked for, and says
+// whether the project needs it. A private module is never asked for, and one
+// that the world may not know only where no public proxy is asked: behind "," the
+// go command would not have shown it the path, and the probe asks every hop.
+func (p *plan) chooseCanary(in Inputs) (module.Version, bool) {
+	if in.Project == nil {
+		return probe.Canary, false
+	}
+	asksPublic := p.asksPublic(in.Env)
+	if m, ok := in.Project.Canary(func(path string) bool {
+		return private(in.Env, path) || asksPublic && !catalog.Known(path, in.Project.Modules)
+	}); ok {
+		return m, true
 	}
 	return probe.Canary, false
+}
+
+// asksPublic reports whether a hop that is probed with the canary is a public
+// proxy.
+func (p *plan) asksPublic(e *env.Env) bool {
+	public := func(h chain.Hop) bool { return h.Kind == chain.Proxy && catalog.Public(e, h.URL) }
+	return slices.ContainsFunc(p.chain.Hops, public) || p.original != nil && slices.ContainsFunc(p.original.Hops, public)
 }
 
 func private(e *env.Env, path string) bool {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/chain"
 	"gpx/envctl/env"
 	"gpx/envctl/project"
 	"gpx/probe"
@@ -75,6 +76,52 @@ func TestPrivateModulesAreNotAskedFor(t *testing.T) {
 	for _, want := range []string{"hop " + public.Path, "catalogued " + probe.Canary.Path, "sumdb " + public.Path} {
 		if !asked[want] {
 			t.Errorf("nobody asked %s: the test sees nothing", want)
+		}
+	}
+}
+
+// A path that the world may not know is shown to no public proxy: behind "," the
+// go command would not have shown it either.
+func TestSecretModulesAreNotShownToPublicProxies(t *testing.T) {
+	t.Parallel()
+	const corp = "https://proxy.corp.example"
+	require := func(path string) project.Require {
+		return project.Require{Version: module.Version{Path: path, Version: "v1.0.0"}}
+	}
+	secret, account, known := require("git.acme.dev/auth"), require("github.com/acme/lib"), require("github.com/other/thing")
+	neutral := require(probe.Canary.Path)
+	for _, c := range []struct {
+		name, chain string
+		original    string
+		requires    []project.Require
+		want        project.Require
+	}{
+		{"a public proxy behind a private one", corp + ",https://goproxy.cn", "", []project.Require{secret, known}, known},
+		{"nothing that the world knows", corp + ",https://goproxy.cn", "", []project.Require{secret}, neutral},
+		{"the project's own account", "https://goproxy.cn,direct", "", []project.Require{account}, neutral},
+		{"no public proxy", corp + ",direct", "", []project.Require{secret}, secret},
+		{"a public proxy in the chain that was left", corp, "https://goproxy.cn", []project.Require{secret}, neutral},
+	} {
+		f := newFake()
+		f.base = corp + "/sumdb/sum.golang.org"
+		in := inputs(c.chain)
+		in.Project = &project.Project{Module: "github.com/acme/app", Modules: []string{"github.com/acme/app"}, Requires: c.requires, Sums: project.Sums{}}
+		if c.original != "" {
+			o, err := chain.Parse(c.original)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Original = &o
+		}
+		monitor.Once(t.Context(), f, in, false)
+		for key, got := range f.mods {
+			path, _, _ := strings.Cut(got, "@")
+			switch {
+			case strings.HasPrefix(key, "sumdb ") && (path == secret.Path || path == account.Path):
+				t.Errorf("%s: the public database is asked for %s through a hop", c.name, got)
+			case !strings.HasPrefix(key, "sumdb ") && path != c.want.Path:
+				t.Errorf("%s: %s is asked for %s, want %s", c.name, key, got, c.want.Path)
+			}
 		}
 	}
 }
