@@ -202,7 +202,10 @@ func (v *View) Filtered() { v.build() }
 // for one verdict and one set of states; it is asked again when they change.
 func (v *View) ask() tea.Cmd {
 	s := &v.c.Snapshot
-	if s.Verdict.State != monitor.StateOutage && s.Verdict.State != monitor.StateDegraded {
+	// With DEGRADED, scope config, the chain works and something else is wrong: a
+	// go.mod that cannot be read, a setting that another chain does not mend.
+	state, config := s.Verdict.State, s.Verdict.Scope == monitor.ScopeConfig
+	if state != monitor.StateOutage && state != monitor.StateDegraded || state == monitor.StateDegraded && config {
 		v.rec, v.recFor = nil, ""
 		return nil
 	}
@@ -270,9 +273,7 @@ func (v *View) Render(w, h int) view.Body {
 			b.Status = append(b.Status, widget.S(theme.Dim, fmt.Sprintf(" %s %d more", th.Glyphs.Dot, below)))
 		}
 	}
-	if v.rec != nil && v.rec.Found && v.edits == 0 {
-		b.Hint = append(widget.L(widget.S(theme.Key, "s"), widget.S(theme.Dim, " switches to ")), chainLine(v.rec.Chain)...)
-	}
+	b.Hint = v.hint()
 	b.Lines = append(b.Lines, band...)
 	if len(b.Lines) > h {
 		b.Lines = b.Lines[:h]
@@ -291,6 +292,23 @@ func (v *View) Render(w, h int) view.Body {
 		b.Lines = append(b.Lines, widget.Blank(w))
 	}
 	return b
+}
+
+// hint is the next step while something is broken.
+func (v *View) hint() widget.Line {
+	fixes := v.c.Snapshot.Verdict.Fixes
+	switch {
+	case v.edits > 0:
+	case v.rec != nil && v.rec.Found:
+		return append(widget.L(widget.S(theme.Key, "s"), widget.S(theme.Dim, " switches to ")), chainLine(v.rec.Chain)...)
+	case len(fixes) > 0:
+		l := widget.L(widget.S(theme.Dim, fixes[0].Title))
+		if fixes[0].Command != "" {
+			l = append(l, widget.S(theme.Dim, ":  "), widget.S(theme.Strong, fixes[0].Command))
+		}
+		return l
+	}
+	return nil
 }
 
 func count(n int, what string) string {

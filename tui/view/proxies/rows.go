@@ -103,14 +103,16 @@ func outside(e *monitor.EndpointStatus, edited bool) string {
 	return "not in GOPROXY"
 }
 
-// note is the last column: what is wrong, or what the row is.
+// note is the last column: what the go command does here, or what the row is,
+// and what is wrong. What is wrong comes last: it is what may be cut.
 func (r *row) note() string {
 	var parts []string
+	wrong := ""
 	if r.class != probe.OK && r.class != probe.ClassUnknown && r.class != "" && r.kind != probe.KindOff {
-		parts = append(parts, class(r.class))
+		wrong = class(r.class)
 	}
 	switch {
-	case r.kind == probe.KindSumDB && len(parts) > 0:
+	case r.kind == probe.KindSumDB && wrong != "":
 	case r.outside != "":
 		parts = append(parts, r.outside)
 	case r.goWill == probe.Stop:
@@ -121,6 +123,9 @@ func (r *row) note() string {
 		parts = append(parts, "go moves on")
 	case r.kind == probe.KindDirect:
 		parts = append(parts, "version control")
+	}
+	if wrong != "" {
+		parts = append(parts, wrong)
 	}
 	return strings.Join(parts, " · ")
 }

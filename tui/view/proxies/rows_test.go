@@ -115,8 +115,8 @@ func TestCells(t *testing.T) {
 		want     string
 	}{
 		{0, colOrder, "1"}, {0, colSep, " ,"}, {0, colProxy, "a.example"}, {0, colState, "✗ DOWN"}, {0, colP95, "900ms"}, {0, colLoss, "10%"}, {0, colAge, "5s"},
-		{0, colNote, "refused · go stops"}, {1, colNote, ""}, {2, colSep, ""}, {2, colNote, "version control"},
-		{3, colOrder, "–"}, {3, colNote, "GOSUMDB"}, {4, colNote, "not found · not in GOPROXY"},
+		{0, colNote, "go stops · refused"}, {1, colNote, ""}, {2, colSep, ""}, {2, colNote, "version control"},
+		{3, colOrder, "–"}, {3, colNote, "GOSUMDB"}, {4, colNote, "not in GOPROXY · not found"},
 	} {
 		if got := cells(th, &rows[tc.row], now, spans[2], widths)[tc.col].Plain(); got != tc.want {
 			t.Errorf("row %d, %s: %q, want %q", tc.row, columns[tc.col].Title, got, tc.want)

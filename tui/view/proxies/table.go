@@ -37,7 +37,7 @@ var columns = []widget.Column{
 	colLoss:  {Title: "LOSS", Min: 5, Right: true, Tight: true},
 	colAge:   {Title: "AGE", Min: 4, Right: true, Tight: true, Drop: 5},
 	colSpark: {Title: "LAST 2 MIN", Min: 12, Grow: 2, Max: 30, Drop: 1},
-	colNote:  {Title: "NOTE", Min: 18, Grow: 3, Drop: 3},
+	colNote:  {Title: "NOTE", Min: 18, Grow: 4, Drop: 3},
 }
 
 // cells draws one row; it is a pure function of what it is given.
