@@ -26,7 +26,7 @@ func token(s string) string {
 		return s
 	}
 	var b strings.Builder
-	last := -1 // where the last @ that may end a userinfo ends, once it is needed
+	last := -1 // where the last @ that may end a userinfo ends, counted from the end
 	for s != "" {
 		loc := schemeRE.FindStringIndex(s)
 		if loc == nil {
@@ -43,40 +43,42 @@ func token(s string) string {
 		if loc := slashRE.FindStringIndex(s); loc != nil {
 			end = loc[0]
 		}
-		if at := hiddenAt(scheme, s, end); at > 0 {
-			b.WriteString(Mark + "@")
-			s = s[at:]
-			continue
-		}
-		if a, e := lastAt(s[:end]); a >= 0 {
-			b.WriteString(Mark + "@")
-			b.WriteString(s[e:end])
-			s = s[end:]
-			continue
-		}
 		port, stop := badPort(s[:end])
-		if port < 0 {
-			b.WriteString(s[:end])
-			s = s[end:]
-			continue
+		at := userinfo(scheme, s, end)
+		if at == 0 && port >= 0 {
+			// What should be a port is none: half of a userinfo that was cut
+			// by a slash or a comma. Looked for once, so that this is linear.
+			if last < 0 {
+				last = len(s) - lastBareAt(s)
+			}
+			at = max(0, len(s)-last)
 		}
-		// What should be a port is none: half of a userinfo that was cut by
-		// a slash or a comma.
-		if last < 0 {
-			last = len(s) - lastBareAt(s) // counted from the end, s shrinks
-		}
-		if at := len(s) - last; at > 0 {
+		switch {
+		case at > 0:
 			b.WriteString(Mark + "@")
-			s = s[at:]
-			continue
+			end = max(at, end)
+			b.WriteString(s[at:end])
+		case port >= 0:
+			b.WriteString(s[:port] + Mark + s[stop:end])
+		default:
+			b.WriteString(s[:end])
 		}
-		b.WriteString(s[:port])
-		b.WriteString(Mark)
-		b.WriteString(s[stop:end])
 		s = s[end:]
 	}
 	b.WriteString(bare(s))
 	return b.String()
+}
+
+// userinfo is where the userinfo of a URL ends, of which s follows the scheme
+// and s[:end] is the authority; 0 when there is none.
+func userinfo(scheme, s string, end int) int {
+	if at := hiddenAt(scheme, s, end); at > 0 {
+		return at
+	}
+	if _, at := lastAt(s[:end]); at > 0 {
+		return at
+	}
+	return 0
 }
 
 // hiddenAt is the end of the @ of a userinfo with a slash in it, where the
