@@ -90,7 +90,7 @@ type Request struct {
 	Region     string      // what Region wants
 	Current    chain.Chain // in force; the zero Chain when the value cannot be used
 	Candidates []Candidate // the current chain's hops first, in order
-	// Modules are the module paths that the project requires, and its own.
+	// Modules are the module paths that the project requires.
 	Modules   []string
 	Own       []string // the main modules' paths: what shares their owner looks private
 	GOPRIVATE string
@@ -117,9 +117,10 @@ type Recommendation struct {
 	Chain    chain.Chain // raw: it may hold credentials; print Chain.Redacted()
 	Found    bool        // false: there is nothing better, and Reasons say why
 	Reasons  []string
-	Warnings []string
+	Warnings []string // of other things than Leaks
 	Leaks    []Leak
 	// Patterns is the GOPRIVATE value that keeps the leaking modules away from
-	// every proxy and from the checksum database; "" without leaks.
+	// every proxy and from the checksum database, where GONOPROXY and GONOSUMDB
+	// are not set: they then come from version control. "" without leaks.
 	Patterns string
 }

@@ -1,7 +1,6 @@
 package failover
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -31,18 +30,13 @@ func leak(r Request, hops []Candidate, rec *Recommendation) {
 			continue
 		}
 		for _, path := range secret {
-			rec.Leaks = append(rec.Leaks, Leak{Module: path, Hop: c.Hop.Redacted()})
+			rec.Leaks = append(rec.Leaks, Leak{Module: redact.Clean(path), Hop: c.Hop.Redacted()})
 		}
 	}
 	if len(rec.Leaks) == 0 {
 		return
 	}
-	rec.Patterns = patterns(r, secret)
-	rec.Warnings = append(rec.Warnings,
-		fmt.Sprintf("%d module paths of this project that do not look public would be sent to public proxies: %s",
-			len(secret), redact.Clean(list(secret, 3))),
-		fmt.Sprintf("to prevent it: go env -w GOPRIVATE=%s (these modules then come from version control, past every proxy; "+
-			"GONOPROXY and GONOSUMDB follow GOPRIVATE unless they are set)", redact.Clean(rec.Patterns)))
+	rec.Patterns = redact.Clean(patterns(r, secret))
 }
 
 // guarded reports whether a private hop is or was there to keep paths at home.
@@ -95,12 +89,4 @@ func patterns(r Request, paths []string) string {
 		}
 	}
 	return strings.Join(list, ",")
-}
-
-// list names the first n of all.
-func list(all []string, n int) string {
-	if len(all) <= n {
-		return strings.Join(all, ", ")
-	}
-	return strings.Join(all[:n], ", ") + fmt.Sprintf(" and %d more", len(all)-n)
 }

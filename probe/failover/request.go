@@ -23,10 +23,7 @@ func RequestFor(s monitor.Snapshot, in monitor.Inputs, strategy Strategy, region
 	r.SumDB, _ = e.SumDB()
 	r.GOPRIVATE, r.NoProxy, r.NoSumDB = e.Get("GOPRIVATE"), e.NoProxy(), e.NoSumDB()
 	if p := in.Project; p != nil {
-		if p.Module != "" {
-			r.Own = append(r.Own, p.Module)
-			r.Modules = append(r.Modules, p.Module)
-		}
+		r.Own = p.Modules
 		for _, req := range p.Requires {
 			r.Modules = append(r.Modules, req.Path)
 		}
