@@ -1,0 +1,136 @@
+package tui
+
+import (
+	"strings"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/envctl/env"
+	"gpx/probe/monitor"
+	"gpx/tui/theme"
+	"gpx/tui/view"
+)
+
+// listen waits for the next snapshot, at least coalesce after the last one.
+func (m *model) listen(last time.Time) tea.Cmd {
+	ch, ctx := m.snaps, m.c.Ctx
+	if ch == nil {
+		return nil
+	}
+	return m.c.Cmd(func() tea.Msg {
+		var out snapsMsg
+		select {
+		case <-ctx.Done():
+			return nil
+		case out.snap, out.ok = <-ch:
+		}
+		if !out.ok {
+			return out
+		}
+		if wait := coalesce - time.Since(last); wait > 0 {
+			timer := time.NewTimer(wait)
+			defer timer.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return nil
+				case s, ok := <-ch:
+					if !ok {
+						ch = nil
+						continue
+					}
+					out.snap = s
+					continue
+				case <-timer.C:
+				}
+				break
+			}
+		}
+		out.at = time.Now()
+		out.snap = view.CleanSnapshot(out.snap)
+		return out
+	})
+}
+
+// ticker starts the next tick of a new generation.
+func (m *model) ticker() tea.Cmd {
+	m.tick++
+	gen, ctx := m.tick, m.c.Ctx
+	return m.c.Cmd(func() tea.Msg {
+		timer := time.NewTimer(second)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+			return tickMsg{gen}
+		}
+	})
+}
+
+// reload reads environment and temporary states again.
+func (m *model) reload() tea.Cmd {
+	var cmds []tea.Cmd
+	s := m.c.Services
+	if s.Env != nil {
+		cmds = append(cmds, view.Start(m.c, "env", "", s.Env, func(e *env.Env, err error) tea.Cmd {
+			m.c.EnvErr = err
+			if err == nil {
+				m.c.Env = e
+			} else {
+				m.c.Fail(err)
+			}
+			return m.tell(view.EnvChanged)
+		}))
+	}
+	if s.Status != nil {
+		cmds = append(cmds, view.Start(m.c, "status", "", s.Status, func(st view.Status, err error) tea.Cmd {
+			if err != nil {
+				return m.c.Fail(err)
+			}
+			st = view.CleanStatus(st)
+			if len(st.Notices) > 0 && strings.Join(st.Notices, "\n") != strings.Join(m.c.Status.Notices, "\n") {
+				m.c.Say(theme.Warn, "%s", strings.Join(st.Notices, "; "))
+			}
+			m.c.Status = st
+			return nil
+		}))
+	}
+	return tea.Batch(cmds...)
+}
+
+// snapshot takes a snapshot over, unless the screen is frozen.
+func (m *model) snapshot(s monitor.Snapshot) tea.Cmd {
+	if m.frozen {
+		m.latest = &s
+		return nil
+	}
+	old := m.c.Snapshot
+	if !m.received || old.Verdict.State != s.Verdict.State {
+		m.since = began(s, m.received)
+	}
+	m.received = true
+	m.c.Snapshot = s
+	var reload tea.Cmd
+	if old.EnvDigest != "" && old.EnvDigest != s.EnvDigest {
+		reload = m.reload()
+	}
+	return tea.Batch(reload, m.tell(view.SnapshotChanged))
+}
+
+// began says since when the state of s lasts. A state that began before the
+// first snapshot lasts as long as the longest trouble in it.
+func began(s monitor.Snapshot, seen bool) time.Time {
+	at := s.At.Time
+	if seen || s.Verdict.State != monitor.StateOutage {
+		return at
+	}
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		if e.Health == monitor.Down && len(e.Hops) > 0 && !e.Since.IsZero() && e.Since.Before(at) {
+			at = e.Since.Time
+		}
+	}
+	return at
+}

@@ -1,0 +1,203 @@
+package proxies
+
+import (
+	"fmt"
+
+	"gpx/probe"
+	"gpx/tui/theme"
+	"gpx/tui/view"
+	"gpx/tui/widget"
+)
+
+// Render implements view.View.
+func (v *View) Render(w, h int) view.Body {
+	th := v.c.Theme
+	b := view.Body{Splits: map[int]widget.Line{}}
+	status := fmt.Sprintf("order %s", v.order)
+	if v.filter != "" {
+		status += " " + th.Glyphs.Dot + " filter " + v.filter
+	}
+	b.Status = widget.L(widget.S(theme.Dim, fmt.Sprintf("%s %s %s", status, th.Glyphs.Dot, count(len(v.rows), "endpoint"))))
+	if v.edits > 0 {
+		b.Status = append(widget.L(widget.S(theme.Warn, fmt.Sprintf("%s %s pending ", th.Glyphs.Pending, count(v.edits, "edit"))), widget.S(theme.Faint, th.Glyphs.Dot+" ")), b.Status...)
+	}
+	if h <= 0 {
+		return b
+	}
+	now := v.c.Now()
+	span := spanOf(v.now, now)
+	v.table.Columns[colSpark].Title = spanTitle(span)
+	band := v.band(w, h)
+	rows := 0
+	if h > 0 {
+		rows = min(len(v.rows)+1, max(h*45/100-len(band), 3))
+		if v.open { // the detail takes what it can get
+			rows = min(2, h)
+		}
+		if len(v.rows) == 0 {
+			rows = min(3, h)
+		}
+		if h-rows-len(band) < 4 { // no room for a detail pane
+			rows = max(h-len(band), 0)
+		}
+		b.Lines = v.table.Render(th, w, rows, len(v.rows), func(i int, widths []int) []widget.Line {
+			return cells(th, &v.rows[i], now, span, widths)
+		})
+		if len(v.rows) == 0 {
+			b.Lines = v.empty(w, rows)
+		}
+		if _, below := v.table.More(); below > 0 && rows > 0 {
+			b.Status = append(b.Status, widget.S(theme.Dim, fmt.Sprintf(" %s %d more", th.Glyphs.Dot, below)))
+		}
+	}
+	b.Hint = v.hint()
+	b.Lines = append(b.Lines, band...)
+	if len(b.Lines) > h {
+		b.Lines = b.Lines[:h]
+	}
+	if rest := h - len(b.Lines); rest > 1 {
+		r := v.selected()
+		title := widget.L(widget.S(theme.Dim, "no endpoint"))
+		if r != nil {
+			title = detailTitle(r)
+		}
+		b.Splits[len(b.Lines)] = title
+		b.Lines = append(b.Lines, nil)
+		b.Lines = append(b.Lines, v.detail(r, w, rest-1)...)
+	}
+	for len(b.Lines) < h {
+		b.Lines = append(b.Lines, widget.Blank(w))
+	}
+	return b
+}
+
+// hint is the next step while something is broken.
+func (v *View) hint() widget.Line {
+	fixes := v.c.Snapshot.Verdict.Fixes
+	switch {
+	case v.edits > 0:
+	case v.rec != nil && v.rec.Found:
+		return append(widget.L(widget.S(theme.Key, "s"), widget.S(theme.Dim, " switches to ")), chainLine(v.rec.Chain)...)
+	case len(fixes) > 0:
+		l := widget.L(widget.S(theme.Dim, fixes[0].Title))
+		if fixes[0].Command != "" {
+			l = append(l, widget.S(theme.Dim, ":  "), widget.S(theme.Strong, fixes[0].Command))
+		}
+		return l
+	}
+	return nil
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func (v *View) empty(w, h int) []widget.Line {
+	text := "probing" + v.c.Theme.Glyphs.Ellipsis
+	switch {
+	case v.filter != "":
+		text = "nothing matches the filter; esc clears it"
+	case v.c.Snapshot.Chain.Error != "":
+		text = "the chain cannot be used: " + v.c.Snapshot.Chain.Error
+	}
+	out := []widget.Line{widget.L(widget.S(theme.Dim, "  "+text)).Fit(w, v.c.Theme.Glyphs.Ellipsis)}
+	for len(out) < h {
+		out = append(out, widget.Blank(w))
+	}
+	return out[:max(h, 0)]
+}
+
+func detailTitle(r *row) widget.Line {
+	l := widget.L(widget.S(theme.Title, r.url))
+	where := r.outside
+	if r.n > 0 {
+		where = fmt.Sprintf("hop %d", r.n)
+	}
+	return append(l, widget.S(theme.Dim, "  "+where))
+}
+
+// band shows the pending chain and what the go command would do with it.
+func (v *View) band(w, h int) []widget.Line {
+	if v.pending == nil {
+		return nil
+	}
+	th := v.c.Theme
+	e := th.Glyphs.Ellipsis
+	chain := append(widget.L(widget.S(theme.Warn, th.Glyphs.Pending+" pending "), widget.S(theme.Text, " ")), chainLine(*v.pending)...)
+	keys := widget.L(widget.S(theme.Key, "w"), widget.S(theme.Hint, " write  "), widget.S(theme.Key, "d"), widget.S(theme.Hint, " diff  "),
+		widget.S(theme.Key, "Z"), widget.S(theme.Hint, " discard"))
+	would := append(widget.L(widget.S(theme.Dim, "  go would "), widget.S(theme.Text, "")), walk(th, v.would)...)
+	out := []widget.Line{widget.Spread(chain, keys, w, e), would.Fit(w, e)}
+	if h >= 24 {
+		out = append([]widget.Line{widget.Blank(w)}, out...)
+	}
+	return out
+}
+
+// detail draws the pane of the selected row in h lines: what it means and what
+// to do at the left, figures and the chart at the right, one below the other
+// where the terminal is narrow.
+func (v *View) detail(r *row, w, h int) []widget.Line {
+	th := v.c.Theme
+	now := v.c.Now()
+	if r == nil {
+		return v.window(outlook(th, &v.c.Snapshot, v.now, v.rec, w), w, h)
+	}
+	var deep *probe.Result
+	if d, ok := v.deep[r.key]; ok {
+		deep = &d
+	}
+	if w < 96 {
+		lines := words(th, r, now, w)
+		lines = append(lines[:1:1], lines[2:]...) // no blank line where lines are dear
+		if deep != nil {                          // what was asked for last comes first
+			lines = append(append(lines, checks(th, r, deep, now)[1:]...), nil)
+		}
+		lines = append(lines, outlook(th, &v.c.Snapshot, v.now, v.rec, w)...)
+		return v.window(append(append(lines, nil), figures(th, r, deep, now, w)...), w, h)
+	}
+	lw, span := w*56/100, spanOf(v.now, now)
+	left := append(append(words(th, r, now, lw-3), nil), outlook(th, &v.c.Snapshot, v.now, v.rec, lw-3)...)
+	right := figures(th, r, deep, now, w-lw)
+	if room := h - len(right) - 2; room >= 3 && len(samples(r)) > 1 && !v.open {
+		right = append(right, nil, widget.L(widget.S(theme.Dim, spanTitle(span)), widget.S(theme.Faint, "  logarithmic, "+th.Glyphs.Lost+" is lost")))
+		right = append(right, widget.Columns(th, widget.Over(samples(r), now, span, w-lw-6), w-lw, min(room, 12))...)
+	}
+	return v.window(beside(left, right, lw, w), w, h)
+}
+
+// window cuts lines to h, scrolled when the detail is open.
+func (v *View) window(lines []widget.Line, w, h int) []widget.Line {
+	if v.open {
+		lines = v.scroll.Show(lines, h)
+	}
+	out := make([]widget.Line, h)
+	for i := range out {
+		if i < len(lines) {
+			out[i] = lines[i].Fit(w, v.c.Theme.Glyphs.Ellipsis)
+		} else {
+			out[i] = widget.Blank(w)
+		}
+	}
+	return out
+}
+
+// beside puts two blocks beside each other; the left one is lw wide.
+func beside(left, right []widget.Line, lw, w int) []widget.Line {
+	out := make([]widget.Line, max(len(left), len(right)))
+	for i := range out {
+		var l widget.Line
+		if i < len(left) {
+			l = left[i]
+		}
+		l = l.Fit(lw, "")
+		if i < len(right) {
+			l = append(l, right[i]...)
+		}
+		out[i] = l.Fit(w, "")
+	}
+	return out
+}
