@@ -159,8 +159,8 @@ func TestFilesArePrivate(t *testing.T) {
 			t.Errorf("%s has mode %v", f.Name(), info.Mode())
 		}
 	}
-	if len(files) != 3 {
-		t.Errorf("%d files, want the database, -wal and -shm", len(files))
+	if len(files) != 4 {
+		t.Errorf("%d files, want the database, -wal, -shm and .lock", len(files))
 	}
 }
 

@@ -65,8 +65,8 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		o.Busy = busyTimeout
 	}
 	s := &Store{path: path, now: o.Now, busy: o.Busy, settings: map[string]string{}}
-	err := s.open(ctx)
-	if damaged(err) || moved(err) {
+	err := s.openShared(ctx)
+	if damaged(err) {
 		err = s.replace(ctx)
 	}
 	if err := ctx.Err(); err != nil {
@@ -80,14 +80,30 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// open connects, checks and migrates. On an error nothing stays open.
-func (s *Store) open(ctx context.Context) error {
+// openShared opens while no other process sets the file aside. SQLite knows
+// its -wal by name: a connection to a damaged file that closes after the file
+// was renamed would remove the log of the new one, and the changes in it.
+func (s *Store) openShared(ctx context.Context) error {
 	if s.path == "" {
 		return errors.New("there is no place for it, because neither HOME nor XDG_STATE_HOME is set")
 	}
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
 	}
+	// To read is to lock it shared (cmd/go/internal/lockedfile).
+	lock, err := lockedfile.OpenFile(s.lockPath(), os.O_RDONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.open(ctx), lock.Close())
+}
+
+// lockPath is the file that is locked, shared to open the database and
+// exclusively to set it aside.
+func (s *Store) lockPath() string { return s.path + ".lock" }
+
+// open connects, checks and migrates. On an error nothing stays open.
+func (s *Store) open(ctx context.Context) error {
 	if err := private(s.path); err != nil {
 		return err
 	}
@@ -200,17 +216,10 @@ func damaged(err error) bool {
 	return errors.As(err, &e) && (e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB)
 }
 
-// moved reports whether err can come from another process that is setting the
-// file aside at this moment.
-func moved(err error) bool {
-	var e sqlite3.Error
-	return errors.As(err, &e) && (e.Code == sqlite3.ErrIoErr || e.Code == sqlite3.ErrCantOpen || e.Code == sqlite3.ErrReadonly)
-}
-
 // replace sets a damaged file aside and opens a new one. The lock lets one
 // process do it; the next one finds the new file.
 func (s *Store) replace(ctx context.Context) error {
-	unlock, err := lockedfile.MutexAt(s.path + ".lock").Lock()
+	unlock, err := lockedfile.MutexAt(s.lockPath()).Lock()
 	if err != nil {
 		return err
 	}
