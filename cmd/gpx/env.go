@@ -85,12 +85,12 @@ func runEnv(ctx context.Context, a *app, args []string) error {
 	}
 	var rows [][]string
 	for _, v := range doc.Vars {
-		rows = append(rows, []string{a.out.strong(v.Name), a.out.dash(v.Value), a.out.dim(originWords(string(v.Origin)))})
+		rows = append(rows, []string{a.out.strong(v.Name), a.out.dash(v.Value), a.out.dim(v.Origin.Words())})
 		for _, s := range v.Shadowed {
 			if s.Origin == env.Default || s.Origin == env.GOROOT && v.Origin == env.User {
 				continue // what a setting is there to hide
 			}
-			rows = append(rows, []string{"", a.out.warn(a.out.theme.Glyphs.Shadow + " hides " + s.Value), a.out.dim(originWords(string(s.Origin)))})
+			rows = append(rows, []string{"", a.out.warn(a.out.theme.Glyphs.Shadow + " hides " + s.Value), a.out.dim(s.Origin.Words())})
 		}
 	}
 	a.out.table("", rows)

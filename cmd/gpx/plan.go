@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gpx/envctl/change"
+	"gpx/envctl/env"
 	"gpx/envctl/shell"
 )
 
@@ -140,7 +141,7 @@ func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 	if len(why) > 0 {
 		out.line(out.dim("  why"))
 		for _, reason := range why {
-			out.line("    " + reason)
+			out.text("    ", reason)
 		}
 	}
 	shown := map[string]bool{}
@@ -148,11 +149,11 @@ func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 		shown[c.Var] = true
 		out.line("  " + out.strong(c.Var))
 		out.table("    ", [][]string{
-			{out.dim("now"), out.dash(c.EffectiveOld), out.dim(originWords(c.OriginOld))},
+			{out.dim("now"), out.dash(c.EffectiveOld), out.dim(env.Origin(c.OriginOld).Words())},
 			{out.dim("then"), out.dash(c.EffectiveNew)},
 		})
 		if c.Shadowed {
-			out.line("    " + out.sign(toneWarn, "the environment of this shell hides the new value until the line below is run"))
+			out.text("    ", out.sign(toneWarn, "the environment of this shell hides the new value until the line below is run"))
 		}
 	}
 	for _, act := range p.Actions {
@@ -178,7 +179,7 @@ func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 		}
 	}
 	for _, w := range p.Warnings {
-		out.line("  " + out.sign(toneWarn, w))
+		out.text("  ", out.sign(toneWarn, w))
 	}
 	if p.FreedBytes > 0 {
 		out.line(fmt.Sprintf("  frees %s", humanize.IBytes(uint64(p.FreedBytes))))

@@ -21,6 +21,22 @@ const (
 	Derived Origin = "derived" // computed from another variable
 )
 
+// Words says where a value comes from, for people.
+func (o Origin) Words() string {
+	switch o {
+	case OS:
+		return "this shell's environment"
+	case User:
+		return "go env -w"
+	case GOROOT:
+		return "$GOROOT/go.env"
+	case Default:
+		return "the toolchain's default"
+	default:
+		return string(o)
+	}
+}
+
 // A Setting is a value at one origin.
 type Setting struct {
 	Origin Origin `json:"origin"`

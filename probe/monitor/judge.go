@@ -212,7 +212,7 @@ func shadowOf(f Facts, name string) (Shadow, bool) {
 func invalidChain(f Facts) Verdict {
 	v := Verdict{State: StateOutage, Scope: ScopeConfig,
 		Headline: rejects("OUTAGE", "GOPROXY", f.ChainErr),
-		Evidence: []string{"GOPROXY comes from: " + f.ChainOrigin, f.ChainErr},
+		Evidence: []string{"GOPROXY comes from: " + origin(f), f.ChainErr},
 		Fixes:    []Fix{{Title: "Go back to the toolchain's default", Command: "gpx use default"}},
 	}
 	if s, ok := shadowOf(f, "GOPROXY"); ok {
@@ -225,7 +225,7 @@ func invalidChain(f Facts) Verdict {
 func offline(f Facts) Verdict {
 	return Verdict{State: StateOffline, Scope: ScopeNone,
 		Headline: "OFFLINE: go builds from the module cache and asks no proxy",
-		Evidence: append([]string{"GOPROXY is the module cache (" + f.ChainOrigin + ")"}, past(f)...),
+		Evidence: append([]string{"GOPROXY is the module cache (from " + origin(f) + ")"}, past(f)...),
 		Fixes:    []Fix{onlineFix(f)},
 	}
 }
@@ -252,7 +252,7 @@ func onlineFix(f Facts) Fix {
 func off(f Facts) Verdict {
 	v := Verdict{State: StateOffline, Scope: ScopeNone,
 		Headline: "OFFLINE: GOPROXY=off, only what is in the module cache builds",
-		Evidence: append([]string{"GOPROXY=off comes from: " + f.ChainOrigin}, past(f)...),
+		Evidence: append([]string{"GOPROXY=off comes from: " + origin(f)}, past(f)...),
 		Fixes:    []Fix{onlineFix(f)},
 	}
 	if len(past(f)) > 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"gpx/envctl/env"
 	"gpx/probe"
 )
 
@@ -196,3 +197,6 @@ func short(d time.Duration) string {
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
 }
+
+// origin says where the chain comes from.
+func origin(f Facts) string { return env.Origin(f.ChainOrigin).Words() }
