@@ -116,7 +116,7 @@ func isFolder(path string) bool {
 // printNotices says what the user should know, one line each, once.
 func (a *app) printNotices() {
 	for _, n := range a.notices {
-		a.errs.line(a.errs.dim("gpx: note: ") + n)
+		a.errs.text("", a.errs.dim("gpx: note: ")+n)
 	}
 	a.notices = nil
 }

@@ -34,12 +34,13 @@ func changesCommand(a *app) *cobra.Command {
 				return a.out.err
 			}
 			var rows [][]string
-			for _, c := range list {
-				state := a.out.sign(toneGood, "in force")
-				if c.Undone {
-					state = a.out.dim(a.out.theme.Glyphs.Idle + " undone")
+			words := standing(list)
+			for i, c := range list {
+				t := toneIdle
+				if words[i] == inForce {
+					t = toneGood
 				}
-				rows = append(rows, []string{c.ID, a.out.dim(c.At.Local().Format("2006-01-02 15:04:05")), state, a.out.dim(c.Actor), c.Title})
+				rows = append(rows, []string{c.ID, a.out.dim(c.At.Local().Format("2006-01-02 15:04:05")), a.out.sign(t, words[i]), a.out.dim(c.Actor), c.Title})
 			}
 			a.out.table("", rows)
 			return a.out.err
@@ -51,4 +52,47 @@ func changesCommand(a *app) *cobra.Command {
 	cmd.Flags().MarkHidden("expire")
 	cmd.Flags().MarkHidden("quiet")
 	return cmd
+}
+
+const inForce = "in force"
+
+// standing says of each change, newest first, what has become of it: a later
+// change that set the same things has replaced it, whatever they are worth now.
+func standing(list []change.Change) []string {
+	byID := map[string]change.Change{}
+	for _, c := range list {
+		byID[c.ID] = c
+	}
+	words := make([]string, len(list))
+	set := map[string]bool{} // targets that a newer change in force has set
+	for i, c := range list {
+		switch {
+		case c.Undone:
+			words[i] = "undone"
+			continue
+		case takesBack(byID, c):
+			words[i] = "done"
+			continue
+		}
+		words[i] = "replaced"
+		for _, act := range c.Actions {
+			if !set[act.Target] {
+				words[i], set[act.Target] = inForce, true
+			}
+		}
+	}
+	return words
+}
+
+// takesBack reports whether c is the undo of a change; the undo of an undo sets
+// again what that change had set.
+func takesBack(byID map[string]change.Change, c change.Change) bool {
+	back := false
+	for range byID { // no chain is longer, even in a damaged journal
+		if c.Undoes == "" {
+			break
+		}
+		back, c = !back, byID[c.Undoes]
+	}
+	return back
 }

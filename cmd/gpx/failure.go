@@ -127,7 +127,7 @@ func (a *app) finish(args []string, err error) int {
 		if !strings.HasPrefix(text, "gpx: ") {
 			text = "gpx " + text
 		}
-		a.errs.line(text)
+		a.errs.text("", text)
 	}
 	return f.status
 }

@@ -35,15 +35,29 @@ func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 type printer struct {
 	w     io.Writer
 	theme *theme.Theme
+	width int   // of the terminal, in cells; 0 where there is none, and nothing is broken into lines
 	err   error // the first write that failed; later ones are not tried
 }
 
 func newPrinter(w io.Writer, color, ascii bool) *printer {
-	return &printer{w: w, theme: theme.New(theme.Options{
+	return &printer{w: w, width: widthOf(w), theme: theme.New(theme.Options{
 		Dark:    theme.GuessDark(os.Getenv("COLORFGBG")),
 		NoColor: !color, ASCII: ascii,
 		Profile: theme.ProfileFor(os.Getenv),
 	})}
+}
+
+// widthOf is the width of the terminal behind w, 0 where there is none.
+func widthOf(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 func (p *printer) write(s string) {
@@ -54,6 +68,33 @@ func (p *printer) write(s string) {
 
 // line writes a line.
 func (p *printer) line(s string) { p.write(s + "\n") }
+
+// text writes a sentence below indent; what a terminal has no room for goes on
+// in the next line, a little further in.
+func (p *printer) text(indent, s string) { p.cell(indent, len(indent)+2, s) }
+
+// leastRoom is the narrowest column that reads well; a longer cell goes below
+// its row instead.
+const leastRoom = 30
+
+// cell writes the last cell of a row behind head; its further lines stand at
+// column hang.
+func (p *printer) cell(head string, hang int, s string) {
+	if p.width == 0 || ansi.StringWidth(head)+ansi.StringWidth(s) <= p.width {
+		p.line(strings.TrimRight(head+s, " "))
+		return
+	}
+	if p.width-hang < leastRoom {
+		p.line(strings.TrimRight(head, " "))
+		hang = min(4, p.width/2)
+		head = strings.Repeat(" ", hang)
+	}
+	room := p.width - max(hang, ansi.StringWidth(head))
+	for _, part := range strings.Split(ansi.Wrap(s, max(1, room), ""), "\n") {
+		p.line(strings.TrimRight(head+part, " "))
+		head = strings.Repeat(" ", hang)
+	}
+}
 
 // document writes v as JSON on one line.
 func (p *printer) document(v any) {
@@ -102,7 +143,8 @@ const (
 )
 
 // table writes rows in columns that line up, two spaces apart, with indent
-// before each. Cells may hold colour. The last column is not padded.
+// before each. Cells may hold colour. The last column is not padded, and goes
+// on below itself where a terminal is too narrow.
 func (p *printer) table(indent string, rows [][]string) {
 	var widths []int
 	for _, row := range rows {
@@ -114,15 +156,13 @@ func (p *printer) table(indent string, rows [][]string) {
 		}
 	}
 	for _, row := range rows {
-		var b strings.Builder
-		b.WriteString(indent)
-		for i, cell := range row {
-			b.WriteString(cell)
-			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-ansi.StringWidth(cell)+2))
-			}
+		var head strings.Builder
+		head.WriteString(indent)
+		last := len(row) - 1
+		for i, cell := range row[:last] {
+			head.WriteString(cell + strings.Repeat(" ", widths[i]-ansi.StringWidth(cell)+2))
 		}
-		p.line(strings.TrimRight(b.String(), " "))
+		p.cell(head.String(), ansi.StringWidth(head.String()), row[last])
 	}
 }
 

@@ -50,7 +50,7 @@ func runStatus(ctx context.Context, a *app) error {
 	} else {
 		a.printStatus(s)
 		for _, p := range in.Env.Problems {
-			a.out.line(a.out.sign(toneWarn, p))
+			a.out.text("", a.out.sign(toneWarn, p))
 		}
 	}
 	if a.out.err == nil && s.Verdict.State == monitor.StateOutage {
@@ -66,27 +66,37 @@ func (a *app) printStatus(s monitor.Snapshot) {
 
 	origin := ""
 	if s.Chain.Origin != "" {
-		origin = out.dim("  (from " + originWords(s.Chain.Origin) + ")")
+		origin = out.dim("  (from " + env.Origin(s.Chain.Origin).Words() + ")")
 	}
 	out.line(out.strong("GOPROXY") + "  " + out.dash(s.Chain.Value) + origin)
 	if s.Chain.Error != "" {
 		out.line("  " + out.sign(toneBad, s.Chain.Error))
 	}
 	var rows [][]string
+	reached := true
 	for _, h := range s.Chain.Hops {
 		ep := endpointOfHop(s, h.N)
+		will := goWillWords(out, h.GoWill)
+		if !reached {
+			will = out.dim("not asked now")
+		}
 		rows = append(rows, []string{
 			strconv.Itoa(h.N), h.URL, out.dim(h.Separator),
-			out.sign(healthTone(h.Health), healthWord(h)), latency(out, ep), goWillWords(out, h.GoWill), out.dim(classDetail(h.Class, ep)),
+			out.sign(healthTone(h.Health), healthWord(h)), latency(out, ep), will, out.dim(classDetail(h.Class, ep)),
 		})
+		reached = reached && (h.GoWill == probe.Next || h.GoWill == probe.ActionUnknown)
 	}
 	out.table("  ", rows)
 
-	route := s.SumDB.Route
-	if route != "" {
-		route = "via " + route
+	sumDB := out.strong("GOSUMDB") + "  " + out.dash(s.SumDB.Value) + "  "
+	switch {
+	case s.SumDB.Value == "off":
+		out.text("", sumDB+out.sign(toneWarn, "CHECKSUMS ARE OFF: nobody verifies new modules; on again with: gpx sumdb on"))
+	case s.SumDB.Route == "":
+		out.line(sumDB + out.sign(classTone(s.SumDB.Class), string(s.SumDB.Class)))
+	default:
+		out.text("", sumDB+out.sign(classTone(s.SumDB.Class), string(s.SumDB.Class))+out.dim("  via "+s.SumDB.Route))
 	}
-	out.line(out.strong("GOSUMDB") + "  " + out.dash(s.SumDB.Value) + "  " + out.sign(classTone(s.SumDB.Class), string(s.SumDB.Class)) + "  " + out.dim(route))
 	rows = nil
 	for _, ep := range s.Endpoints {
 		if len(ep.Hops) > 0 || ep.Kind == probe.KindSumDB {
@@ -103,9 +113,9 @@ func (a *app) printStatus(s monitor.Snapshot) {
 // printVerdict writes the headline, the evidence and what to do.
 func (a *app) printVerdict(v monitor.Verdict) {
 	out := a.out
-	out.line(out.sign(stateTone(v.State), out.strong(v.Headline)))
+	out.text("", out.sign(stateTone(v.State), out.strong(v.Headline)))
 	for _, e := range v.Evidence {
-		out.line("  " + e)
+		out.text("  ", e)
 	}
 	if len(v.Fixes) > 0 {
 		var rows [][]string
@@ -180,22 +190,6 @@ func goWillWords(out *printer, act probe.Action) string {
 		return "go stops here (off)"
 	default:
 		return out.dim("unknown")
-	}
-}
-
-// originWords says where a value comes from.
-func originWords(origin string) string {
-	switch env.Origin(origin) {
-	case env.OS:
-		return "this shell's environment"
-	case env.User:
-		return "go env -w"
-	case env.GOROOT:
-		return "$GOROOT/go.env"
-	case env.Default:
-		return "the toolchain's default"
-	default:
-		return origin
 	}
 }
 
