@@ -141,14 +141,6 @@ func (b *box) builds() (ok bool, said string) {
 	return status == 0, stdout + stderr
 }
 
-// forget empties the module cache, so that the next build has to download.
-func (b *box) forget() {
-	b.t.Helper()
-	if _, stderr, status := b.run("go", "clean", "-modcache"); status != 0 {
-		b.t.Fatalf("go clean -modcache: %s", stderr)
-	}
-}
-
 // eventually waits until ok, looking again after pauses that grow, and reports
 // whether it came true in time.
 func eventually(within time.Duration, ok func() bool) bool {

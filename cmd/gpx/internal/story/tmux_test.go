@@ -92,12 +92,6 @@ func (t *terminal) screen() string {
 	return strings.TrimSuffix(t.tmux("capture-pane", "-p"), "\n")
 }
 
-// header is the line that answers "can I build?".
-func (t *terminal) header() string {
-	first, _, _ := strings.Cut(t.screen(), "\n")
-	return first
-}
-
 // press sends keys as tmux names them: letters, Enter, Escape, Down.
 func (t *terminal) press(keys ...string) {
 	t.t.Helper()
