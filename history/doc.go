@@ -10,6 +10,7 @@
 //	older schema       migrated, one numbered file of migrations/ after the other
 //	newer schema       left alone; memory
 //	not a database     set aside as history.db.damaged-TIME with its -wal and -shm; a new one
+//	                   (history.db.lock keeps others from opening it meanwhile)
 //	locked, read-only,
 //	full disk          memory
 package history

@@ -71,10 +71,16 @@ func rewrite(ctx context.Context, e *env.Env, before image, as []Assignment, ask
 		return image{}, nil, err
 	}
 	after.Mode = before.Mode // the copy's is its own
+	effective, err = below(ctx, e, dir, ask)
+	return after, effective, err
+}
+
+// below asks for the values that the variables have under the file dir/env
+// when the OS environment says nothing of them.
+func below(ctx context.Context, e *env.Env, dir string, ask []string) (map[string]string, error) {
 	if len(ask) == 0 {
-		return after, nil, nil
+		return nil, nil
 	}
-	// What the OS environment says of these is not asked.
 	quiet := *e
 	quiet.Environ = slices.DeleteFunc(slices.Clone(e.Environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
@@ -82,12 +88,13 @@ func rewrite(ctx context.Context, e *env.Env, before image, as []Assignment, ask
 	})
 	out, err := goEnv(ctx, &quiet, dir, append([]string{"-json"}, ask...)...)
 	if err != nil {
-		return image{}, nil, err
+		return nil, err
 	}
-	if err := json.Unmarshal(out, &effective); err != nil {
-		return image{}, nil, fmt.Errorf("go env -json: %w", err)
+	var values map[string]string
+	if err := json.Unmarshal(out, &values); err != nil {
+		return nil, fmt.Errorf("go env -json: %w", err)
 	}
-	return after, effective, nil
+	return values, nil
 }
 
 // arguments splits assignments into what go env -w and go env -u are given.
