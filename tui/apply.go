@@ -73,7 +73,7 @@ func (m *model) log(p *change.Plan, began time.Time, err error) {
 		lines = []string{p.Title}
 	}
 	for _, l := range lines {
-		e := view.LogEntry{At: began, Text: redact.Text(l), Took: m.c.Now().Sub(began)}
+		e := view.LogEntry{At: began, Text: redact.Text(l)}
 		if err != nil {
 			e.Err = redact.Text(err.Error())
 		}

@@ -28,7 +28,7 @@ func (m *model) actions() actions.Table {
 		{ID: "help", Key: actions.On("help", "?"), Footer: 90, Help: "list every key", Do: m.help},
 		{ID: "palette", Key: actions.On("commands", ":"), Footer: 80, Help: "search all actions by name", Do: m.palette},
 		{ID: "undo", Key: actions.On("undo", "u"), Footer: 3, Changes: true, Help: "take the last change back: shows the plan first",
-			Disabled: func() string { return m.c.CanChange(s.PlanUndo != nil) }, Do: m.undo},
+			Disabled: func() string { return view.Lacking(s.PlanUndo != nil) }, Do: m.undo},
 		{ID: "refresh", Key: actions.On("refresh", "r"), Help: "probe everything and read the environment again", Do: m.refresh},
 		{ID: "freeze", Key: actions.On("freeze", "f"), Help: "hold what is shown; again lets it go on", Do: m.freeze},
 		{ID: "filter", Key: actions.On("filter", "/"), Footer: 70, Help: "show only rows with these words", Do: m.filter},
@@ -186,9 +186,6 @@ func (m *model) palette() tea.Cmd {
 				it.Disabled = a.Reason()
 			} else {
 				it.Note = m.title(a.View) + ": " + it.Note
-			}
-			if a.Dangerous {
-				it.Mark = widget.S(theme.Bad, m.c.Theme.Glyphs.Warn)
 			}
 			out = append(out, it)
 		}

@@ -79,6 +79,9 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 	}
 	m.views = []view.View{proxies.New(m.c), envview.New(m.c)}
 	m.table = m.actions()
+	if m.c.ReadOnly != "" {
+		m.table.ReadOnly(m.c.ReadOnly)
+	}
 	return m
 }
 

@@ -26,11 +26,9 @@ type Action struct {
 	Help string // one sentence for help, palette and README
 	// Footer is its place in the footer, 1 first; 0 leaves it out.
 	Footer int
-	// Changes marks what changes the machine: it is off while recorded
-	// snapshots are shown.
+	// Changes marks what changes the machine or prepares it: [Table.ReadOnly]
+	// switches it off.
 	Changes bool
-	// Dangerous marks what weakens security or cannot be undone.
-	Dangerous bool
 	// Disabled says why it cannot be done now; nil or "" means that it can.
 	Disabled func() string
 	Do       func() tea.Cmd
@@ -71,6 +69,15 @@ func (t Table) Find(view string, k fmt.Stringer) (found Action, ok bool) {
 		}
 	}
 	return found, ok
+}
+
+// ReadOnly switches off what changes anything, and says why.
+func (t Table) ReadOnly(why string) {
+	for i := range t {
+		if t[i].Changes {
+			t[i].Disabled = func() string { return why }
+		}
+	}
 }
 
 // named is a key by its name.

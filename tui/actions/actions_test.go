@@ -66,6 +66,17 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestReadOnly(t *testing.T) {
+	tab := table()
+	tab[2].Changes = true
+	tab.ReadOnly("a recording")
+	for i, want := range []string{"", "", "a recording", "nothing is selected"} {
+		if got := tab[i].Reason(); got != want {
+			t.Errorf("%s: %q, want %q", tab[i].ID, got, want)
+		}
+	}
+}
+
 func TestMarkdown(t *testing.T) {
 	md := table().Markdown()
 	for _, want := range []string{"| everywhere | `enter` | open the row |", "| a | `s` `\\|` | switch the chain |"} {

@@ -120,7 +120,6 @@ type LogEntry struct {
 	At   time.Time
 	Text string
 	Err  string
-	Took time.Duration
 }
 
 // Work is something that runs.
@@ -277,16 +276,13 @@ func OriginWord(o env.Origin) string {
 	return string(o)
 }
 
-// CanChange is the reason why nothing can be changed now: replay, or the
-// service that would do it is not there.
-func (c *Common) CanChange(service bool) string {
-	switch {
-	case c.ReadOnly != "":
-		return c.ReadOnly
-	case !service:
-		return "not available here"
+// Lacking is the reason why an action cannot be done when the service that it
+// needs is not there.
+func Lacking(service bool) string {
+	if service {
+		return ""
 	}
-	return ""
+	return "not available here"
 }
 
 // A Dialog is drawn over the views and gets every key while it is on top.

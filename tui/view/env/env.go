@@ -154,7 +154,7 @@ func (v *View) Actions() []actions.Action {
 		if r == nil {
 			return "no variable is selected"
 		}
-		if why := v.c.CanChange(s.PlanEnv != nil); why != "" {
+		if why := view.Lacking(s.PlanEnv != nil); why != "" {
 			return why
 		}
 		return cannotSet(r.name)
@@ -176,7 +176,7 @@ func (v *View) Actions() []actions.Action {
 		if len(v.pending) == 0 {
 			return "no edits yet"
 		}
-		return v.c.CanChange(s.PlanEnv != nil)
+		return view.Lacking(s.PlanEnv != nil)
 	}
 	return []actions.Action{
 		{ID: "env.edit", View: Name, Key: actions.On("edit", "enter"), Footer: 3, Changes: true,
@@ -185,7 +185,7 @@ func (v *View) Actions() []actions.Action {
 			Help: "edit: take the variable out of the user file", Disabled: unset, Do: v.unset},
 		{ID: "env.profiles", View: Name, Key: actions.On("profiles", "t"), Footer: 3, Changes: true,
 			Help:     "switch a profile: offline, vendor, checksums off and on",
-			Disabled: func() string { return v.c.CanChange(s.Profiles != nil && s.PlanProfile != nil) }, Do: v.profiles},
+			Disabled: func() string { return view.Lacking(s.Profiles != nil && s.PlanProfile != nil) }, Do: v.profiles},
 		{ID: "env.write", View: Name, Key: actions.On("write", "w"), Footer: 1, Changes: true,
 			Help: "write the pending edits: shows the plan first", Disabled: noEdits, Do: v.write},
 		{ID: "env.diff", View: Name, Key: actions.On("diff", "d"), Footer: 2,

@@ -15,7 +15,7 @@ func (v *View) Actions() []actions.Action {
 		if v.pending == nil {
 			return "no edits yet"
 		}
-		return v.c.CanChange(v.c.Services.PlanUse != nil)
+		return view.Lacking(v.c.Services.PlanUse != nil)
 	}
 	probeable := func(service bool) func() string {
 		return func() string {
@@ -35,7 +35,7 @@ func (v *View) Actions() []actions.Action {
 	return []actions.Action{
 		{ID: "proxies.switch", View: Name, Key: actions.On("switch", "s"), Footer: 3, Changes: true,
 			Help:     "switch to the recommended chain: shows the plan first",
-			Disabled: func() string { return v.c.CanChange(s.Recommend != nil && s.PlanUse != nil) }, Do: v.switchTo},
+			Disabled: func() string { return view.Lacking(s.Recommend != nil && s.PlanUse != nil) }, Do: v.switchTo},
 		{ID: "proxies.top", View: Name, Key: actions.On("top", "t"), Footer: 7, Changes: true,
 			Help: "edit: put this hop first", Disabled: v.cannotEditHop, Do: v.top},
 		{ID: "proxies.up", View: Name, Key: actions.OnPair("move", "J", "K", "shift+up"), Footer: 8, Changes: true,

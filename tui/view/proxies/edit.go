@@ -48,7 +48,7 @@ func (v *View) edit(c chain.Chain, i int) {
 
 // cannotEdit says why the chain cannot be edited now.
 func (v *View) cannotEdit() string {
-	if why := v.c.CanChange(v.c.Services.PlanUse != nil); why != "" {
+	if why := view.Lacking(v.c.Services.PlanUse != nil); why != "" {
 		return why
 	}
 	switch {
@@ -147,7 +147,7 @@ func (v *View) cannotRemove() string {
 	if r.kind == probe.KindSumDB || r.kind == probe.KindForward {
 		return "this belongs to the environment: change it in Env"
 	}
-	return v.c.CanChange(v.c.Services.RemoveEndpoint != nil)
+	return view.Lacking(v.c.Services.RemoveEndpoint != nil)
 }
 
 // write plans the pending chain.
