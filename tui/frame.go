@@ -275,7 +275,7 @@ func (m *model) overlay(base []widget.Line, d view.Dialog) []widget.Line {
 		base[i] = base[i].Fit(m.w, "")
 	}
 	w := min(m.w-12, 92)
-	h := m.h - 10
+	h := m.h - 9 // header, borders, message and footer stay; four lines frame the box
 	inner := d.Lines(th, w, h)
 	if len(inner) > h {
 		inner = inner[:h]
@@ -299,5 +299,5 @@ func (m *model) overlay(base []widget.Line, d view.Dialog) []widget.Line {
 	for i := range box { // a cell of air between the box and what is behind
 		box[i] = append(append(widget.L(widget.S(theme.Text, " ")), box[i]...), widget.S(theme.Text, " "))
 	}
-	return widget.Overlay(base, box, (m.w-width-8)/2, max((m.h-len(box))/2, 1), m.w)
+	return widget.Overlay(base, box, (m.w-width-8)/2, max((len(base)-len(box))/2, 1), m.w)
 }

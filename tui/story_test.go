@@ -272,7 +272,7 @@ func TestAddFromCatalogAsksOnce(t *testing.T) {
 	s.has("Add a hop", "https://goproxy.cn", "Qiniu, China", "https://gocenter.io")
 	s.typed("gocenter")
 	s.press("enter")
-	s.has("Retired") // stays open
+	s.has("retired; old guides") // stays open
 	s.press("esc")
 	s.asked("consent true")
 
@@ -499,4 +499,21 @@ func TestLettersOfOneRead(t *testing.T) {
 	s.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("mirror"), Paste: true})
 	s.has("mirror.example.org")
 	s.lacks("goproxy.cn")
+}
+
+// TestAddAPastedURL: a URL that is pasted into the catalog's line is offered
+// itself, without its credentials, and becomes a hop with them.
+func TestAddAPastedURL(t *testing.T) {
+	s := newScreen(t, 120, 36, look{noColor: true})
+	s.f.asked = true
+	s.show(outage())
+	s.press("a")
+	s.typed("https://")
+	s.lacks("as typed")
+	s.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("me:secret@b.example/x"), Paste: true})
+	s.has("https://xxxxx@b.example/x", "as typed")
+	s.lacks("secret")
+	s.press("enter")
+	s.has("~ pending", "xxxxx@b.example/x")
+	s.lacks("secret")
 }

@@ -26,6 +26,7 @@ type Item struct {
 type Choose struct {
 	title  string
 	search func(query string) []Item // nil: fuzzy over items
+	typed  func(string) (Item, bool) // what the query itself stands for; may be nil
 	items  []Item
 	shown  []Item
 	input  *widget.Input
@@ -50,6 +51,12 @@ func NewSearch(title string, search func(string) []Item, pick func(Item) tea.Cmd
 	return d
 }
 
+// OrTyped also offers what was typed itself, when typed makes an item of it.
+func (d *Choose) OrTyped(typed func(query string) (Item, bool)) *Choose {
+	d.typed = typed
+	return d
+}
+
 // Title implements view.Dialog.
 func (d *Choose) Title() string { return d.title }
 
@@ -69,6 +76,11 @@ func (d *Choose) narrow() {
 		d.shown = nil
 		for _, m := range fuzzy.Find(q, words) {
 			d.shown = append(d.shown, d.items[m.Index])
+		}
+	}
+	if d.typed != nil {
+		if it, ok := d.typed(q); ok {
+			d.shown = append([]Item{it}, d.shown...)
 		}
 	}
 }

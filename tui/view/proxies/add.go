@@ -96,7 +96,8 @@ func (v *View) catalog() []catalog.Entry {
 	return out
 }
 
-// offer lists the catalog; the first item takes a URL.
+// offer lists the catalog. A URL of one's own can be typed or pasted into the
+// line that narrows the list, or behind the first item.
 func (v *View) offer() tea.Cmd {
 	g := &v.c.Theme.Glyphs
 	items := []dialog.Item{{Title: "another URL" + g.Ellipsis, Detail: "A module proxy (https://…) or a file tree (file:///…) of your own."}}
@@ -108,7 +109,7 @@ func (v *View) offer() tea.Cmd {
 			it.Detail = strings.TrimPrefix(it.Detail, ". ")
 		}
 		if e.Retired {
-			it.Disabled = "Retired: it is listed because old guides still name it."
+			it.Disabled = "retired; old guides still name it"
 			it.Mark = widget.S(theme.Bad, g.Bad)
 		}
 		for i := range v.c.Snapshot.Endpoints {
@@ -137,6 +138,10 @@ func (v *View) offer() tea.Cmd {
 				return ""
 			}, v.insert))
 		return nil
+	}).OrTyped(func(s string) (dialog.Item, bool) {
+		hop, err := chain.ParseHop(s)
+		_, rest, ok := strings.Cut(s, ":/")
+		return dialog.Item{Title: hop.Redacted(), Note: "as typed", Value: s}, ok && err == nil && strings.Trim(rest, "/") != ""
 	}))
 	return nil
 }
