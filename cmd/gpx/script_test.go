@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 //	exits STATUS COMMAND…     runs a command that ends with that status
 //	jsonfield PATH PATTERN    a field of the JSON on stdout matches
 //	schema NAME               the JSON on stdout has the fields of testdata/schema/NAME.txt
-//	nosecret TEXT…            neither output nor what gpx keeps holds the text
+//	nosecret TEXT…            neither output nor any file that gpx may have written holds the text
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
@@ -62,6 +63,7 @@ func TestScripts(t *testing.T) {
 type scriptLab struct {
 	lab     *lab.Lab
 	proxies map[string]*lab.Server
+	given   []string // the files of its archive
 }
 
 type labKey struct{}
@@ -91,6 +93,14 @@ func setupScript(e *testscript.Env) error {
 	e.Setenv("TERM", "xterm-256color")
 	s := &scriptLab{proxies: map[string]*lab.Server{}}
 	e.Values[labKey{}] = s
+	if err := filepath.WalkDir(e.WorkDir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			s.given = append(s.given, path)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
 	e.Defer(func() {
 		if s.lab != nil {
 			s.lab.Close()
@@ -376,25 +386,29 @@ func cmdSchema(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdNoSecret looks at the output of the last command and at everything that
-// gpx keeps, but for the before-images, which hold what they bring back.
+// cmdNoSecret looks at the output of the last command and at every file of the
+// script's world: the home folder with all that gpx keeps, temporary files, the
+// module cache. Left out are the before-images, which hold what they bring
+// back, the file that the go command itself keeps the value in, and what the
+// script put there as the user's secrets.
 func cmdNoSecret(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: nosecret TEXT…")
 	}
 	texts := map[string]string{"stdout": ts.ReadFile("stdout"), "stderr": ts.ReadFile("stderr")}
-	state := filepath.Join(ts.Getenv("XDG_STATE_HOME"), "gpx")
-	ts.Check(filepath.WalkDir(state, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && path == state {
-			return nil // nothing is kept yet
-		}
+	work := ts.Getenv("WORK")
+	undo := filepath.Join(ts.Getenv("XDG_STATE_HOME"), "gpx", "undo")
+	known := append([]string{
+		ts.Getenv("GOENV"), filepath.Join(work, "netrc"), filepath.Join(ts.Getenv("XDG_CONFIG_HOME"), "gpx", "config.toml"),
+	}, labOf(ts).given...)
+	ts.Check(filepath.WalkDir(work, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && d.Name() == "undo" {
+		if path == undo {
 			return fs.SkipDir
 		}
-		if d.Type().IsRegular() {
+		if d.Type().IsRegular() && !slices.Contains(known, path) {
 			data, err := os.ReadFile(path)
 			if err != nil {
 				return err
