@@ -103,5 +103,6 @@ func runDemo(ctx context.Context, a *app, name string) (err error) {
 	d.environ, d.folder, d.roots = box.Environ(), box.Project, roots
 	d.stateDir = filepath.Join(box.Getenv("XDG_STATE_HOME"), "gpx")
 	defer d.close()
+	d.notice("to try go build in this demo, in another terminal: sh " + filepath.Join(box.Dir, "enter.sh"))
 	return runScreen(ctx, d, tui.Demo)
 }

@@ -78,7 +78,7 @@ func doctorAll(ctx context.Context, a *app) (doctorDocument, error) {
 }
 
 func routeStep(r route.Route) doctor.Step {
-	st := doctor.Step{Name: "go mod download " + r.Module + "@" + r.Version, State: doctor.OK, Detail: strings.ReplaceAll(r.Result, "_", " ")}
+	st := doctor.Step{Name: "go mod download", State: doctor.OK, Detail: r.Module + "@" + r.Version + " is " + strings.ReplaceAll(r.Result, "_", " ")}
 	if r.Why != "" {
 		st.Detail += ": " + r.Why
 	}
