@@ -74,15 +74,19 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 	m := &model{cfg: cfg, began: cfg.Now(), mouse: !cfg.NoMouse, osc: func(string) {}}
 	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Propose: m.propose, Reload: m.reload}
 	m.spin = spinner.New(spinner.WithSpinner(spinner.Spinner{Frames: th.Glyphs.Spinner, FPS: beat}))
-	if cfg.Mode == Replay {
-		m.c.ReadOnly = "this is a recording: nothing can be changed"
-	}
 	m.views = []view.View{proxies.New(m.c), envview.New(m.c)}
 	m.table = m.actions()
-	if m.c.ReadOnly != "" {
+	m.become(cfg.Mode)
+	return m
+}
+
+// become shows another kind of stream.
+func (m *model) become(mode Mode) {
+	m.cfg.Mode = mode
+	if mode == Replay {
+		m.c.ReadOnly = "this is a recording: nothing can be changed"
 		m.table.ReadOnly(m.c.ReadOnly)
 	}
-	return m
 }
 
 // Init implements tea.Model.

@@ -317,8 +317,7 @@ func TestFreezeHoldsTheScreen(t *testing.T) {
 
 func TestReplayChangesNothing(t *testing.T) {
 	s := newScreen(t, 120, 36, look{noColor: true})
-	s.m.cfg.Mode = Replay
-	s.m.c.ReadOnly = "this is a recording: nothing can be changed"
+	s.m.become(Replay)
 	s.f.called()
 	s.show(outage())
 	s.has("◆ REPLAY")
