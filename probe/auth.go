@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -29,6 +30,8 @@ const (
 	authPause = time.Minute
 	// authOutput bounds what is read from a command.
 	authOutput = 64 << 10
+	// netrcMost bounds a netrc file: thousands of logins.
+	netrcMost = 1 << 20
 )
 
 // An authority knows the credentials that the go command would attach, as
@@ -41,7 +44,8 @@ type authority struct {
 	env    []string
 	now    func() time.Time
 
-	turn chan struct{} // holds the right to run commands
+	turn  chan struct{} // holds the right to run commands
+	files fileReader
 
 	mu      sync.Mutex
 	store   map[string]http.Header // URL prefix without https:// → headers
@@ -243,7 +247,7 @@ func (a *authority) method(ctx context.Context, words []string, res *http.Respon
 		if raw != "" {
 			return nil // read once
 		}
-		return a.netrc()
+		return a.netrc(ctx)
 	case "git":
 		return a.git(ctx, words, raw)
 	default:
@@ -251,12 +255,25 @@ func (a *authority) method(ctx context.Context, words []string, res *http.Respon
 	}
 }
 
-func (a *authority) netrc() error {
-	lines, err := readNetrc(a.vars)
+// netrc reads the file like one of a tree: NETRC can name a pipe, or a file on a
+// dead network file system.
+func (a *authority) netrc(ctx context.Context) error {
+	path, err := netrcPath(a.vars)
 	if err != nil {
 		return fmt.Errorf("GOAUTH=netrc: %w", err)
 	}
-	for _, l := range slices.Backward(lines) { // the first line of a host wins
+	file, answered := a.files.read(ctx, path, netrcMost)
+	switch {
+	case !answered:
+		return fmt.Errorf("GOAUTH=netrc: reading %s: %w", path, context.DeadlineExceeded)
+	case errors.Is(file.err, fs.ErrNotExist):
+		return nil
+	case file.err != nil:
+		return fmt.Errorf("GOAUTH=netrc: %w", file.err)
+	case file.more:
+		return fmt.Errorf("GOAUTH=netrc: %s is larger than %s", path, size(netrcMost))
+	}
+	for _, l := range slices.Backward(parseNetrc(string(file.data))) { // the first line of a host wins
 		a.keep(l.machine, basic(l.login, l.password))
 	}
 	return nil

@@ -3,7 +3,6 @@ package probe
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,29 +16,21 @@ import (
 // A netrcLine is one login of a netrc file.
 type netrcLine struct{ machine, login, password string }
 
-// readNetrc reads the file that NETRC names, or the one in the home directory.
-func readNetrc(getenv func(string) string) ([]netrcLine, error) {
-	path := getenv("NETRC")
-	if path == "" {
-		home := getenv(homeVariable)
-		if home == "" {
-			return nil, errors.New("no home directory: " + homeVariable + " is not set")
+// netrcPath is the file that NETRC names, or the one in the home directory.
+func netrcPath(getenv func(string) string) (string, error) {
+	if path := getenv("NETRC"); path != "" {
+		return path, nil
+	}
+	home := getenv(homeVariable)
+	if home == "" {
+		return "", errors.New("no home directory: " + homeVariable + " is not set")
+	}
+	if legacy := filepath.Join(home, "_netrc"); runtime.GOOS == "windows" {
+		if _, err := os.Stat(legacy); err == nil {
+			return legacy, nil
 		}
-		path = filepath.Join(home, ".netrc")
-		if legacy := filepath.Join(home, "_netrc"); runtime.GOOS == "windows" {
-			if _, err := os.Stat(legacy); err == nil {
-				path = legacy
-			}
-		}
 	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return parseNetrc(string(data)), nil
+	return filepath.Join(home, ".netrc"), nil
 }
 
 // parseNetrc reads what cmd/go/internal/auth reads of a netrc file: complete

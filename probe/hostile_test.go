@@ -231,3 +231,22 @@ func TestTreeOnADeadFileSystem(t *testing.T) {
 		}
 	}
 }
+
+// TestNetrcThatDoesNotAnswer: a pipe costs the bound of the credentials once, and
+// a device without end its bound of memory.
+func TestNetrcThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, authorized)
+	pipe := filepath.Join(t.TempDir(), "netrc")
+	release := blockingFile(t, pipe)
+	defer release()
+	for file, says := range map[string]string{pipe: "deadline exceeded", "/dev/zero": "larger than 1.0 MiB"} {
+		p := setup{environ: []string{"NETRC=" + file}, options: []probe.Option{v.trusted()}}.prober(t, nil)
+		for range 2 {
+			r := p.Probe(bound(t), probe.Endpoint{URL: v.URL, Kind: probe.KindProxy})
+			if r.Class != probe.AuthRequired || !strings.Contains(r.Detail, says) {
+				t.Errorf("%s: got %s (%s)", file, r.Class, r.Detail)
+			}
+		}
+	}
+}
