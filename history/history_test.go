@@ -403,3 +403,22 @@ func must(t *testing.T, err error) {
 		t.Fatalf("%s:%d: %v", filepath.Base(file), line, err)
 	}
 }
+
+func TestSomebodysFileIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notes.txt")
+	const notes = "what I must not forget\n"
+	must(t, os.WriteFile(path, []byte(notes), 0o644))
+	s, err := Open(t.Context(), path, Options{Named: true})
+	must(t, err)
+	defer s.Close()
+	if !s.InMemory() || !strings.Contains(s.Notice(), "--db") {
+		t.Errorf("in memory: %v, notice %q", s.InMemory(), s.Notice())
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != notes {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+	if aside, _ := filepath.Glob(path + ".damaged-*"); len(aside) != 0 {
+		t.Errorf("set aside: %v", aside)
+	}
+}

@@ -29,6 +29,10 @@ const busyTimeout = 2 * time.Second
 type Options struct {
 	Now  func() time.Time // nil means time.Now
 	Busy time.Duration    // how long to wait for another process; 0 means 2 s
+
+	// Named says that a person chose the path. A file there that is no
+	// database is then somebody's, and left alone; gpx's own is set aside.
+	Named bool
 }
 
 // A Store is the open database, or, when that cannot be used, a memory that
@@ -66,7 +70,9 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	}
 	s := &Store{path: path, now: o.Now, busy: o.Busy, settings: map[string]string{}}
 	err := s.openShared(ctx)
-	if damaged(err) {
+	switch {
+	case o.Named && errors.Is(err, errNotDatabase):
+	case damaged(err):
 		err = s.replace(ctx)
 	}
 	if err := ctx.Err(); err != nil {
@@ -169,13 +175,16 @@ func private(path string) error {
 	}
 	if info.Size() > 0 && !hasMagic(f) {
 		// Said here, before SQLite sees it: it would drop the -wal.
-		return sqlite3.Error{Code: sqlite3.ErrNotADB}
+		return errNotDatabase
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return f.Chmod(0o600)
 	}
 	return nil
 }
+
+// errNotDatabase is the error for a file that holds something else.
+var errNotDatabase = errors.New("it is not a database of gpx; name another file with --db")
 
 // hasMagic reports whether f begins as every SQLite 3 database does
 // (sqlite.org/fileformat.html, 1.3.1).
@@ -213,7 +222,7 @@ func dsn(path string, busy time.Duration) string {
 // damaged reports whether err says that the file is no sound database.
 func damaged(err error) bool {
 	var e sqlite3.Error
-	return errors.As(err, &e) && (e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB)
+	return errors.Is(err, errNotDatabase) || errors.As(err, &e) && (e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB)
 }
 
 // replace sets a damaged file aside and opens a new one. The lock lets one

@@ -276,7 +276,7 @@ func (a *app) history(ctx context.Context) *history.Store {
 	if a.stateDir != "" {
 		path = filepath.Join(a.stateDir, "history.db")
 	}
-	store, err := history.Open(ctx, path, history.Options{Now: a.now})
+	store, err := history.Open(ctx, path, history.Options{Now: a.now, Named: a.flags.db != ""})
 	if err != nil {
 		a.notice(err.Error())
 		a.journal = change.NewMemoryJournal()
