@@ -49,29 +49,7 @@ func (m *model) header() widget.Line {
 	lead := left.Width()
 	left = append(left, widget.S(theme.Strong, headline))
 
-	version := m.cfg.GoVersion
-	if version == "" && m.c.Env != nil {
-		version = m.c.Env.GoVersion
-	}
-	type part struct {
-		line widget.Line
-		keep int // the lowest goes first
-	}
-	var parts []part
-	if o := m.c.Status.Offline; o != "" && m.c.Snapshot.Verdict.State != monitor.StateOffline {
-		parts = append(parts, part{widget.L(widget.S(theme.Warn, g.Idle+" "+o)), 5})
-	}
-	if n := m.pending(); n > 0 {
-		parts = append(parts, part{widget.L(widget.S(theme.Warn, fmt.Sprintf("%s%d", g.Pending, n))), 4})
-	}
-	if version != "" {
-		parts = append(parts, part{widget.L(widget.S(theme.Dim, version)), 1})
-	}
-	if m.cfg.Project != "" {
-		parts = append(parts, part{widget.L(widget.S(theme.Dim, widget.Middle(m.cfg.Project, 28, g.Ellipsis))), 0})
-	}
-	parts = append(parts, part{m.source(), 3}, part{widget.L(widget.S(theme.Text, m.c.Now().Format("15:04:05"))), 2})
-	need := left.Width()
+	parts, need := m.context(), left.Width()
 	for {
 		var right widget.Line
 		for _, p := range parts {
@@ -94,6 +72,36 @@ func (m *model) header() widget.Line {
 		}
 		parts = append(parts[:at:at], parts[at+1:]...)
 	}
+}
+
+// A part is one of the facts at the header's right end.
+type part struct {
+	line widget.Line
+	keep int // the lowest goes first when there is no room
+}
+
+// context is what the headline is about: temporary states, pending edits, Go,
+// the project, where the snapshots come from and when it is.
+func (m *model) context() []part {
+	g := &m.c.Theme.Glyphs
+	version := m.cfg.GoVersion
+	if version == "" && m.c.Env != nil {
+		version = m.c.Env.GoVersion
+	}
+	var parts []part
+	if o := m.c.Status.Offline; o != "" && m.c.Snapshot.Verdict.State != monitor.StateOffline {
+		parts = append(parts, part{widget.L(widget.S(theme.Warn, g.Idle+" "+o)), 5})
+	}
+	if n := m.pending(); n > 0 {
+		parts = append(parts, part{widget.L(widget.S(theme.Warn, fmt.Sprintf("%s%d", g.Pending, n))), 4})
+	}
+	if version != "" {
+		parts = append(parts, part{widget.L(widget.S(theme.Dim, version)), 1})
+	}
+	if m.cfg.Project != "" {
+		parts = append(parts, part{widget.L(widget.S(theme.Dim, widget.Middle(m.cfg.Project, 28, g.Ellipsis))), 0})
+	}
+	return append(parts, part{m.source(), 3}, part{widget.L(widget.S(theme.Text, m.c.Now().Format("15:04:05"))), 2})
 }
 
 // shorter fits left, which ends in the headline, into w cells: by whole clauses

@@ -107,68 +107,65 @@ func (d *Plan) Lines(th *theme.Theme, w, h int) []widget.Line {
 }
 
 func (d *Plan) body(th *theme.Theme, w int) []widget.Line {
-	g := &th.Glyphs
 	var out []widget.Line
-	section := func(title string) {
+	section := func(title string, lines []widget.Line) {
+		if len(lines) == 0 {
+			return
+		}
 		if len(out) > 0 {
 			out = append(out, nil)
 		}
-		out = append(out, widget.L(widget.S(theme.Dim, title)))
+		if title != "" {
+			out = append(out, widget.L(widget.S(theme.Dim, title)))
+		}
+		out = append(out, lines...)
 	}
-	for _, s := range d.why {
-		out = append(out, paragraph(theme.Text, "", redact.Text(s), w)...)
+	list := func(role theme.Role, mark string, texts ...string) (lines []widget.Line) {
+		for _, s := range texts {
+			lines = append(lines, paragraph(role, mark, redact.Text(s), w)...)
+		}
+		return lines
 	}
-	for _, c := range d.plan.Changes {
-		if len(out) > 0 {
-			out = append(out, nil)
-		}
-		head := widget.L(widget.S(theme.Strong, c.Var))
-		if c.Shadowed {
-			head = append(head, widget.S(theme.Warn, "  "+g.Shadow+" the environment hides it: no effect in this shell"))
-		}
-		out = append(out, head)
-		was, now := value(c.EffectiveOld), value(c.EffectiveNew)
-		from := ""
-		if c.OriginOld != "" {
-			from = "  (" + view.OriginWord(env.Origin(c.OriginOld)) + ")"
-		}
-		if c.Shadowed {
-			was, now, from = value(c.Old), value(c.New), "  (user file)"
-		}
-		out = append(out, paragraph(theme.Bad, "  - ", was+from, w)...)
-		out = append(out, paragraph(theme.Good, "  + ", now, w)...)
+	section("", list(theme.Text, "", d.why...))
+	for i := range d.plan.Changes {
+		section("", variable(th, &d.plan.Changes[i], w))
 	}
-	var others []change.Action
+	section("Actions", d.others(th, w))
+	section("The same by hand", list(theme.Accent, "  $ ", d.plan.Commands...))
+	section("", list(theme.Warn, th.Glyphs.Warn+" ", append(slices.Clone(d.notes), d.plan.Warnings...)...))
+	return out
+}
+
+// variable is what happens to one variable, as a diff.
+func variable(th *theme.Theme, c *change.VarChange, w int) []widget.Line {
+	head := widget.L(widget.S(theme.Strong, c.Var))
+	was, now, from := value(c.EffectiveOld), value(c.EffectiveNew), ""
+	if c.OriginOld != "" {
+		from = "  (" + view.OriginWord(env.Origin(c.OriginOld)) + ")"
+	}
+	if c.Shadowed {
+		head = append(head, widget.S(theme.Warn, "  "+th.Glyphs.Shadow+" the environment hides it: no effect in this shell"))
+		was, now, from = value(c.Old), value(c.New), "  (user file)"
+	}
+	out := append([]widget.Line{head}, paragraph(theme.Bad, "  - ", was+from, w)...)
+	return append(out, paragraph(theme.Good, "  + ", now, w)...)
+}
+
+// others are the actions that the diffs do not show.
+func (d *Plan) others(th *theme.Theme, w int) []widget.Line {
+	var out []widget.Line
 	for _, a := range d.plan.Actions {
-		if a.Kind != change.SetVariable || !named(d.plan.Changes, a.Target) || !a.Undoable {
-			others = append(others, a)
+		if a.Kind == change.SetVariable && named(d.plan.Changes, a.Target) && a.Undoable {
+			continue
 		}
-	}
-	if len(others) > 0 {
-		section("Actions")
-		for _, a := range others {
-			line := strings.ReplaceAll(redact.Text(a.Kind), "_", " ") + "  " + redact.Text(a.Target)
-			if a.New != "" || a.Old != "" {
-				line += "  " + value(a.Old) + " " + g.Arrow + " " + value(a.New)
-			}
-			role := theme.Text
-			if !a.Undoable {
-				role, line = theme.Bad, line+"  (cannot be undone)"
-			}
-			out = append(out, paragraph(role, "  ", line, w)...)
+		line, role := strings.ReplaceAll(redact.Text(a.Kind), "_", " ")+"  "+redact.Text(a.Target), theme.Text
+		if a.New != "" || a.Old != "" {
+			line += "  " + value(a.Old) + " " + th.Glyphs.Arrow + " " + value(a.New)
 		}
-	}
-	if len(d.plan.Commands) > 0 {
-		section("The same by hand")
-		for _, c := range d.plan.Commands {
-			out = append(out, paragraph(theme.Accent, "  $ ", redact.Text(c), w)...)
+		if !a.Undoable {
+			role, line = theme.Bad, line+"  (cannot be undone)"
 		}
-	}
-	if warnings := append(append([]string{}, d.notes...), d.plan.Warnings...); len(warnings) > 0 {
-		out = append(out, nil)
-		for _, s := range warnings {
-			out = append(out, paragraph(theme.Warn, g.Warn+" ", redact.Text(s), w)...)
-		}
+		out = append(out, paragraph(role, "  ", line, w)...)
 	}
 	return out
 }

@@ -97,8 +97,26 @@ func figures(th *theme.Theme, r *row, deep *probe.Result, now time.Time, w int) 
 		return []widget.Line{widget.L(widget.S(theme.Dim, "no probe yet"))}
 	}
 	g := &th.Glyphs
-	p := st.Phases
-	phases := []struct {
+	out := append(phases(th, st.Phases, w), nil)
+	win := st.Window
+	line := fmt.Sprintf("%s %s loss %.0f%%", count(win.Samples, "probe"), g.Dot, win.Lost*100)
+	if win.P50 > 0 {
+		line += fmt.Sprintf(" %s p50 %s %s p95 %s %s p99 %s", g.Dot, widget.Millis(time.Duration(win.P50)), g.Dot,
+			widget.Millis(time.Duration(win.P95)), g.Dot, widget.Millis(time.Duration(win.P99)))
+	}
+	for _, s := range widget.Wrap(line, w) {
+		out = append(out, widget.L(widget.S(theme.Dim, s)))
+	}
+	for _, s := range widget.Wrap(strings.Join(facts(st), " "+g.Dot+" "), w) {
+		out = append(out, widget.L(widget.S(theme.Dim, s)))
+	}
+	return append(out, checks(th, r, deep, now)...)
+}
+
+// phases are the times of one probe as bars.
+func phases(th *theme.Theme, p probe.Phases, w int) []widget.Line {
+	g := &th.Glyphs
+	list := []struct {
 		name string
 		took time.Duration
 	}{
@@ -106,12 +124,12 @@ func figures(th *theme.Theme, r *row, deep *probe.Result, now time.Time, w int) 
 		{"answer", time.Duration(p.TTFB)}, {"total", time.Duration(p.Total)},
 	}
 	most := time.Duration(0)
-	for _, ph := range phases {
+	for _, ph := range list {
 		most = max(most, ph.took)
 	}
 	bar := min(max(w-16, 0), 32)
 	var out []widget.Line
-	for _, ph := range phases {
+	for _, ph := range list {
 		took, role := g.Dash, theme.Faint
 		if ph.took > 0 {
 			took, role = widget.Millis(ph.took), theme.Text
@@ -119,40 +137,32 @@ func figures(th *theme.Theme, r *row, deep *probe.Result, now time.Time, w int) 
 		l := widget.L(widget.S(theme.Dim, widget.Pad(ph.name, 7, false)), widget.S(role, widget.Pad(took, 7, true)), widget.S(theme.Text, "  "))
 		out = append(out, append(l, widget.Bar(th, theme.Accent, ph.took, most, bar)...))
 	}
-	win := st.Window
-	line := fmt.Sprintf("%s %s loss %.0f%%", count(win.Samples, "probe"), g.Dot, win.Lost*100)
-	if win.P50 > 0 {
-		line += fmt.Sprintf(" %s p50 %s %s p95 %s %s p99 %s", g.Dot, widget.Millis(time.Duration(win.P50)), g.Dot,
-			widget.Millis(time.Duration(win.P95)), g.Dot, widget.Millis(time.Duration(win.P99)))
-	}
-	out = append(out, nil)
-	for _, s := range widget.Wrap(line, w) {
-		out = append(out, widget.L(widget.S(theme.Dim, s)))
-	}
-	var facts []string
+	return out
+}
+
+// facts are what the last probe learned beside its times.
+func facts(st *monitor.EndpointStatus) []string {
+	var out []string
 	if st.HTTPStatus > 0 {
-		facts = append(facts, fmt.Sprintf("HTTP %d", st.HTTPStatus))
+		out = append(out, fmt.Sprintf("HTTP %d", st.HTTPStatus))
 	}
 	if st.RemoteAddr != "" {
-		facts = append(facts, "from "+st.RemoteAddr)
+		out = append(out, "from "+st.RemoteAddr)
 	}
 	if !st.TLSExpires.IsZero() {
-		facts = append(facts, "certificate until "+st.TLSExpires.Format("2006-01-02"))
+		out = append(out, "certificate until "+st.TLSExpires.Format("2006-01-02"))
 	}
 	if st.Module != "" {
-		facts = append(facts, "asked for "+st.Module)
+		out = append(out, "asked for "+st.Module)
 	}
 	if st.SumDB != nil {
 		word := "does not serve "
 		if st.SumDB.Supported {
 			word = "serves "
 		}
-		facts = append(facts, word+st.SumDB.Name)
+		out = append(out, word+st.SumDB.Name)
 	}
-	for _, s := range widget.Wrap(strings.Join(facts, " "+g.Dot+" "), w) {
-		out = append(out, widget.L(widget.S(theme.Dim, s)))
-	}
-	return append(out, checks(th, r, deep, now)...)
+	return out
 }
 
 // checks is the table of a deep probe.
