@@ -347,7 +347,13 @@ func evidence(f Facts) []string {
 		lines = append(lines, fmt.Sprintf("checksum database %s: %s, %s", f.SumDB.Name, f.SumDB.Class, way))
 	}
 	if f.Forward != nil {
-		lines = append(lines, fmt.Sprintf("forward proxy %s: %s", f.Forward.Name, f.Forward.Class))
+		line := fmt.Sprintf("forward proxy %s: ", f.Forward.Name)
+		detail := strings.TrimPrefix(f.Forward.Detail, line) // whether its port is listening
+		line += string(f.Forward.Class)
+		if detail != "" {
+			line += ": " + detail
+		}
+		lines = append(lines, line)
 	}
 	for _, s := range f.Shadows {
 		lines = append(lines, fmt.Sprintf("the shell's %s=%s hides %s of go env -w", s.Name, s.Value, s.Hidden))

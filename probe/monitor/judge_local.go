@@ -71,7 +71,6 @@ func forwardCause(f Facts, w walk) (Verdict, bool) {
 	if f.Forward == nil || !w.hop(f).Forwarded {
 		return Verdict{}, false
 	}
-	known := f.Forward.Last != "" && f.Forward.Last != probe.ClassUnknown
 	blamed := w.hop(f).Last == probe.ForwardProxyDown
 	if !f.Forward.Last.Failed() && !blamed {
 		return Verdict{}, false
@@ -82,19 +81,13 @@ func forwardCause(f Facts, w walk) (Verdict, bool) {
 		}
 	}
 	v := Verdict{State: StateOutage, Scope: ScopeLocal, Evidence: evidence(f)}
-	v.Headline = headline("OUTAGE: the forward proxy %s of HTTPS_PROXY fails", f.Forward.Name)
 	switch {
-	case !known:
-	case f.Forward.Last == probe.Refused:
-		v.Headline = headline("OUTAGE: nothing listens on %s, which HTTPS_PROXY names", f.Forward.Name)
-		v.Evidence = append(v.Evidence, "its port does not listen")
 	case f.Forward.Last == probe.AuthRequired:
 		v.Headline = headline("OUTAGE: the forward proxy %s of HTTPS_PROXY wants credentials", f.Forward.Name)
-		v.Evidence = append(v.Evidence, "its port listens")
-	case byLayer(probe.LayerDNS, probe.LayerTCP)(*f.Forward):
-		v.Evidence = append(v.Evidence, "its port cannot be reached")
+	case f.Forward.Last.Failed() && byLayer(probe.LayerDNS, probe.LayerTCP)(*f.Forward):
+		v.Headline = headline("OUTAGE: the forward proxy %s of HTTPS_PROXY cannot be reached", f.Forward.Name)
 	default:
-		v.Evidence = append(v.Evidence, "its port listens, and it does not let the connection through")
+		v.Headline = headline("OUTAGE: the forward proxy %s of HTTPS_PROXY fails", f.Forward.Name)
 	}
 	v.Fixes = []Fix{
 		{Title: "Go around it in this shell", Command: "unset HTTPS_PROXY https_proxy"},

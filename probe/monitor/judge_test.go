@@ -140,8 +140,8 @@ func TestJudge(t *testing.T) {
 		{"a log-in page everywhere", "a:down:captive_portal | b:down:captive_portal",
 			[]func(*Facts){sumDB(probe.SumDBUntrusted, probe.LayerSumDB, 1)}, StateOutage, ScopeLocal, "captive portal", ""},
 
-		{"the forward proxy does not listen", "a:down:forward_proxy_down , direct:up:ok", []func(*Facts){forwarded(probe.Refused)},
-			StateOutage, ScopeLocal, "nothing listens on squid.corp.example:3128", "unset HTTPS_PROXY https_proxy"},
+		{"the forward proxy does not listen", "a:down:forward_proxy_down , direct:up:ok", []func(*Facts){forwarded(probe.ForwardProxyDown)},
+			StateOutage, ScopeLocal, "the forward proxy squid.corp.example:3128 of HTTPS_PROXY cannot be reached", "unset HTTPS_PROXY https_proxy"},
 		{"the forward proxy wants credentials", "a:down:auth_required", []func(*Facts){forwarded(probe.AuthRequired)},
 			StateOutage, ScopeLocal, "wants credentials", ""},
 		{"the forward proxy is fine, the hop is not", "a:down:server_error", []func(*Facts){forwarded(probe.OK)},
@@ -285,6 +285,24 @@ func TestJudgeAgreesWithTheWalk(t *testing.T) {
 			t.Errorf("seed %d, %v: the go command would %s, the verdict is %s", seed, words, w.end, v.State)
 		case !broken && w.end != probe.GoOff && v.State == StateOutage && v.Scope != ScopeSumDB:
 			t.Errorf("seed %d, %v: the go command would %s, the verdict is %s: %s", seed, words, w.end, v.State, v.Headline)
+		}
+	}
+}
+
+// Evidence says whether the forward proxy's port is listening, and what is broken
+// in the project, in the words of who found it.
+func TestEvidence(t *testing.T) {
+	f := judged(t, "a:down:forward_proxy_down")
+	forwarded(probe.ForwardProxyDown)(&f)
+	f.Forward.Detail = "forward proxy squid.corp.example:3128: nothing is listening on its port (connection refused)"
+	f.ProjectErr = "go.mod:3: unknown directive: requir"
+	lines := strings.Join(Judge(f).Evidence, "\n")
+	for _, want := range []string{
+		"forward proxy squid.corp.example:3128: forward_proxy_down: nothing is listening on its port",
+		"project: go.mod:3: unknown directive: requir: every go command in it fails",
+	} {
+		if !strings.Contains(lines, want) {
+			t.Errorf("no %q in\n%s", want, lines)
 		}
 	}
 }
