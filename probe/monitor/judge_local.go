@@ -85,7 +85,7 @@ func forwardCause(f Facts, w walk) (Verdict, bool) {
 	case f.Forward.Last == probe.AuthRequired:
 		v.Headline = headline("OUTAGE: the forward proxy %s of HTTPS_PROXY wants credentials", f.Forward.Name)
 	case f.Forward.Last.Failed() && byLayer(probe.LayerDNS, probe.LayerTCP)(*f.Forward):
-		v.Headline = headline("OUTAGE: the forward proxy %s of HTTPS_PROXY cannot be reached", f.Forward.Name)
+		v.Headline = headline("OUTAGE: HTTPS_PROXY names %s, which cannot be reached", f.Forward.Name)
 	default:
 		v.Headline = headline("OUTAGE: the forward proxy %s of HTTPS_PROXY fails", f.Forward.Name)
 	}

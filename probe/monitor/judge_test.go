@@ -141,7 +141,7 @@ func TestJudge(t *testing.T) {
 			[]func(*Facts){sumDB(probe.SumDBUntrusted, probe.LayerSumDB, 1)}, StateOutage, ScopeLocal, "captive portal", ""},
 
 		{"the forward proxy does not listen", "a:down:forward_proxy_down , direct:up:ok", []func(*Facts){forwarded(probe.ForwardProxyDown)},
-			StateOutage, ScopeLocal, "the forward proxy squid.corp.example:3128 of HTTPS_PROXY cannot be reached", "unset HTTPS_PROXY https_proxy"},
+			StateOutage, ScopeLocal, "HTTPS_PROXY names squid.corp.example:3128, which cannot be reached", "unset HTTPS_PROXY https_proxy"},
 		{"the forward proxy wants credentials", "a:down:auth_required", []func(*Facts){forwarded(probe.AuthRequired)},
 			StateOutage, ScopeLocal, "wants credentials", ""},
 		{"the forward proxy is fine, the hop is not", "a:down:server_error", []func(*Facts){forwarded(probe.OK)},
