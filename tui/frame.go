@@ -224,14 +224,14 @@ func (m *model) message(hint widget.Line) widget.Line {
 	return widget.L(widget.S(msg.Role, " "+msg.Text))
 }
 
-// idle is what the message line says when there is nothing to say: the next
-// step while something is broken, else nothing.
+// idle is what the message line says when nothing has happened: the next step
+// while something is broken, else what was noticed at the start.
 func (m *model) idle(hint widget.Line) widget.Line {
-	if len(m.c.Status.Notices) > 0 {
-		return widget.L(widget.S(theme.Warn, " "+m.c.Theme.Glyphs.Warn+" "+strings.Join(m.c.Status.Notices, "; ")))
-	}
 	if len(hint) > 0 {
 		return append(widget.L(widget.S(theme.Text, " ")), hint...)
+	}
+	if len(m.c.Status.Notices) > 0 {
+		return widget.L(widget.S(theme.Warn, " "+m.c.Theme.Glyphs.Warn+" "+strings.Join(m.c.Status.Notices, "; ")))
 	}
 	return nil
 }

@@ -126,13 +126,14 @@ func (d *Plan) body(th *theme.Theme, w int) []widget.Line {
 		}
 		return lines
 	}
-	section("", list(theme.Text, "", d.why...))
+	// What a small terminal cuts comes last.
 	for i := range d.plan.Changes {
 		section("", variable(th, &d.plan.Changes[i], w))
 	}
 	section("Actions", d.others(th, w))
-	section("The same by hand", list(theme.Accent, "  $ ", d.plan.Commands...))
 	section("", list(theme.Warn, th.Glyphs.Warn+" ", append(slices.Clone(d.notes), d.plan.Warnings...)...))
+	section("", list(theme.Text, "", d.why...))
+	section("The same by hand", list(theme.Accent, "  $ ", d.plan.Commands...))
 	return out
 }
 

@@ -231,6 +231,12 @@ func effect(name, value string) string {
 		if err != nil {
 			return "The go command rejects this value: " + err.Error()
 		}
+		switch c.Hops[0].Kind {
+		case chain.Off:
+			return "Nothing is downloaded: only what is in the module cache builds."
+		case chain.Direct:
+			return "No proxy is asked: every module is fetched from version control."
+		}
 		return "Asked from left to right. \",\" moves on only after 404 and 410, \"|\" after any error; nothing moves on from a hop that hangs." + last(c)
 	case "GONOPROXY":
 		if value == "" {

@@ -77,6 +77,8 @@ func TestEffects(t *testing.T) {
 		{"GOPROXY", "https://a.example|direct", "version control"},
 		{"GOPROXY", "", "rejects this value"},
 		{"GOPROXY", "https://a.example,off", "not looked up"},
+		{"GOPROXY", "off", "only what is in the module cache builds"},
+		{"GOPROXY", "direct", "No proxy is asked"},
 		{"GOSUMDB", "off", "CHECKSUMS ARE OFF"},
 		{"GOSUMDB", "sum.golang.org", "sum.golang.org"},
 		{"GONOPROXY", "none", "Nothing bypasses"},
