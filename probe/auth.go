@@ -69,19 +69,51 @@ func newAuthority(goauth string, environ []string, now func() time.Time) *author
 
 // methods are the entries of GOAUTH in the order in which they are run: the last
 // first, so that earlier ones overwrite.
-func (a *authority) methods() [][]string {
-	var ms [][]string
+func (a *authority) methods() []method {
+	var ms []method
 	for entry := range strings.SplitSeq(a.goauth, ";") {
-		ms = append(ms, strings.Fields(entry))
+		ms = append(ms, method{strings.TrimSpace(entry), strings.Fields(entry)})
 	}
 	slices.Reverse(ms)
 	return ms
 }
 
+// A method is one entry of GOAUTH, whole and in words.
+type method struct {
+	line  string
+	words []string
+}
+
+// isCommand reports whether what m says can depend on the URL.
+func (m method) isCommand() bool { return m.words[0] != "off" && m.words[0] != "netrc" }
+
+// refusal says why the go command ends at its first https request, whatever the
+// answer would be: GOAUTH is checked when it is first used (runGoAuth). It is ""
+// for a value that can be used.
+func (a *authority) refusal() string {
+	ms := a.methods()
+	for _, m := range ms {
+		switch {
+		case len(m.words) == 0:
+			return "GOAUTH has an empty entry, and the go command refuses that"
+		case m.words[0] == "off" && len(ms) > 1:
+			return "GOAUTH=off cannot stand beside other methods"
+		case m.words[0] != "git":
+		case len(m.words) != 2 || !filepath.IsAbs(m.words[1]):
+			return "GOAUTH=git wants one absolute directory"
+		default:
+			if st, err := os.Stat(m.words[1]); err != nil || !st.IsDir() {
+				return "GOAUTH=git: " + m.words[1] + " is not a directory"
+			}
+		}
+	}
+	return ""
+}
+
 // prepare runs the methods once before the first https request. It is not part
 // of an attempt's time, and has its own bound.
 func (a *authority) prepare(ctx context.Context) {
-	if a.goauth == "off" || a.isReady() {
+	if a.goauth == "off" || a.isReady() || a.refusal() != "" {
 		return
 	}
 	select {
@@ -116,7 +148,7 @@ func (a *authority) isReady() bool {
 // renew asks the methods that depend on the URL, after a 4xx answer to it, and
 // reports whether the request would now carry other credentials.
 func (a *authority) renew(ctx context.Context, u *url.URL, res *http.Response) bool {
-	if !slices.ContainsFunc(a.methods(), isCommand) {
+	if !slices.ContainsFunc(a.methods(), method.isCommand) {
 		return false // off and netrc have said all they know
 	}
 	select {
@@ -158,10 +190,6 @@ func untilDeadline(ctx context.Context) time.Duration {
 		return time.Until(at)
 	}
 	return authTime
-}
-
-func isCommand(words []string) bool {
-	return len(words) > 0 && words[0] != "off" && words[0] != "netrc"
 }
 
 func (a *authority) note(err error) {
@@ -228,19 +256,16 @@ func (a *authority) keep(prefix string, h http.Header) {
 // the same.
 func (a *authority) run(ctx context.Context, res *http.Response, raw string) error {
 	var first error
-	for _, words := range a.methods() {
-		if err := a.method(ctx, words, res, raw); err != nil && first == nil {
+	for _, m := range a.methods() {
+		if err := a.ask(ctx, m, res, raw); err != nil && first == nil {
 			first = err
 		}
 	}
 	return first
 }
 
-func (a *authority) method(ctx context.Context, words []string, res *http.Response, raw string) error {
-	if len(words) == 0 {
-		return errors.New("GOAUTH: an entry is empty; the go command refuses to run")
-	}
-	switch words[0] {
+func (a *authority) ask(ctx context.Context, m method, res *http.Response, raw string) error {
+	switch m.words[0] {
 	case "off":
 		return nil
 	case "netrc":
@@ -249,9 +274,9 @@ func (a *authority) method(ctx context.Context, words []string, res *http.Respon
 		}
 		return a.netrc(ctx)
 	case "git":
-		return a.git(ctx, words, raw)
+		return a.git(ctx, m.words[1], raw)
 	default:
-		return a.command(ctx, words, res, raw)
+		return a.command(ctx, m.line, res, raw)
 	}
 }
 
@@ -282,18 +307,12 @@ func (a *authority) netrc(ctx context.Context) error {
 // git asks `git credential fill` in a directory that the user named. The go
 // command also tells the helper whether the credential was good; a probe changes
 // nothing.
-func (a *authority) git(ctx context.Context, words []string, raw string) error {
-	if len(words) != 2 || !filepath.IsAbs(words[1]) {
-		return errors.New("GOAUTH=git wants one absolute directory")
-	}
-	if st, err := os.Stat(words[1]); err != nil || !st.IsDir() {
-		return fmt.Errorf("GOAUTH=git: %s is not a directory", words[1])
-	}
+func (a *authority) git(ctx context.Context, dir, raw string) error {
 	if raw == "" {
 		return nil // git credential can only be asked for a URL
 	}
 	out, err := runProcess(ctx, process{
-		dir: words[1], env: gitEnv(a.env), stdin: "url=" + raw + "\n", limit: authOutput,
+		dir: dir, env: gitEnv(a.env), stdin: "url=" + raw + "\n", limit: authOutput,
 		argv: []string{"git", "credential", "fill"},
 	})
 	if err != nil {
@@ -308,8 +327,8 @@ func (a *authority) git(ctx context.Context, words []string, raw string) error {
 }
 
 // command runs a GOAUTH command of the user's (go help goauth).
-func (a *authority) command(ctx context.Context, words []string, res *http.Response, raw string) error {
-	argv, err := splitQuoted(strings.Join(words, " "))
+func (a *authority) command(ctx context.Context, line string, res *http.Response, raw string) error {
+	argv, err := splitQuoted(line)
 	if err != nil {
 		return fmt.Errorf("GOAUTH: %w", err)
 	}

@@ -95,9 +95,11 @@ func TestCredentials(t *testing.T) {
 			s.goenv = map[string]string{"GOAUTH": "off"}
 			return s
 		}, "", probe.AuthRequired},
-		{"empty entry", goauth("netrc;;off"), "", probe.AuthRequired},
+		{"empty entry", goauth("netrc;;off"), "", probe.ConfigInvalid},
+		{"off beside another", goauth("netrc;off"), "", probe.ConfigInvalid},
 		{"no such command", goauth("gpx-no-such-command"), "", probe.AuthRequired},
-		{"git without a directory", goauth("git"), "", probe.AuthRequired},
+		{"git without a directory", goauth("git"), "", probe.ConfigInvalid},
+		{"git in a directory that is gone", goauth("git " + filepath.Join(t.TempDir(), "gone")), "", probe.ConfigInvalid},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -169,6 +171,22 @@ func TestGOAUTHCommandIsAskedOnce(t *testing.T) {
 	}
 	wg.Wait()
 	if got := lines(t, log); len(got) != 1 || got[0] != "0" {
+		t.Errorf("the command ran with %q", got)
+	}
+}
+
+// TestGOAUTHCommandIsRunAsGoDoes: a quoted word keeps its blanks, and what a
+// command said counts although it left a child that holds its standard output.
+func TestGOAUTHCommandIsRunAsGoDoes(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, "Bearer "+secret)
+	command, log := script(t, "sleep 2 &\nprintf '"+v.URL+"\\n\\nAuthorization: Bearer "+secret+"\\n\\n'")
+	s := setup{goenv: map[string]string{"GOAUTH": command + ` 'two  blanks' "it's"`}, options: []probe.Option{v.trusted()}}
+	r := s.prober(t, nil).Probe(bound(t), probe.Endpoint{URL: v.URL, Kind: probe.KindProxy})
+	if r.Class != probe.OK {
+		t.Errorf("got %s (%s)", r.Class, r.Detail)
+	}
+	if got := lines(t, log); got[0] != "2 two  blanks it's" {
 		t.Errorf("the command ran with %q", got)
 	}
 }

@@ -278,7 +278,11 @@ func (s *session) send(ctx context.Context, u *url.URL, x *exchange) (*http.Resp
 	if err != nil {
 		return fail(err)
 	}
-	if u.Scheme == "https" {
+	if u.Scheme == "https" && !s.tunnelOnly {
+		if why := s.p.auth.refusal(); why != "" {
+			x.finding = finding{ConfigInvalid, LayerConfig, why}
+			return nil, t, cancel
+		}
 		x.addSecret(s.p.auth.add(req)...)
 	}
 	if forward, _ := s.forward(u); forward != nil {

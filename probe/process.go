@@ -43,6 +43,9 @@ func runProcess(ctx context.Context, p process) (output, error) {
 	cmd.WaitDelay = killWait
 	ownSession(cmd)
 	err = cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it is done, and left somebody behind who holds its pipes: what it said counts
+	}
 	out := output{stdout.buf.Bytes(), stderr.buf.Bytes()}
 	if ctx.Err() != nil {
 		return out, fmt.Errorf("%s: %w", p.argv[0], ctx.Err())
