@@ -82,7 +82,9 @@ func (in Inputs) plan() plan {
 	p.noProxy = redact.Clean(e.NoProxy())
 	p.bypassed = bypassed(in.Project, e)
 	if in.Project != nil && in.Project.Problem != nil {
-		p.projectErr = redact.Text(in.Project.Problem.Error())
+		// Without the folder, which is known, the line stays within a headline.
+		folder := in.Project.Root + string(filepath.Separator)
+		p.projectErr = redact.Text(strings.ReplaceAll(in.Project.Problem.Error(), folder, ""))
 	}
 	p.specs = p.endpoints(in)
 	return p
