@@ -47,6 +47,7 @@ type app struct {
 	journal    change.Journal
 	theChanger *change.Changer
 	notices    []string
+	busy       bool   // progress is shown
 	actor      string // who makes changes: "cli", or "tui" for the screen
 }
 
@@ -85,7 +86,10 @@ func (a *app) begin(cmd *cobra.Command) error {
 	if err := a.checkFolders(commandName(cmd)); err != nil {
 		return err
 	}
-	if cmd.HasParent() || !a.interactive() { // the screen does it behind its first frame
+	// The screen does it behind its first frame, and lines for eval, which come
+	// with every prompt, leave it to the next command.
+	screen := !cmd.HasParent() && a.interactive()
+	if !screen && !cmd.Flags().Changed("export") {
 		a.recover(cmd.Context())
 		a.printNotices()
 	}
@@ -121,6 +125,15 @@ func (a *app) printNotices() {
 	a.notices = nil
 }
 
+// progress shows what is going on, on a terminal only; "" takes it away.
+func (a *app) progress(text string) {
+	if !a.std.errTTY || a.flags.json || text == "" && !a.busy {
+		return
+	}
+	a.busy = text != ""
+	a.errs.write("\r\x1b[K" + a.errs.dim(text))
+}
+
 // interactive reports whether there is a terminal for the screen.
 func (a *app) interactive() bool {
 	return a.std.outTTY && a.std.inTTY && !a.flags.json && os.Getenv("TERM") != "dumb"
@@ -130,12 +143,13 @@ func (a *app) interactive() bool {
 // whose time has run out, and gathers what the user should know.
 func (a *app) recover(ctx context.Context) {
 	ch := a.changer(ctx)
-	if a.store != nil {
-		a.notice(a.store.Notice())
-	}
 	done, err := ch.Recover(ctx)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		a.notice("could not look for changes in flight: " + err.Error())
+	switch {
+	case err != nil && !errors.Is(err, context.Canceled):
+		// A folder that cannot be written takes the history with it: said once.
+		a.notice("nothing can be changed or kept: " + err.Error())
+	case a.store != nil:
+		a.notice(a.store.Notice())
 	}
 	for _, c := range done {
 		a.notice("change " + c.ID + " (" + c.Title + "): " + c.Note)

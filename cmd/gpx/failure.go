@@ -112,6 +112,7 @@ func asFailure(err error) *failure {
 
 // finish reports err and returns the exit status.
 func (a *app) finish(args []string, err error) int {
+	a.progress("")
 	if err == nil {
 		return statusDone
 	}

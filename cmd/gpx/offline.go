@@ -48,7 +48,9 @@ func offlineOn(ctx context.Context, a *app, o profiles.OfflineOptions, c consent
 	if err != nil {
 		return failed("offline on", "", err)
 	}
+	a.progress("looking at what can be verified…")
 	plan, err := profiles.Offline(ctx, e, p, o)
+	a.progress("")
 	if err != nil {
 		return failed("offline on", "", err)
 	}

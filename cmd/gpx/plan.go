@@ -28,44 +28,21 @@ func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent
 	if a.flags.showSecrets {
 		p.Commands = p.RawCommands()
 	}
-	if c.dryRun {
-		p.DryRun = true
-		if a.flags.json {
-			a.out.document(p)
-		} else {
-			a.printPlan(a.out, p, why)
+	p.DryRun = c.dryRun
+	nothing := p.Empty() && (len(p.Shell()) == 0 || !shell.Active())
+	switch {
+	case (c.dryRun || nothing) && a.flags.json:
+		a.out.document(p)
+		return a.out.err
+	case c.dryRun || nothing:
+		a.printPlan(a.out, p, why)
+		if c.dryRun {
 			a.out.line(a.out.dim("dry run: nothing was changed"))
 		}
 		return a.out.err
 	}
-	if p.Empty() && (len(p.Shell()) == 0 || a.environ == nil && !shell.Active()) {
-		if a.flags.json {
-			a.out.document(p)
-		} else {
-			a.printPlan(a.out, p, why)
-		}
-		return a.out.err
-	}
-	if !c.yes {
-		if !a.std.inTTY || !a.std.errTTY {
-			if !a.flags.json {
-				a.printPlan(a.out, p, why)
-			}
-			return usage(op, "this changes something, and there is no terminal to ask on").
-				hint("pass --yes to do it, or --dry-run to see the plan")
-		}
-		a.printPlan(a.errs, p, why)
-		if !a.ask(ctx, "Apply?") {
-			if ctx.Err() != nil {
-				return interrupted(usage(op, "interrupted"))
-			}
-			return &failure{Op: op, Class: "declined", Message: "not applied; nothing was changed", status: statusFailed}
-		}
-	} else if !a.flags.json {
-		a.printPlan(a.out, p, why)
-	}
-	if ctx.Err() != nil {
-		return interrupted(usage(op, "interrupted"))
+	if err := a.confirm(ctx, op, p, c, why); err != nil {
+		return err
 	}
 	done, err := a.apply(ctx, p)
 	if err != nil {
@@ -87,6 +64,29 @@ func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent
 	}
 	a.out.line(a.out.sign(toneGood, what) + a.out.dim(back))
 	return a.out.err
+}
+
+// confirm shows a plan, and asks where nobody said yes beforehand.
+func (a *app) confirm(ctx context.Context, op string, p *change.Plan, c consent, why []string) error {
+	ask := !c.yes && a.std.inTTY && a.std.errTTY
+	switch {
+	case ask:
+		a.printPlan(a.errs, p, why)
+	case !a.flags.json:
+		a.printPlan(a.out, p, why)
+	}
+	if !c.yes && !ask {
+		return usage(op, "this changes something, and there is no terminal to ask on").
+			hint("pass --yes to do it, or --dry-run to see the plan")
+	}
+	yes := c.yes || a.ask(ctx, "Apply?")
+	switch {
+	case ctx.Err() != nil:
+		return interrupted(usage(op, "interrupted"))
+	case !yes:
+		return &failure{Op: op, Class: "declined", Message: "not applied; nothing was changed", status: statusFailed}
+	}
+	return nil
 }
 
 // apply does what a plan says: to the machine through the journal, and to the

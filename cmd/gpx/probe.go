@@ -109,7 +109,6 @@ func runProbe(ctx context.Context, a *app, args []string, f probeFlags) error {
 		a.remember(ctx, pr)
 		c, err := e.Chain()
 		if err != nil {
-			a.progress("")
 			return failed("probe", "GOPROXY", err).hint("correct it with: gpx use CHAIN")
 		}
 		results = monitor.Once(ctx, p, monitor.Inputs{Env: e, Project: pr, Extra: eps}, f.deep)

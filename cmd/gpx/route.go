@@ -52,6 +52,7 @@ func runRoute(ctx context.Context, a *app, args []string) error {
 	a.remember(ctx, p)
 	doc := routeDocument{Routes: []route.Route{}}
 	for _, m := range modules {
+		a.progress("asking for " + m.Path + "…")
 		r, err := route.Observe(ctx, prober, e, p, m)
 		if ctx.Err() != nil {
 			return interrupted(failed("route", m.Path, ctx.Err()))
@@ -61,6 +62,7 @@ func runRoute(ctx context.Context, a *app, args []string) error {
 		}
 		doc.Routes = append(doc.Routes, r)
 	}
+	a.progress("")
 	if a.flags.json {
 		a.out.document(doc)
 	} else {

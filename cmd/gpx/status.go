@@ -41,7 +41,9 @@ func runStatus(ctx context.Context, a *app) error {
 		return failed("status", "", err)
 	}
 	a.remember(ctx, in.Project)
+	a.progress("probing…")
 	s := m.Burst(ctx)
+	a.progress("")
 	if ctx.Err() != nil {
 		return interrupted(failed("status", "", ctx.Err()))
 	}

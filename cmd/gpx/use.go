@@ -224,15 +224,3 @@ func (a *app) catalogConsent(ctx context.Context, s settings) bool {
 	value, ok, err := store.Setting(ctx, settingConsent)
 	return err == nil && ok && value == "yes"
 }
-
-// progress shows what is going on, on a terminal only; "" takes it away.
-func (a *app) progress(text string) {
-	if !a.std.errTTY || a.flags.json {
-		return
-	}
-	if text == "" {
-		a.errs.write("\r\x1b[K")
-		return
-	}
-	a.errs.write("\r" + a.errs.dim(text))
-}
