@@ -1,6 +1,8 @@
 package probe_test
 
 import (
+	"io"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -92,6 +94,39 @@ func TestRequestSums(t *testing.T) {
 			m.Version.Path + " " + m.Version.Version + "/go.mod " + mod.Sum + "\n"
 		if m.GoSum() != want {
 			t.Errorf("got %q, go.sum says %q", want, m.GoSum())
+		}
+	}
+}
+
+// TestLabelDoesNotCount: module data that is labelled a web page is module data to
+// the go command; what is not, and does not begin like one either, is a web page.
+func TestLabelDoesNotCount(t *testing.T) {
+	t.Parallel()
+	l := startLab(t)
+	up := l.Proxy("up", lab.Always(lab.OK()))
+	labelled := func(body func(r *http.Request) io.Reader) probe.Endpoint {
+		return at(l, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			io.Copy(w, body(r))
+		}))
+	}
+	data := labelled(func(r *http.Request) io.Reader {
+		res, err := http.Get(up.URL() + r.URL.Path)
+		if err != nil {
+			t.Error(err)
+			return strings.NewReader("")
+		}
+		t.Cleanup(func() { res.Body.Close() })
+		return res.Body
+	})
+	words := labelled(func(*http.Request) io.Reader { return strings.NewReader("Please log in first.") })
+	p := (setup{}).prober(t, l)
+	for _, f := range []probe.File{probe.Info, probe.Mod, probe.Zip} {
+		if r := p.Request(bound(t), data, data.Module, f); r.Class != probe.OK {
+			t.Errorf("%s: got %s (%s)", f, r.Class, r.Detail)
+		}
+		if r := p.Request(bound(t), words, words.Module, f); r.Class != probe.CaptivePortal {
+			t.Errorf("%s in words: got %s (%s)", f, r.Class, r.Detail)
 		}
 	}
 }

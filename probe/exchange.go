@@ -25,7 +25,8 @@ type exchange struct {
 	body       []byte
 	whole      bool // status 200, and the body was read to its end
 	partial    bool // ok, as far as it was read
-	html       bool // the body is a web page
+	html       bool // the body begins like a web page
+	labelled   bool // the answer says that it is a web page
 	size       int64
 	remote     string
 	expires    time.Time
@@ -66,7 +67,7 @@ func (p *Prober) newSession() *session {
 			ForceAttemptHTTP2:      true,
 			TLSHandshakeTimeout:    goTLSTimeout,
 			ExpectContinueTimeout:  time.Second,
-			MaxResponseHeaderBytes: p.cfg.BodyLimit,
+			MaxResponseHeaderBytes: maxHeaders,
 			OnProxyConnectResponse: func(ctx context.Context, _ *url.URL, _ *http.Request, res *http.Response) error {
 				if t, ok := ctx.Value(trackerKey{}).(*tracker); ok {
 					t.connected(res.StatusCode)

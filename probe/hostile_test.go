@@ -110,13 +110,15 @@ func TestMemoryIsBounded(t *testing.T) {
 		w.Write(bomb.Bytes())
 	})
 	headers := raw(t, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Long: "+strings.Repeat("x", 1000)+"\r\n", 5000)+"\r\n")
+	few := raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n"+strings.Repeat("X-Long: "+strings.Repeat("x", 1000)+"\r\n", 500)+"\r\n{\"Version\":\"v0.1.0\"}")
 	p := (setup{}).prober(t, nil)
 	for name, test := range map[string]struct {
 		url   string
 		class probe.Class
 	}{
-		"bomb":    {bombs, probe.TooLarge},
-		"headers": {headers, probe.ProtocolInvalid},
+		"bomb":                       {bombs, probe.TooLarge},
+		"headers":                    {headers, probe.ProtocolInvalid},
+		"half a megabyte of headers": {few, probe.OK}, // to the go command too
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -98,6 +98,11 @@ func (x *exchange) judge(ctx context.Context, m module.Version, f File) (sum str
 	case f == Mod && modfile.ModulePath(x.body) == "":
 		x.finding = finding{ProtocolInvalid, LayerProtocol, "no go.mod: the module line is missing"}
 	}
+	if x.class == ProtocolInvalid && x.labelled && !json.Valid(x.body) {
+		// Servers label module data text/html by mistake, and the go command does
+		// not look: the label counts only where the content is wrong.
+		x.finding = finding{CaptivePortal, LayerProtocol, "a web page instead of " + describe(f)}
+	}
 	if x.class == OK {
 		x.layer = LayerContent
 	}

@@ -23,6 +23,10 @@ const detailRunes = 200
 // maxZip is the go command's own limit for a zip (modfetch/codehost.MaxZipFile).
 const maxZip = 500 << 20
 
+// maxHeaders bounds the headers of an answer. The go command takes net/http's
+// 10 MiB; nobody sends a tenth of that in good faith.
+const maxHeaders = 1 << 20
+
 // receive reads a response and names its outcome. Like cmd/go/internal/web it
 // reads the body of an error only when that is plain text.
 func (x *exchange) receive(ctx context.Context, res *http.Response, t *tracker, limit int64) {
@@ -45,7 +49,7 @@ func (x *exchange) receive(ctx context.Context, res *http.Response, t *tracker, 
 	body := &paced{r: res.Body}
 	more, err := x.read(body, limit)
 	x.copy(t.now())
-	x.html = media == "text/html" || looksHTML(x.body)
+	x.html, x.labelled = looksHTML(x.body), media == "text/html"
 	switch {
 	case err != nil && ctx.Err() != nil && limit > bodyMost && res.ContentLength > int64(len(x.body)) && body.moving():
 		// A large file on a slow line. The go command has the patience.
@@ -109,7 +113,8 @@ func (x *exchange) read(r io.Reader, limit int64) (more bool, err error) {
 }
 
 // looksHTML reports whether a body begins like a web page. No file of the module
-// proxy protocol begins with "<".
+// proxy protocol begins with "<"; of the tiles of a checksum database, which are
+// hashes, one in 256 does.
 func looksHTML(body []byte) bool {
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("<"))

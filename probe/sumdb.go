@@ -137,6 +137,7 @@ type sumClient struct {
 	first    *exchange // the lookup
 	failed   *exchange // the first request that failed
 	tile     *exchange // the last tile
+	page     *exchange // a tile that looks like a web page, as good ones may
 	where    string    // what failed asked for
 	security string    // the client's own alarm
 }
@@ -179,6 +180,10 @@ func (c *sumClient) lookup(m module.Version) (lines []string, x *exchange) {
 		failed := *c.failed
 		x = &failed
 		x.unavailable(c.where)
+	case c.page != nil:
+		page := *c.page
+		x = &page
+		x.unavailable("tile")
 	case c.first != nil && c.judgeLookup().class == ProtocolInvalid:
 		x.finding = c.judgeLookup()
 		x.unavailable("lookup")
@@ -230,16 +235,20 @@ func (x *exchange) unavailable(where string) {
 // ReadRemote makes the client's requests.
 func (c *sumClient) ReadRemote(path string) ([]byte, error) {
 	x := c.s.get(c.ctx, joinURL(c.base, path), c.p.cfg.BodyLimit)
-	if x.class == OK && x.html {
+	isLookup := strings.HasPrefix(path, "/lookup/")
+	if isLookup && x.class == OK && x.html {
 		x.finding = finding{CaptivePortal, LayerProtocol, "a web page instead of " + path}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	isLookup := strings.HasPrefix(path, "/lookup/")
-	if isLookup {
+	switch {
+	case isLookup:
 		c.first = x
-	} else {
+	default:
 		c.tile = x
+		if x.class == OK && x.html {
+			c.page = x
+		}
 	}
 	if x.class == OK {
 		return x.body, nil

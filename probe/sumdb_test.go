@@ -1,10 +1,18 @@
 package probe_test
 
 import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/sumdb"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"gpx/envctl/chain"
 	"gpx/probe"
@@ -143,5 +151,25 @@ func TestRememberedTreeHead(t *testing.T) {
 	r := p.Probe(bound(t), sumEndpoint(t, l, ""))
 	if r.Class != probe.ConfigInvalid || !strings.Contains(r.Detail, "latest is damaged") {
 		t.Errorf("got %s (%s)", r.Class, r.Detail)
+	}
+}
+
+// TestTileThatBeginsLikeAPage: a tile is hashes, and may begin with any byte.
+func TestTileThatBeginsLikeAPage(t *testing.T) {
+	t.Parallel()
+	skey, vkey, err := note.GenerateKey(rand.Reader, "sum.example.com")
+	must(t, err)
+	m := probe.Canary
+	var record []byte
+	for i := 0; tlog.RecordHash(record)[0] != '<'; i++ {
+		sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(make([]byte, 24), uint64(i)))
+		record = fmt.Appendf(nil, "%s %s h1:%s\n%s %s/go.mod h1:%s\n", m.Path, m.Version, sum, m.Path, m.Version, sum)
+	}
+	log := sumdb.NewServer(sumdb.NewTestServer(skey, func(string, string) ([]byte, error) { return record, nil }))
+	db, err := chain.ParseSumDB(vkey)
+	must(t, err)
+	r := (setup{}).prober(t, nil).Request(bound(t), probe.Endpoint{URL: serve(t, log.ServeHTTP), Kind: probe.KindSumDB, SumDB: db}, m, probe.Tile)
+	if r.Class != probe.OK || len(r.Lines) != 2 {
+		t.Errorf("got %s (%s), lines %q", r.Class, r.Detail, r.Lines)
 	}
 }
