@@ -2,6 +2,7 @@ package proxies
 
 import (
 	"fmt"
+	"time"
 
 	"gpx/probe"
 	"gpx/tui/theme"
@@ -11,50 +12,15 @@ import (
 
 // Render implements view.View.
 func (v *View) Render(w, h int) view.Body {
-	th := v.c.Theme
-	b := view.Body{Splits: map[int]widget.Line{}}
-	status := fmt.Sprintf("order %s", v.order)
-	if v.filter != "" {
-		status += " " + th.Glyphs.Dot + " filter " + v.filter
-	}
-	b.Status = widget.L(widget.S(theme.Dim, fmt.Sprintf("%s %s %s", status, th.Glyphs.Dot, count(len(v.rows), "endpoint"))))
-	if v.edits > 0 {
-		b.Status = append(widget.L(widget.S(theme.Warn, fmt.Sprintf("%s %s pending ", th.Glyphs.Pending, count(v.edits, "edit"))), widget.S(theme.Faint, th.Glyphs.Dot+" ")), b.Status...)
-	}
+	now := v.c.Now()
+	b := view.Body{Splits: map[int]widget.Line{}, Hint: v.hint()}
 	if h <= 0 {
 		return b
 	}
-	now := v.c.Now()
-	span := spanOf(v.now, now)
-	v.table.Columns[colSpark].Title = spanTitle(span)
 	band := v.band(w, h)
-	rows := 0
-	if h > 0 {
-		rows = min(len(v.rows)+1, max(h*45/100-len(band), 3))
-		if v.open { // the detail takes what it can get
-			rows = min(2, h)
-		}
-		if len(v.rows) == 0 {
-			rows = min(3, h)
-		}
-		if h-rows-len(band) < 4 { // no room for a detail pane
-			rows = max(h-len(band), 0)
-		}
-		b.Lines = v.table.Render(th, w, rows, len(v.rows), func(i int, widths []int) []widget.Line {
-			return cells(th, &v.rows[i], now, span, widths)
-		})
-		if len(v.rows) == 0 {
-			b.Lines = v.empty(w, rows)
-		}
-		if _, below := v.table.More(); below > 0 && rows > 0 {
-			b.Status = append(b.Status, widget.S(theme.Dim, fmt.Sprintf(" %s %d more", th.Glyphs.Dot, below)))
-		}
-	}
-	b.Hint = v.hint()
-	b.Lines = append(b.Lines, band...)
-	if len(b.Lines) > h {
-		b.Lines = b.Lines[:h]
-	}
+	b.Lines = append(v.list(w, v.listHeight(h, len(band)), now), band...)
+	b.Lines = b.Lines[:min(len(b.Lines), h)]
+	b.Status = v.status()
 	if rest := h - len(b.Lines); rest > 1 {
 		r := v.selected()
 		title := widget.L(widget.S(theme.Dim, "no endpoint"))
@@ -62,13 +28,59 @@ func (v *View) Render(w, h int) view.Body {
 			title = detailTitle(r)
 		}
 		b.Splits[len(b.Lines)] = title
-		b.Lines = append(b.Lines, nil)
-		b.Lines = append(b.Lines, v.detail(r, w, rest-1)...)
+		b.Lines = append(append(b.Lines, nil), v.detail(r, w, rest-1)...)
 	}
 	for len(b.Lines) < h {
 		b.Lines = append(b.Lines, widget.Blank(w))
 	}
 	return b
+}
+
+// listHeight is how many of h lines the table gets: up to nearly half, and all
+// that the band leaves where a detail pane would have less than four.
+func (v *View) listHeight(h, band int) int {
+	rows := min(len(v.rows)+1, max(h*45/100-band, 3))
+	switch {
+	case len(v.rows) == 0:
+		rows = min(3, h)
+	case v.open:
+		rows = min(2, h)
+	}
+	if h-rows-band < 4 {
+		rows = max(h-band, 0)
+	}
+	return rows
+}
+
+// list draws the table in h lines.
+func (v *View) list(w, h int, now time.Time) []widget.Line {
+	if len(v.rows) == 0 {
+		return v.empty(w, h)
+	}
+	span := spanOf(v.now, now)
+	v.table.Columns[colSpark].Title = spanTitle(span)
+	return v.table.Render(v.c.Theme, w, h, len(v.rows), func(i int, widths []int) []widget.Line {
+		return cells(v.c.Theme, &v.rows[i], now, span, widths)
+	})
+}
+
+// status is the right end of the tab line, once the list was drawn.
+func (v *View) status() widget.Line {
+	dot := " " + v.c.Theme.Glyphs.Dot + " "
+	text := "order " + v.order.String()
+	if v.filter != "" {
+		text += dot + "filter " + v.filter
+	}
+	text += dot + count(len(v.rows), "endpoint")
+	if _, below := v.table.More(); below > 0 && len(v.rows) > 0 {
+		text += fmt.Sprintf("%s%d more", dot, below)
+	}
+	line := widget.L(widget.S(theme.Dim, text))
+	if v.edits > 0 {
+		edits := widget.S(theme.Warn, v.c.Theme.Glyphs.Pending+" "+count(v.edits, "edit")+" pending")
+		line = append(widget.L(edits, widget.S(theme.Faint, dot)), line...)
+	}
+	return line
 }
 
 // hint is the next step while something is broken.
