@@ -99,7 +99,11 @@ func (d *Plan) Lines(th *theme.Theme, w, h int) []widget.Line {
 		name = "Apply (y)"
 	}
 	foot = append(foot, buttons(th, "Cancel", name, d.onApply, role))
-	shown := slices.Clone(d.scroll.Show(body, max(h-len(foot), 1)))
+	room := max(h-len(foot), 1)
+	if len(body) > room { // rather read it whole than in groups
+		body = slices.DeleteFunc(body, func(l widget.Line) bool { return len(l) == 0 })
+	}
+	shown := slices.Clone(d.scroll.Show(body, room))
 	if below := d.scroll.Below(); below > 0 {
 		shown[len(shown)-1] = widget.L(widget.S(theme.Dim, fmt.Sprintf("%d more lines: down", below+1)))
 	}
