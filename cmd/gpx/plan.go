@@ -149,7 +149,7 @@ func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 		shown[c.Var] = true
 		out.line("  " + out.strong(c.Var))
 		out.table("    ", [][]string{
-			{out.dim("now"), out.dash(c.EffectiveOld), out.dim(env.Origin(c.OriginOld).Words())},
+			{out.dim("now"), out.dash(c.EffectiveOld) + out.dim("  from "+env.Origin(c.OriginOld).Words())},
 			{out.dim("then"), out.dash(c.EffectiveNew)},
 		})
 		if c.Shadowed {

@@ -94,7 +94,7 @@ func (a *app) printRoute(r route.Route) {
 	if r.Version != "" {
 		name += "@" + r.Version
 	}
-	out.line(out.sign(t, out.strong(name)) + "  " + strings.ReplaceAll(r.Result, "_", " ") + why(r.Why))
+	out.text("", out.sign(t, out.strong(name))+"  "+strings.ReplaceAll(r.Result, "_", " ")+why(r.Why))
 	if r.Private {
 		out.line("  " + out.dim("private: GONOPROXY keeps it away from every proxy"))
 	}

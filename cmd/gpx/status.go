@@ -70,9 +70,9 @@ func (a *app) printStatus(s monitor.Snapshot) {
 	if s.Chain.Origin != "" {
 		origin = out.dim("  (from " + env.Origin(s.Chain.Origin).Words() + ")")
 	}
-	out.line(out.strong("GOPROXY") + "  " + out.dash(s.Chain.Value) + origin)
+	out.text("", out.strong("GOPROXY")+"  "+out.dash(s.Chain.Value)+origin)
 	if s.Chain.Error != "" {
-		out.line("  " + out.sign(toneBad, s.Chain.Error))
+		out.text("  ", out.sign(toneBad, s.Chain.Error))
 	}
 	var rows [][]string
 	reached := true
