@@ -60,9 +60,13 @@ func runScreen(ctx context.Context, a *app, mode tui.Mode) error {
 	if theme == "auto" {
 		theme = ""
 	}
+	services := live.services()
+	if mode == tui.Demo { // it promises to dial nothing but loopback
+		services.Catalog, services.Consent, services.SetConsent = nil, nil, nil
+	}
 	err = tui.Run(ctx, tui.Config{
 		Source:   live,
-		Services: live.services(),
+		Services: services,
 		Mode:     mode,
 		Project:  shortened(a.dir()),
 		Theme:    theme,
