@@ -58,7 +58,8 @@ func TestParseErrors(t *testing.T) {
 		{"ftp://a.example.com", "invalid proxy URL scheme (must be https, http, file): ftp://a.example.com"},
 		{"file://host/srv", "invalid file:// proxy URL with non-path elements: file://host/srv"},
 		{"file:///srv?x=1", "invalid file:// proxy URL with non-path elements: file:///srv?x=1"},
-		{"https://a.example.com,https://b example.com", `parse "https://b example.com": invalid character " " in host name`},
+		{"https://a.example.com,https://b example.com", `parse "https://b example.com": invalid character " " in host name` + separatorHint},
+		{"https://a.example.com:8080direct", `parse "https://a.example.com:xxxxx": invalid port "xxxxx" after host` + separatorHint},
 		// The parser quotes its input, and a piece of it again as the port.
 		{"https://joe:hunter,2@a.example.com", `parse "https://joe:xxxxx": invalid port "xxxxx" after host`},
 		{"ftp://hunter2@a.example.com", "invalid proxy URL scheme (must be https, http, file): ftp://xxxxx@a.example.com"},

@@ -16,7 +16,7 @@ var errNoEntries = errors.New("GOPROXY list is not the empty string, but contain
 
 // Parse reads a GOPROXY value as the go command does when it uses it
 // (cmd/go/internal/modfetch/proxy.go, proxyList) and fails where that fails,
-// with the same message. Credentials in the message are redacted.
+// with the same message; credentials in it are redacted, and a likely slip is named.
 //
 // Blanks around entries, and empty entries, are read over. "direct" and "off"
 // end the list; the text after their separator is kept in Ignored.
@@ -72,7 +72,11 @@ func ParseHop(entry string) (Hop, error) {
 	}
 	u, err := url.Parse(entry)
 	if err != nil {
-		return Hop{}, parseError(err)
+		err = parseError(err)
+		if lacksSeparator(entry) {
+			err = fmt.Errorf("%w%s", err, separatorHint)
+		}
+		return Hop{}, err
 	}
 	h := Hop{URL: entry, Kind: Proxy}
 	switch u.Scheme {
@@ -88,6 +92,17 @@ func ParseHop(entry string) (Hop, error) {
 		return Hop{}, fmt.Errorf("invalid proxy URL scheme (must be https, http, file): %s", redacted(u))
 	}
 	return h, nil
+}
+
+// separatorHint follows the go command's message: what redaction takes out of
+// that is just what the user must see in "https://HOST:8080direct".
+const separatorHint = ` (is a separator missing? entries are separated by "," or "|")`
+
+// lacksSeparator reports whether an entry that is no URL looks like several
+// entries.
+func lacksSeparator(entry string) bool {
+	return strings.Count(entry, "://") > 1 || strings.ContainsAny(entry, " \t;") ||
+		strings.HasSuffix(entry, "direct") || strings.HasSuffix(entry, "off")
 }
 
 // redacted is u for a message. The go command prints url.URL.Redacted, which
