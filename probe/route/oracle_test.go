@@ -176,7 +176,7 @@ func differ(ctx context.Context, dir string, s scenario, observed bool) (diff st
 	r = w.predict()
 	var seen Route
 	if observed {
-		if seen, err = w.observe(ctx); err != nil {
+		if seen, err = w.observe(ctx, r.Result == Hangs); err != nil {
 			return "", r, err
 		}
 	}
@@ -239,9 +239,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// observePatient is the attempt of a probe where nothing is expected to hang: then
+// only a machine under load needs more than the default.
+const observePatient = 8 * time.Second
+
 // observe is the prediction from what the real prober finds out. The logs are
 // empty again when it returns.
-func (w *world) observe(ctx context.Context) (Route, error) {
+func (w *world) observe(ctx context.Context, expectHang bool) (Route, error) {
 	e, err := env.Read(ctx, env.Options{Dir: w.path("proj"), Environ: w.environ})
 	if err != nil {
 		return Route{}, err
@@ -256,7 +260,11 @@ func (w *world) observe(ctx context.Context) (Route, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
-	pr := probe.New(probe.DefaultConfig(), e, probe.WithRootCAs(pool))
+	cfg := probe.DefaultConfig()
+	if !expectHang {
+		cfg.Attempt = observePatient
+	}
+	pr := probe.New(cfg, e, probe.WithRootCAs(pool))
 	r, err := Observe(ctx, pr, e, p, w.s.version())
 	if err != nil {
 		return r, err

@@ -256,7 +256,7 @@ func TestRules(t *testing.T) {
 			if got := w.words(r); c.steps != nil && !slices.Equal(got, c.steps) {
 				t.Errorf("steps\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(c.steps, "\n\t"))
 			}
-			seen, err := w.observe(t.Context())
+			seen, err := w.observe(t.Context(), r.Result == Hangs)
 			if err != nil {
 				t.Fatal(err)
 			}
