@@ -218,7 +218,8 @@ func (m *model) message(hint widget.Line) widget.Line {
 			widget.S(theme.Dim, "  "+widget.Age(took)+"  X cancels"))
 	}
 	msg := m.c.Message
-	if msg.Text == "" || m.c.Now().Sub(msg.At) > messageFor {
+	age := m.c.Now().Sub(msg.At)
+	if msg.Text == "" || age > messageFor || len(hint) > 0 && age > messageBrief {
 		return m.idle(hint)
 	}
 	return widget.L(widget.S(msg.Role, " "+msg.Text))

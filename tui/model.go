@@ -28,6 +28,8 @@ const (
 	beat   = 120 * time.Millisecond
 	// messageFor is how long a message stays.
 	messageFor = 30 * time.Second
+	// messageBrief is how long it stays before a next step that is waiting.
+	messageBrief = 6 * time.Second
 )
 
 // model is the one tea.Model: it routes messages to the views and dialogs.
