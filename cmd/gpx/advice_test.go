@@ -10,7 +10,7 @@ import (
 // TestAdviceNamesCommands: what the table of classes tells a user to type is a
 // command line that gpx takes.
 func TestAdviceNamesCommands(t *testing.T) {
-	line := regexp.MustCompile(`: gpx ([a-z-]+)([^.]*)`)
+	line := regexp.MustCompile(`\bgpx ([a-z-]+)([^.,]*)`)
 	root := newRoot(&app{})
 	n := 0
 	for _, c := range probe.Classes {
