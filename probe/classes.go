@@ -168,8 +168,8 @@ func (c Class) Failed() bool { return c.Info().Failed }
 
 // Action returns what the go command does when a request to a proxy or file hop
 // ends in class c and the hop is followed by sep
-// (cmd/go/internal/modfetch/proxy.go, TryProxies). For the hops "direct" and
-// "off" ask [ActionOf].
+// (cmd/go/internal/modfetch/proxy.go, TryProxies). For the hops of a whole chain,
+// "direct" and "off" among them, there is gpx/probe/route.GoWill.
 func (c Class) Action(sep chain.Separator) Action {
 	info := c.Info()
 	switch {
@@ -187,18 +187,5 @@ func (c Class) Action(sep chain.Separator) Action {
 		return Next
 	default:
 		return Stop
-	}
-}
-
-// ActionOf is [Class.Action] for a hop of any kind: "direct" and "off" are what
-// they are, whatever a probe found behind them.
-func ActionOf(kind Kind, c Class, sep chain.Separator) Action {
-	switch kind {
-	case KindDirect:
-		return GoDirect
-	case KindOff:
-		return GoOff
-	default:
-		return c.Action(sep)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"gpx/envctl/chain"
 	"gpx/probe"
 	"gpx/probe/monitor"
+	"gpx/probe/route"
 	"gpx/tui/theme"
 )
 
@@ -54,15 +55,19 @@ func buildRows(s *monitor.Snapshot, pending *chain.Chain) []row {
 			rows = append(rows, r)
 		}
 	} else {
+		var classes []probe.Class
 		for i, h := range pending.Hops {
 			r := row{n: i + 1, sep: h.Separator, url: h.Redacted(), kind: probe.Kind(h.Kind), key: h.Redacted(),
 				health: monitor.Unknown, class: probe.ClassUnknown, status: byKey[h.Redacted()]}
 			if r.status != nil {
 				r.health, r.class = r.status.Health, r.status.Class
 			}
-			r.goWill = probe.ActionOf(r.kind, r.class, h.Separator)
 			r.edited = i >= len(s.Chain.Hops) || s.Chain.Hops[i].URL != r.url || s.Chain.Hops[i].Separator != string(h.Separator)
 			rows = append(rows, r)
+			classes = append(classes, r.class)
+		}
+		for i, a := range route.GoWill(*pending, classes) {
+			rows[i].goWill = a
 		}
 	}
 	for i := range rows {

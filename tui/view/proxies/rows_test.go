@@ -80,6 +80,19 @@ func TestPendingRows(t *testing.T) {
 	}
 }
 
+// TestPendingDirectThatFails: what go will do is said as for the chain in force.
+func TestPendingDirectThatFails(t *testing.T) {
+	s := snapshot()
+	s.Endpoints[3].Class = probe.DNSNotFound
+	c, err := chain.Parse("https://c.example,direct")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := buildRows(&s, &c); rows[0].goWill != probe.Next || rows[1].goWill != probe.Stop {
+		t.Errorf("go will %s, then %s", rows[0].goWill, rows[1].goWill)
+	}
+}
+
 func TestAHopTwiceHasTwoIdentities(t *testing.T) {
 	s := snapshot()
 	c, _ := chain.Parse("https://b.example,https://b.example")
