@@ -41,9 +41,9 @@ func proxySettingSteps(f Facts) []Step {
 	v, _ := f.Env.Lookup(name)
 	c, err := f.Env.Chain()
 	if err != nil {
-		return []Step{{name, Fail, clean(err.Error()) + " (" + from(v.Origin) + ")", "gpx use default, or: gpx use CHAIN"}}
+		return []Step{{name, Fail, clean(err.Error()) + " (from " + v.Origin.Words() + ")", "gpx use default, or: gpx use CHAIN"}}
 	}
-	steps := []Step{{name, OK, c.Redacted() + " (" + from(v.Origin) + ")", ""}}
+	steps := []Step{{name, OK, c.Redacted() + " (from " + v.Origin.Words() + ")", ""}}
 	seen := map[string]bool{}
 	for i, h := range c.Hops {
 		hop := fmt.Sprintf("hop %d %s", i+1, h.Redacted())
@@ -69,22 +69,6 @@ func proxySettingSteps(f Facts) []Step {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// from names an origin in words.
-func from(o env.Origin) string {
-	switch o {
-	case env.OS:
-		return "from the environment of this shell"
-	case env.User:
-		return "set with go env -w"
-	case env.GOROOT:
-		return "from $GOROOT/go.env"
-	case env.Derived:
-		return "derived"
-	default:
-		return "the default"
-	}
 }
 
 // decisive are the variables that decide how modules are downloaded.
