@@ -43,6 +43,7 @@ type app struct {
 
 	goEnv      *env.Env
 	goProject  *project.Project
+	noProject  bool // it was looked for
 	store      *history.Store
 	journal    change.Journal
 	theChanger *change.Changer
@@ -250,7 +251,7 @@ func (a *app) env(ctx context.Context) (*env.Env, error) {
 // project reads go.mod and go.work once; nil without an error means that the
 // folder is in no module.
 func (a *app) project(ctx context.Context) (*project.Project, error) {
-	if a.goProject != nil {
+	if a.goProject != nil || a.noProject {
 		return a.goProject, nil
 	}
 	e, err := a.env(ctx)
@@ -259,6 +260,7 @@ func (a *app) project(ctx context.Context) (*project.Project, error) {
 	}
 	p, err := project.Find(a.dir(), e)
 	if errors.Is(err, project.ErrNone) {
+		a.noProject = true
 		return nil, nil
 	}
 	if err != nil {
