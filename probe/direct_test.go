@@ -198,3 +198,19 @@ func TestForward(t *testing.T) {
 		})
 	}
 }
+
+// TestInsecureEndsAtDiscovery: GOINSECURE lets a host with a certificate of its own
+// name the proxy of a module, and does not apply to that proxy.
+func TestInsecureEndsAtDiscovery(t *testing.T) {
+	t.Parallel()
+	l := startLab(t)
+	self := l.Proxy("self-signed", lab.Always(lab.Of(lab.ModeTLSSelfSigned)), lab.TLS())
+	const path = "vanity.lab.example.com/mod"
+	l.Proxy("vanity", lab.Always(lab.HTML(200, fmt.Sprintf(`<head><meta name="go-import" content="%s mod %s"></head>`, path, self.URL()))), lab.TLS())
+	forward := l.ForwardProxy("forward", nil)
+	s := setup{goenv: map[string]string{"GOINSECURE": path}, environ: []string{"HTTPS_PROXY=" + forward.URL()}}
+	r := s.prober(t, l).Probe(bound(t), probe.Endpoint{URL: "direct", Kind: probe.KindDirect, VCS: []string{path}})
+	if r.Class != probe.TLSUntrusted {
+		t.Errorf("got %s (%s)", r.Class, r.Detail)
+	}
+}

@@ -202,7 +202,7 @@ func (s *session) proxyFor(req *http.Request) (*url.URL, error) {
 
 // checkRedirect follows what cmd/go/internal/web follows.
 func (s *session) checkRedirect(req *http.Request, via []*http.Request) error {
-	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
+	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" && !s.insecure {
 		return fmt.Errorf("%w: %s", errInsecureRedirect, redact.URL(req.URL.String()))
 	}
 	if len(via) >= s.p.cfg.Redirects {

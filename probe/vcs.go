@@ -242,7 +242,7 @@ func (p *Prober) askVCS(ctx context.Context, m module.Version) *exchange {
 			x.finding = finding{NotFound, LayerContent, "the repository has no tag " + tag}
 		}
 	case "mod":
-		return p.askModRepository(ctx, s, repo, m)
+		return p.askModRepository(ctx, repo, m)
 	default:
 		// Found, and not asked: git is what nearly every module uses.
 		x.finding = finding{OK, LayerProtocol, "kept in " + repo.vcs + "; its server was not asked"}
@@ -263,8 +263,11 @@ func (s *session) isGone(ctx context.Context, repo string) bool {
 	return s.getPage(ctx, u).class == NotFound
 }
 
-// askModRepository asks the proxy that a go-import tag of kind "mod" names.
-func (p *Prober) askModRepository(ctx context.Context, s *session, repo repository, m module.Version) *exchange {
+// askModRepository asks the proxy that a go-import tag of kind "mod" names. It is
+// a proxy like any other: GOINSECURE, which may have led to it, ends here.
+func (p *Prober) askModRepository(ctx context.Context, repo repository, m module.Version) *exchange {
+	s := p.newSession()
+	defer s.close()
 	base, err := url.Parse(repo.url)
 	if err != nil {
 		return &exchange{finding: finding{ProtocolInvalid, LayerProtocol, message(err)}}
