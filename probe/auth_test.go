@@ -297,3 +297,24 @@ func TestNoSecretInAnyResult(t *testing.T) {
 }
 
 var tlsFaults = []lab.Fault{lab.Of(lab.ModeTLSSelfSigned), lab.Of(lab.ModeTLSPlainHTTP)}
+
+// TestSecretInQuotes: an .info that echoes a password is quoted in the detail, and
+// the password with it.
+func TestSecretInQuotes(t *testing.T) {
+	t.Parallel()
+	const odd = `pa"ss\wörd`
+	v := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		must(t, json.NewEncoder(w).Encode(map[string]string{"Version": password}))
+	}))
+	t.Cleanup(v.Close)
+	pool := x509.NewCertPool()
+	pool.AddCert(v.Certificate())
+	netrc := filepath.Join(t.TempDir(), "netrc")
+	must(t, os.WriteFile(netrc, []byte("machine "+strings.TrimPrefix(v.URL, "https://")+" login me password "+odd), 0o600))
+	s := setup{environ: []string{"NETRC=" + netrc}, options: []probe.Option{probe.WithRootCAs(pool)}}
+	r := s.prober(t, nil).Probe(bound(t), probe.Endpoint{URL: v.URL, Kind: probe.KindProxy})
+	if r.Class != probe.ProtocolInvalid || strings.Contains(r.Detail, "ss") {
+		t.Errorf("got %s (%s)", r.Class, r.Detail)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -138,11 +139,16 @@ func firstLine(body []byte) string {
 	return ""
 }
 
-// addSecret notes what must never be shown.
+// addSecret notes what must never be shown, also as a quotation of it would
+// spell it.
 func (x *exchange) addSecret(secrets ...string) {
 	for _, s := range secrets {
-		if s != "" {
-			x.secrets = append(x.secrets, s)
+		if s == "" {
+			continue
+		}
+		x.secrets = append(x.secrets, s)
+		if q := strconv.Quote(s); q[1:len(q)-1] != s {
+			x.secrets = append(x.secrets, q[1:len(q)-1])
 		}
 	}
 }
@@ -202,7 +208,7 @@ func userinfoSecrets(u *url.Userinfo) []string {
 	}
 	name := u.Username()
 	password, ok := u.Password()
-	secrets := []string{u.String(), base64.StdEncoding.EncodeToString([]byte(name + ":" + password)), password, url.QueryEscape(password)}
+	secrets := []string{u.String(), base64.StdEncoding.EncodeToString([]byte(name + ":" + password)), password, url.QueryEscape(password), url.PathEscape(password)}
 	if !ok || password == "" {
 		secrets = append(secrets, name)
 	}
