@@ -46,7 +46,7 @@ func (p *Prober) deepHop(ctx context.Context, ep Endpoint) Result {
 	}
 	wg.Wait()
 
-	known := sumsOf(m, lines)
+	known := SumsOf(m, lines)
 	if len(known) == 0 && m == Canary {
 		known = canarySums
 	}

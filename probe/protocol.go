@@ -86,7 +86,7 @@ func (x *exchange) judge(ctx context.Context, m module.Version, f File) (sum str
 	}
 	switch f {
 	case Mod:
-		sum = modSum(x.body)
+		sum = ModSum(x.body)
 	case Zip:
 		sum = x.judgeZip(ctx, m)
 	}
@@ -176,8 +176,8 @@ func (r readUntil) Read(data []byte) (int, error) {
 	return r.ReadCloser.Read(data)
 }
 
-// modSum is the go.sum hash of a go.mod (modfetch.goModSum).
-func modSum(data []byte) string {
+// ModSum is the go.sum hash of a go.mod (modfetch.goModSum).
+func ModSum(data []byte) string {
 	sum, err := dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data)), nil
 	})

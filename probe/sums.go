@@ -14,19 +14,25 @@ var canarySums = map[File]string{
 	Mod: "h1:RxMgew5VJxzue5/jJTE5uejpjVlOe/izrB70Jof72aM=",
 }
 
-// sumsOf reads the go.sum lines of one module version.
-func sumsOf(m module.Version, lines []string) map[File]string {
+// SumsOf reads the go.sum lines of one module version, by file (.mod and .zip).
+// Of several lines for a file the first counts, as in cmd/go.
+func SumsOf(m module.Version, lines []string) map[File]string {
 	sums := map[File]string{}
 	for _, line := range lines {
 		f := strings.Fields(line)
 		if len(f) != 3 || f[0] != m.Path || !strings.HasPrefix(f[2], "h1:") {
 			continue
 		}
+		file := Zip
 		switch f[1] {
 		case m.Version:
-			sums[Zip] = f[2]
 		case m.Version + "/go.mod":
-			sums[Mod] = f[2]
+			file = Mod
+		default:
+			continue
+		}
+		if sums[file] == "" {
+			sums[file] = f[2]
 		}
 	}
 	return sums

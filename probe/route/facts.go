@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,29 +127,6 @@ func compareLine(hashes []string, cached string) Line {
 	}
 }
 
-// sumsOf reads the lines of one module version, by file. The first counts.
-func sumsOf(m module.Version, lines []string) map[probe.File]string {
-	sums := map[probe.File]string{}
-	for _, line := range lines {
-		f := strings.Fields(line)
-		if len(f) != 3 || f[0] != m.Path || !strings.HasPrefix(f[2], "h1:") {
-			continue
-		}
-		file := probe.Zip
-		switch f[1] {
-		case m.Version:
-		case m.Version + "/go.mod":
-			file = probe.Mod
-		default:
-			continue
-		}
-		if sums[file] == "" {
-			sums[file] = f[2]
-		}
-	}
-	return sums
-}
-
 // cachedFiles are the files of a version in the module cache, with the hashes
 // that the go command would compare.
 type cachedFiles struct {
@@ -172,9 +148,7 @@ func readCached(modcache string, m module.Version) (c cachedFiles) {
 	}
 	if data, err := os.ReadFile(base + ".mod"); err == nil && !bytes.HasPrefix(data, []byte("//vgo 0.0.")) {
 		c.Mod = true
-		c.modSum, _ = dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) {
-			return io.NopCloser(bytes.NewReader(data)), nil
-		})
+		c.modSum = probe.ModSum(data)
 	}
 	_, err := os.Stat(base + ".zip")
 	c.Zip = err == nil

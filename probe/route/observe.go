@@ -90,7 +90,7 @@ func (o *observer) close() {
 
 // know takes go.sum lines of the module that are proven.
 func (o *observer) know(lines []string) (news bool) {
-	for file, sum := range sumsOf(o.in.Module, lines) {
+	for file, sum := range probe.SumsOf(o.in.Module, lines) {
 		if o.sums[file] == "" {
 			o.sums[file], news = sum, true
 		}
