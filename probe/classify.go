@@ -37,6 +37,11 @@ func classify(ctx context.Context, err error, at progress, forward *url.URL) fin
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return finding{ClassUnknown, LayerConfig, "the probe was given up"}
 	}
+	if at.retried && ctx.Err() != nil {
+		// An HTTP/2 server that refuses every request with a GOAWAY is asked for
+		// ever, on new connections; where the last one was tells nothing.
+		return finding{Timeout, LayerHTTP, "asked again and again, no answer in time"}
+	}
 	if forward != nil && !at.tunnel && at.stage != stIdle {
 		return classifyForward(ctx, err, at, forward)
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/net/http2"
 
 	"gpx/probe"
 )
@@ -191,6 +194,39 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
+// TestGoAwayForEver: net/http repeats a request that an HTTP/2 server says it has
+// not looked at, without end. The go command hangs.
+func TestGoAwayForEver(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(nil)
+	s.TLS = &tls.Config{NextProtos: []string{"h2"}}
+	s.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){"h2": func(_ *http.Server, c *tls.Conn, _ http.Handler) {
+		defer c.Close()
+		if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+			return
+		}
+		fr := http2.NewFramer(c, c)
+		fr.WriteSettings()
+		for {
+			f, err := fr.ReadFrame()
+			if err != nil {
+				return
+			}
+			if f.Header().Type == http2.FrameHeaders {
+				fr.WriteGoAway(0, http2.ErrCodeNo, nil)
+			}
+		}
+	}}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Certificate())
+	p := setup{attempt: brief, options: []probe.Option{probe.WithRootCAs(pool)}}.prober(t, nil)
+	if r := p.Probe(bound(t), probe.Endpoint{URL: s.URL, Kind: probe.KindProxy}); r.Class != probe.Timeout {
+		t.Errorf("got %s in layer %s (%s)", r.Class, r.Layer, r.Detail)
+	}
+}
+
 // TestGivenUp: whoever cancels gets an answer at once, and no class.
 func TestGivenUp(t *testing.T) {
 	t.Parallel()
@@ -207,7 +243,7 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
-// TestRedirectsKeepPhases: a redirect to another host adds its times and its
+// TestRedirectIsFollowed: a redirect to another host adds its times and its
 // certificate.
 func TestRedirectIsFollowed(t *testing.T) {
 	t.Parallel()

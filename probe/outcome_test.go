@@ -165,7 +165,7 @@ func outcomes() []outcome {
 		{name: "404", make: proxy(lab.Status(404, "not found: unknown revision")), class: probe.NotFound, layer: probe.LayerHTTP, detail: "unknown revision"},
 		{name: "410", make: proxy(lab.Status(410, "")), class: probe.NotFound, layer: probe.LayerHTTP},
 		{name: "418", make: proxy(lab.Status(418, "")), class: probe.ClientError, layer: probe.LayerHTTP},
-		{name: "204", make: proxy(lab.Status(206, "")), class: probe.ClientError, layer: probe.LayerHTTP},
+		{name: "206", make: proxy(lab.Status(206, "")), class: probe.ClientError, layer: probe.LayerHTTP},
 		{name: "429", make: proxy(lab.RateLimited(7 * time.Second)), class: probe.RateLimited, layer: probe.LayerHTTP},
 		{name: "500", make: proxy(lab.Status(500, "boom")), class: probe.ServerError, layer: probe.LayerHTTP, detail: "boom"},
 		{name: "503 over TLS", make: proxy(lab.Status(503, ""), lab.TLS()), class: probe.ServerError, layer: probe.LayerHTTP, hasTLS: true},

@@ -40,6 +40,7 @@ type tracker struct {
 	connect  int       // status of a forward proxy's answer to CONNECT
 	onTunnel func()    // called when a forward proxy let the connection through
 	answered bool      // some answer has been received completely, before a redirect
+	retried  bool      // net/http asks again: the request was sent on a connection that then ended
 }
 
 func newTracker() *tracker {
@@ -116,12 +117,16 @@ func (t *tracker) hooks() *httptrace.ClientTrace {
 	}
 }
 
-// restart prepares for the connection of the first request or of a redirect's.
+// restart prepares for the connection of the first request, of a redirect's or of
+// a repetition.
 func (t *tracker) restart() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.stage >= stHeaders {
-		t.answered = true
+	switch {
+	case t.stage >= stHeaders:
+		t.answered, t.retried = true, false
+	case t.stage >= stWriting:
+		t.retried = true
 	}
 	t.stage, t.tunnel, t.connect = stIdle, false, 0
 }
@@ -178,6 +183,7 @@ type progress struct {
 	tunnel   bool
 	connect  int
 	answered bool
+	retried  bool
 	remote   string
 	expires  time.Time
 	phases   Phases
@@ -201,5 +207,5 @@ func (t *tracker) now() progress {
 		}
 	}
 	p.Total = wire.Millis(time.Since(t.start))
-	return progress{t.stage, t.tunnel, t.connect, t.answered, t.remote, t.expires, p}
+	return progress{t.stage, t.tunnel, t.connect, t.answered, t.retried, t.remote, t.expires, p}
 }
