@@ -20,7 +20,11 @@ const (
 // ask does one probe. For the checksum database it walks the chain first, as the
 // go command does before its first look-up: a hop that hangs there hangs it.
 func ask(ctx context.Context, pr Prober, p *plan, j job) outcome {
-	if j.spec.role != roleSumDB {
+	switch j.spec.role {
+	case roleSumDB:
+	case roleThrough:
+		return askThrough(ctx, pr, p, j.spec)
+	default:
 		return outcome{result: pr.Probe(ctx, j.spec.ep)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, sumAttempt)

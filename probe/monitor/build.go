@@ -27,7 +27,14 @@ func snapshot(p *plan, s *schedule, in Inputs, now time.Time) Snapshot {
 		snap.EnvDigest = in.Env.Digest()
 	}
 	for _, t := range s.targets {
-		snap.Endpoints = append(snap.Endpoints, t.status(s.cfg, now))
+		if t.role == roleThrough {
+			continue
+		}
+		st := t.status(s.cfg, now)
+		if sum := s.through(t); sum != nil {
+			st.SumDB = sum
+		}
+		snap.Endpoints = append(snap.Endpoints, st)
 	}
 	f := facts(p, s, in, now)
 	snap.Chain = ChainStatus{
@@ -186,7 +193,7 @@ func works(hops []HopFact) bool {
 }
 
 func (p *plan) sumStatus(s *schedule) SumDBStatus {
-	st := SumDBStatus{Value: redact.Value("GOSUMDB", p.db.Value), Class: probe.ClassUnknown, Health: Unknown}
+	st := SumDBStatus{Value: redact.Value("GOSUMDB", p.db.Value), Class: probe.ClassUnknown, Health: Unknown, Direct: s.direct()}
 	switch {
 	case p.dbErr != nil:
 		st.Class = probe.ConfigInvalid

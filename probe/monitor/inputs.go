@@ -25,6 +25,7 @@ const (
 	roleSumDB
 	roleForward
 	roleExtra
+	roleThrough // the checksum database as a hop passes it on: no endpoint of its own
 )
 
 // A spec is one endpoint to watch.
@@ -32,6 +33,11 @@ type spec struct {
 	ep   probe.Endpoint
 	role role
 	hops []int // 1-based, of the chain in force
+
+	// Of roleThrough: what kind of hop it is, and whether it is none that the go
+	// command uses.
+	hop      probe.Kind
+	stranger bool
 }
 
 // A plan is what Inputs come to.
@@ -77,7 +83,7 @@ func (in Inputs) plan() plan {
 	p.shadows = shadows(e)
 	p.canary, p.needed = p.chooseCanary(in)
 	p.known = !p.needed || catalog.Known(p.canary.Path, in.Project.Modules)
-	p.complete = sumsComplete(in.Project, e)
+	p.complete = SumsComplete(in.Project, e)
 	p.vendored = vendoring(in.Project, e)
 	p.noProxy = redact.Clean(e.NoProxy())
 	p.bypassed = bypassed(in.Project, e)
@@ -91,7 +97,8 @@ func (in Inputs) plan() plan {
 }
 
 // endpoints lists what is probed, each once: the chain's hops, the database, the
-// forward proxy, the original chain's hops, then what the user added.
+// forward proxy, the original chain's hops, then what the user added; and last
+// the ways to the database, which are not shown.
 func (p *plan) endpoints(in Inputs) []spec {
 	var specs []spec
 	index := map[string]int{}
@@ -137,7 +144,7 @@ func (p *plan) endpoints(in Inputs) []spec {
 		ep.Module, ep.VCS = module.Version{}, nil
 		add(spec{ep: ep, role: roleExtra})
 	}
-	return specs
+	return append(specs, p.throughSpecs(specs)...)
 }
 
 // chooseCanary picks the module that the chain's hops are asked for, and says
@@ -197,9 +204,9 @@ func hostOf(modulePath string) string {
 	return host
 }
 
-// sumsComplete reports whether go.sum has what the build of p verifies, so that
+// SumsComplete reports whether go.sum has what the build of p verifies, so that
 // it asks no checksum database.
-func sumsComplete(p *project.Project, e *env.Env) bool {
+func SumsComplete(p *project.Project, e *env.Env) bool {
 	if p == nil || p.Problem != nil {
 		return false
 	}

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"gpx/probe"
@@ -13,6 +14,7 @@ import (
 // forward proxy and what the inputs add.
 func Once(ctx context.Context, p Prober, in Inputs, deep bool) []probe.Result {
 	pl := in.plan()
+	pl.specs = slices.DeleteFunc(pl.specs, func(s spec) bool { return s.role == roleThrough })
 	results := make([]probe.Result, len(pl.specs))
 	var wg sync.WaitGroup
 	for i, s := range pl.specs {

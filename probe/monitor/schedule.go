@@ -97,7 +97,7 @@ func (s *schedule) set(specs []spec, now time.Time) {
 
 func (s *schedule) find(key string) *target {
 	for _, t := range s.targets {
-		if t.key == key || t.last.URL == key && key != "" {
+		if t.key == key || t.last.URL == key && key != "" && t.role != roleThrough {
 			return t
 		}
 	}
@@ -145,7 +145,7 @@ func (s *schedule) overlap(t *target, now time.Time) bool {
 
 // overlapAt is when the next extra probe of t is due, if one will be.
 func (s *schedule) overlapAt(t *target, now time.Time) (time.Time, bool) {
-	if t.backoff > 0 || t.extras >= overlapLimit {
+	if t.backoff > 0 || t.extras >= overlapLimit || t.role == roleThrough {
 		return time.Time{}, false
 	}
 	want := 0
@@ -228,6 +228,7 @@ func (s *schedule) done(id int, o outcome, now time.Time) bool {
 	before := t.cond
 	s.sample(t, entry{at: f.start, class: o.result.Class, total: total}, now)
 	s.backOff(t, o.result, now)
+	s.hurry(t, now)
 
 	// One hop's trouble, or its recovery, is a question to all the others.
 	fresh := before.Health != Suspect && before.Health != Down && t.cond.Health == Suspect
@@ -295,7 +296,7 @@ func (s *schedule) closeRound(now time.Time) {
 		return
 	}
 	over := s.round == 0 && now.Sub(s.began) >= s.cfg.Burst
-	if !over && slices.ContainsFunc(s.targets, func(t *target) bool { return !t.seen }) {
+	if !over && slices.ContainsFunc(s.targets, func(t *target) bool { return !t.seen && t.role != roleThrough }) {
 		return
 	}
 	s.round++
@@ -314,6 +315,11 @@ func (s *schedule) ask(now time.Time, keys ...string) {
 	for _, key := range keys {
 		if t := s.find(key); t != nil {
 			t.next = now
+			for _, h := range s.targets {
+				if h.role == roleThrough && h.ep.URL == t.ep.URL {
+					h.next = now
+				}
+			}
 		}
 	}
 }
@@ -348,7 +354,7 @@ func (s *schedule) settled(start, now time.Time) bool {
 		if t.lastAt.Before(start) || !t.probed {
 			return false
 		}
-		if t.cond.Doubtful() && !late {
+		if t.cond.Doubtful() && !late && t.role != roleThrough {
 			return false
 		}
 	}

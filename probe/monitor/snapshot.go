@@ -82,6 +82,9 @@ type SumDBStatus struct {
 	// answers for it, 0 for its own host.
 	Health Health `json:"health"`
 	Via    int    `json:"via"`
+	// Direct is the class of the database at its own host, where a hop that does
+	// not serve it, or "direct", leads; "" where nobody had to ask there.
+	Direct probe.Class `json:"direct,omitempty"`
 }
 
 // State is the verdict in one word.

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/mod/module"
+
 	"gpx/envctl/chain"
 	"gpx/probe"
 )
@@ -16,7 +18,10 @@ type sumWalk struct {
 	pr   Prober
 	plan *plan
 	hops []chain.Hop
-	wg   sync.WaitGroup
+	// stranger says that the hops are none that the go command uses: they learn
+	// nothing of the project.
+	stranger bool
+	wg       sync.WaitGroup
 	// presumed stands for the failure of a hop that has not answered yet.
 	presumed *outcome
 }
@@ -118,7 +123,16 @@ func (w *sumWalk) supported(ctx context.Context, i int) supported {
 // dial asks the database itself, at base, which hop via answers for.
 func (w *sumWalk) dial(ctx context.Context, base string, via int) outcome {
 	o := outcome{route: base, via: via}
-	o.result = w.pr.Probe(ctx, w.plan.sumEndpoint(o))
+	ep := w.plan.sumEndpoint(o)
+	if w.stranger && via > 0 {
+		ep.Module = module.Version{}
+		if w.plan.db.Name != publicSumDB {
+			// A database of the user's own need not know the neutral module.
+			o.result = probe.Result{Class: probe.ClassUnknown, Layer: probe.LayerSumDB}
+			return o
+		}
+	}
+	o.result = w.pr.Probe(ctx, ep)
 	return o
 }
 
