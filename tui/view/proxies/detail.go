@@ -11,6 +11,7 @@ import (
 	"gpx/probe/failover"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
+	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -60,7 +61,11 @@ func words(th *theme.Theme, r *row, now time.Time, w int) []widget.Line {
 		if r.goWill == probe.Stop || r.goWill == probe.Hang {
 			role = theme.Bad
 		}
-		out = append(out, say("go", role, goSentence(r.goWill, r.class, r.sep)+waits(r), w)...)
+		text := goSentence(r.goWill, r.class, r.sep) + waits(r)
+		if r.cacheOnly() {
+			role, text = theme.Text, "builds from what is here, and asks nobody for what is not."
+		}
+		out = append(out, say("go", role, text, w)...)
 	case r.class.Failed() || r.kind == probe.KindSumDB:
 		out = append(out, say("go", theme.Text, info.GoDoes, w)...)
 	default:
@@ -260,7 +265,7 @@ func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Rec
 		out = append(out, widget.L(label(""), widget.S(theme.Key, "s"), widget.S(theme.Text, " shows the plan, "), widget.S(theme.Key, "y"),
 			widget.S(theme.Text, " applies, "), widget.S(theme.Key, "u"), widget.S(theme.Text, " undoes")).Fit(w, th.Glyphs.Ellipsis))
 	case rec != nil && len(rec.Reasons) > 0:
-		out = append(out, say("Switch", theme.Text, "No better chain is known: "+redact.Text(strings.Join(rec.Reasons, "; ")), w)...)
+		out = append(out, say("Switch", theme.Text, "No better chain is known: "+view.Words(redact.Text(strings.Join(rec.Reasons, "; "))), w)...)
 		out = append(out, widget.L(label(""), widget.S(theme.Key, "a"), widget.S(theme.Text, " looks for another proxy in the catalog")).Fit(w, th.Glyphs.Ellipsis))
 	}
 	out = append(out, now...)

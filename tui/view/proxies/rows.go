@@ -29,6 +29,7 @@ type row struct {
 	edited  bool                    // a pending edit put it where it is
 	status  *monitor.EndpointStatus // nil: not probed
 	outside string                  // what it is beside the chain
+	offline bool                    // the chain in force is meant to ask nobody
 }
 
 // buildRows makes the rows of a snapshot. pending, when not nil, is the edited
@@ -48,7 +49,8 @@ func buildRows(s *monitor.Snapshot, pending *chain.Chain) []row {
 	if pending == nil {
 		for _, h := range s.Chain.Hops {
 			r := row{n: h.N, sep: chain.Separator(h.Separator), url: h.URL, kind: h.Kind, key: h.URL,
-				health: h.Health, class: h.Class, goWill: h.GoWill, status: byHop[h.N]}
+				health: h.Health, class: h.Class, goWill: h.GoWill, status: byHop[h.N],
+				offline: s.Verdict.State == monitor.StateOffline}
 			if r.status == nil {
 				r.status = byKey[r.key]
 			}
@@ -117,6 +119,8 @@ func (r *row) note() string {
 		wrong = class(r.class)
 	}
 	switch {
+	case r.cacheOnly():
+		parts = append(parts, "go builds from it")
 	case r.kind == probe.KindSumDB && wrong != "":
 	case r.outside != "":
 		parts = append(parts, r.outside)
@@ -133,6 +137,12 @@ func (r *row) note() string {
 		parts = append(parts, wrong)
 	}
 	return strings.Join(parts, " · ")
+}
+
+// cacheOnly reports whether the go command has nothing but this tree, because
+// it was told so: that it stops there is no fault.
+func (r *row) cacheOnly() bool {
+	return r.offline && r.kind == probe.KindFile && r.goWill == probe.Stop && (r.class == probe.NotFound || r.class == probe.MissingFile)
 }
 
 func (r *row) p50() time.Duration {

@@ -1,12 +1,11 @@
 package proxies
 
 import (
-	"strings"
-
 	"gpx/envctl/chain"
 	"gpx/probe"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
+	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -45,19 +44,7 @@ func severity(h monitor.Health) int {
 }
 
 // class is a class in words: "connect timeout", "TLS untrusted".
-func class(c probe.Class) string {
-	if c == "" {
-		c = probe.ClassUnknown
-	}
-	words := strings.Split(string(c), "_")
-	for i, w := range words {
-		switch w {
-		case "dns", "tls", "eof":
-			words[i] = strings.ToUpper(w)
-		}
-	}
-	return strings.Join(words, " ")
-}
+func class(c probe.Class) string { return view.ClassWords(c) }
 
 // goWord is one word for what the go command does, with its glyph.
 func goWord(g *theme.Glyphs, a probe.Action) widget.Span {
