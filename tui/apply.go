@@ -2,6 +2,8 @@ package tui
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -21,10 +23,41 @@ func (m *model) propose(p view.Proposal) tea.Cmd {
 	if len(p.Plan.Actions) == 0 && len(p.Plan.Changes) == 0 {
 		return m.c.Say(theme.Text, "there is nothing to do: it is as it should be")
 	}
-	m.c.Dialogs.Push(dialog.NewPlan(p.Plan, p.Why, p.Notes, p.Word,
+	m.c.Dialogs.Push(dialog.NewPlan(p.Plan, p.Why, p.Notes, word(p.Plan),
 		func() tea.Cmd { return m.apply(p) },
 		func() tea.Cmd { return m.c.Say(theme.Dim, "cancelled: nothing was changed") }))
 	return nil
+}
+
+// word is what has to be typed before p is applied, wherever p comes from: a
+// profile, an edit, an undo. It is "" where y is enough.
+func word(p *change.Plan) string {
+	for i := range p.Changes {
+		if unverified(&p.Changes[i]) {
+			return "off"
+		}
+	}
+	return ""
+}
+
+// unverified reports whether c leaves modules unverified that are verified now.
+func unverified(c *change.VarChange) bool {
+	was, now := c.EffectiveOld, c.EffectiveNew
+	if c.Shadowed { // it takes effect in every shell but this one
+		was, now = c.Old, c.New
+	}
+	switch c.Var {
+	case "GOSUMDB":
+		return now == "off" && was != "off"
+	case "GONOSUMDB":
+		known := strings.Split(was, ",")
+		for _, pattern := range strings.Split(now, ",") {
+			if pattern != "" && !slices.Contains(known, pattern) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // apply applies a plan. It is not cancelled with the screen: a change that has

@@ -101,9 +101,6 @@ type Proposal struct {
 	Why []string
 	// Notes are warnings beside the plan's own.
 	Notes []string
-	// Word must be typed before it is applied; "" asks for it only when an
-	// action cannot be undone.
-	Word string
 	// Applied runs after the plan was applied.
 	Applied func(change.Change) tea.Cmd
 }
@@ -251,7 +248,7 @@ func (c *Common) Wait(limit time.Duration) {
 
 // Say puts a message on the line above the footer.
 func (c *Common) Say(role theme.Role, format string, args ...any) tea.Cmd {
-	c.Message = Message{role, redact.Text(fmt.Sprintf(format, args...)), c.Now()}
+	c.Message = Message{role, sentence(fmt.Sprintf(format, args...)), c.Now()}
 	return nil
 }
 

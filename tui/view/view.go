@@ -83,9 +83,9 @@ type Status struct {
 // A Profile is a named bundle of settings that is planned as one change.
 type Profile struct {
 	ID     string
-	Title  string // "Offline"
+	Title  string // what choosing it does: "Offline", "Offline: back online"
 	Detail string // one sentence: what it does
-	On     bool   // in force now
+	On     bool   // in force now: choosing it ends it
 	Loud   bool   // weakens security; shown as such
 	// Choices are asked for after the profile was picked; none means that it
 	// takes no argument.

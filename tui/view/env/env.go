@@ -144,6 +144,7 @@ func (v *View) build() {
 	if v.sel == "" {
 		v.table.Select(0)
 	}
+	v.remember() // what the cursor stands on is what the next key is about
 }
 
 // Actions implements view.View.
@@ -269,19 +270,13 @@ func (v *View) write() tea.Cmd {
 	} else if as[0].Unset {
 		title = "Unset " + as[0].Name
 	}
-	word := ""
-	for _, a := range as {
-		if a.Name == "GOSUMDB" && a.Value == "off" {
-			word = "off"
-		}
-	}
 	return view.Start(v.c, "plan", "making the plan", func(ctx context.Context) (*change.Plan, error) {
 		return v.c.Services.PlanEnv(ctx, title, as)
 	}, func(p *change.Plan, err error) tea.Cmd {
 		if err != nil {
 			return v.c.Fail(err)
 		}
-		return v.c.Propose(view.Proposal{Plan: p, Word: word, Applied: func(change.Change) tea.Cmd { v.Discard(); return nil }})
+		return v.c.Propose(view.Proposal{Plan: p, Applied: func(change.Change) tea.Cmd { v.Discard(); return nil }})
 	})
 }
 
@@ -322,8 +317,8 @@ func (v *View) profiles() tea.Cmd {
 		for _, p := range ps {
 			it := dialog.Item{Title: redact.Text(p.Title), Detail: redact.Text(p.Detail), Disabled: redact.Text(p.Disabled), Value: p,
 				Mark: widget.S(theme.Faint, g.Idle)}
-			if p.On {
-				it.Mark, it.Right = widget.S(theme.Good, g.Good), "in force"
+			if p.On { // the title is what choosing it does
+				it.Mark, it.Right = widget.S(theme.Warn, g.Warn), "ends what is in force"
 			}
 			if p.Loud {
 				it.Mark.Role, it.Note = theme.Bad, "weakens security"
@@ -349,17 +344,13 @@ func (v *View) profiles() tea.Cmd {
 }
 
 func (v *View) plan(p view.Profile, choice string) tea.Cmd {
-	word := ""
-	if p.Loud {
-		word = "off"
-	}
 	return view.Start(v.c, "plan", "making the plan", func(ctx context.Context) (*change.Plan, error) {
 		return v.c.Services.PlanProfile(ctx, p.ID, choice)
 	}, func(plan *change.Plan, err error) tea.Cmd {
 		if err != nil {
 			return v.c.Fail(err)
 		}
-		return v.c.Propose(view.Proposal{Plan: plan, Word: word})
+		return v.c.Propose(view.Proposal{Plan: plan})
 	})
 }
 
