@@ -30,6 +30,9 @@ func (v *View) current() (chain.Chain, bool) {
 
 // edit makes c the pending chain and selects hop i of it.
 func (v *View) edit(c chain.Chain, i int) {
+	if v.pending == nil && v.base != nil {
+		v.from = v.base.String()
+	}
 	v.edits++
 	v.pending = &c
 	if v.base != nil && c.String() == v.base.String() { // edited back
@@ -243,6 +246,7 @@ func privacy(r failover.Recommendation) []string {
 
 // probeNow has the selected endpoint probed at once.
 func (v *View) probeNow() tea.Cmd {
+	v.choose()
 	r := v.selected()
 	v.c.Services.ProbeNow(r.key)
 	return v.c.Say(theme.Text, "probing %s", r.url)
@@ -250,6 +254,7 @@ func (v *View) probeNow() tea.Cmd {
 
 // deepProbe asks the selected endpoint for every kind of file.
 func (v *View) deepProbe() tea.Cmd {
+	v.choose()
 	r := v.selected()
 	key, url := r.key, r.url
 	return view.Start(v.c, "deep", "deep probe of "+url, func(ctx context.Context) (probe.Result, error) {

@@ -22,6 +22,7 @@ import (
 	"gpx/probe"
 	"gpx/probe/failover"
 	"gpx/probe/monitor"
+	"gpx/tui/theme"
 	"gpx/tui/view"
 	"gpx/tui/widget"
 )
@@ -46,6 +47,7 @@ type View struct {
 	base    *chain.Chain // the chain in force, raw; nil while unknown
 	baseErr error
 	pending *chain.Chain // the edited chain; nil without edits
+	from    string       // the chain that the edits were made from
 	edits   int
 
 	rec    *failover.Recommendation
@@ -82,6 +84,7 @@ func (v *View) Page() int { return v.table.Page() }
 // Open implements view.View.
 func (v *View) Open() tea.Cmd {
 	v.open, v.scroll = true, widget.Scroll{}
+	v.choose()
 	return nil
 }
 
@@ -99,8 +102,7 @@ func (v *View) Move(n int) {
 		return
 	}
 	v.table.Move(n)
-	v.moved = true
-	v.remember()
+	v.choose()
 }
 
 // Select implements view.View.
@@ -108,10 +110,15 @@ func (v *View) Select(y int) bool {
 	i, ok := v.table.At(y)
 	if ok && !v.open {
 		v.table.Select(i)
-		v.moved = true
-		v.remember()
+		v.choose()
 	}
 	return ok
+}
+
+// choose keeps the cursor on the endpoint that the user is busy with.
+func (v *View) choose() {
+	v.moved = true
+	v.remember()
 }
 
 func (v *View) remember() {
@@ -147,9 +154,21 @@ func (v *View) Update(e view.Event) tea.Cmd {
 		if err != nil {
 			v.base = nil
 		}
+		v.outdated()
 	}
 	v.build()
 	return v.ask()
+}
+
+// outdated drops the pending edits when the chain that they were made from is
+// no longer in force: written, they would bring it back.
+func (v *View) outdated() {
+	if v.pending == nil || v.base != nil && v.base.String() == v.from {
+		return
+	}
+	n := v.edits
+	v.Discard()
+	v.c.Say(theme.Warn, "GOPROXY is another chain now: %s of the old one dropped", count(n, "pending edit"))
 }
 
 // build makes the rows again and keeps the selection on its row.
@@ -183,6 +202,7 @@ func (v *View) build() {
 	if v.sel == "" && len(v.rows) > 0 {
 		v.table.Select(0)
 	}
+	v.remember() // what the cursor stands on is what the next key is about
 }
 
 // hops are the rows of the chain alone.
