@@ -153,11 +153,24 @@ func (m *model) banner() (widget.Line, bool) {
 			until = "past their time: the next gpx start switches them on"
 		}
 	}
-	text := fmt.Sprintf(" %s CHECKSUMS ARE OFF for %s %s. What arrives now is not verified.", g.Warn, what, until)
-	hint := "2 t: on "
-	line := widget.L(widget.S(theme.BadgeBad, widget.Truncate(text, m.w, g.Ellipsis)))
-	if n := m.w - line.Width(); n > len(hint)+1 {
-		return append(line, widget.S(theme.BadgeBad, widget.Pad(hint, n, true))), true
+	loud := " " + g.Warn + " CHECKSUMS ARE OFF"
+	const hint = "  2 t: on "
+	// What to do is never cut: the sentence gets shorter instead.
+	var text string
+	for _, text = range []string{
+		fmt.Sprintf("%s for %s %s. What arrives now is not verified.", loud, what, until),
+		fmt.Sprintf("%s for %s %s.", loud, what, until),
+		fmt.Sprintf("%s for %s.", loud, what),
+		loud + ".",
+	} {
+		if widget.Width(text)+len(hint) <= m.w {
+			break
+		}
 	}
-	return append(line, widget.S(theme.BadgeBad, widget.Pad("", m.w-line.Width(), false))), true
+	if m.small() { // the keys do not work there
+		return widget.L(widget.S(theme.BadgeBad, widget.Pad(widget.Truncate(text, m.w, g.Ellipsis), m.w, false))), true
+	}
+	room := max(m.w-len(hint), 0)
+	text = widget.Pad(widget.Truncate(text, room, g.Ellipsis), room, false)
+	return widget.L(widget.S(theme.BadgeBad, text+hint)).Fit(m.w, g.Ellipsis), true
 }
