@@ -234,6 +234,12 @@ func (m *model) help() tea.Cmd {
 		}
 		section(title, own)
 		section("Everywhere", everywhere)
+		if notices := m.c.Status.Notices; len(notices) > 0 { // the message line has them for a moment only
+			out = append(out, nil, widget.L(widget.S(theme.Title, "Noticed")))
+			for _, n := range notices {
+				out = append(out, widget.Labeled("", 2, theme.Warn, n, w)...)
+			}
+		}
 		return out
 	}))
 	return nil
@@ -269,10 +275,15 @@ func (m *model) openLog(changes []change.Change) tea.Cmd {
 			if e.Err != "" {
 				mark = widget.S(theme.Bad, g.Bad)
 			}
-			out = append(out, widget.L(widget.S(theme.Dim, e.At.Format("15:04:05")+"  "), mark, widget.S(theme.Text, " "+e.Text)).Fit(w, g.Ellipsis))
-			for _, s := range widget.Wrap(e.Err, w-12) {
+			const column = 12 // of the text: it is there to be copied, so it is wrapped
+			lead := widget.L(widget.S(theme.Dim, e.At.Format("15:04:05")+"  "), mark, widget.S(theme.Text, " "))
+			for _, s := range widget.Wrap(e.Text, w-column) {
+				out = append(out, append(lead, widget.S(theme.Text, s)))
+				lead = widget.L(widget.S(theme.Text, widget.Pad("", column, false)))
+			}
+			for _, s := range widget.Wrap(e.Err, w-column) {
 				if s != "" {
-					out = append(out, widget.L(widget.S(theme.Bad, "            "+s)))
+					out = append(out, widget.L(widget.S(theme.Bad, widget.Pad("", column, false)+s)))
 				}
 			}
 		}

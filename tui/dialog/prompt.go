@@ -81,7 +81,8 @@ type Confirm struct {
 	answer  func(bool) tea.Cmd
 }
 
-// NewConfirm asks title. answer is called with false for n, enter and esc.
+// NewConfirm asks title. answer is called with false for n and for enter on the
+// first button; esc leaves the question unanswered, and nothing happens.
 func NewConfirm(title string, text []string, no, yes string, answer func(bool) tea.Cmd) *Confirm {
 	return &Confirm{title: title, text: text, yes: yes, no: no, answer: answer}
 }
@@ -97,6 +98,8 @@ func (d *Confirm) Hints() []key.Binding {
 // Key implements view.Dialog.
 func (d *Confirm) Key(k tea.KeyMsg) (bool, tea.Cmd) {
 	switch {
+	case key.Matches(k, keyClose):
+		return true, nil
 	case key.Matches(k, keyYes):
 		return true, d.answer(true)
 	case key.Matches(k, keyNo):
