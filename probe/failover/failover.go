@@ -98,6 +98,8 @@ type Request struct {
 	NoSumDB   string // effective GONOSUMDB
 
 	SumDB chain.SumDB
+	// SumsComplete says that go.sum has what the project's build verifies.
+	SumsComplete bool
 	// SumDBDirect is the class of the database at its own host, and "unknown"
 	// when it was not asked there.
 	SumDBDirect probe.Class

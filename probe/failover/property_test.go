@@ -21,11 +21,12 @@ import (
 func random(r *rand.Rand) Request {
 	healths := []monitor.Health{monitor.Up, monitor.Up, monitor.Slow, monitor.Suspect, monitor.Down, monitor.Unknown}
 	req := Request{
-		Strategy:    Strategies[r.IntN(len(Strategies))],
-		Region:      []string{"", "cn", "global"}[r.IntN(3)],
-		Modules:     []string{"corp.example/a", "github.com/acme/app", "golang.org/x/text"},
-		Own:         []string{"github.com/acme/app"},
-		SumDBDirect: []probe.Class{probe.OK, probe.ConnectTimeout, probe.ClassUnknown}[r.IntN(3)],
+		Strategy:     Strategies[r.IntN(len(Strategies))],
+		Region:       []string{"", "cn", "global"}[r.IntN(3)],
+		Modules:      []string{"corp.example/a", "github.com/acme/app", "golang.org/x/text"},
+		Own:          []string{"github.com/acme/app"},
+		SumDBDirect:  []probe.Class{probe.OK, probe.ConnectTimeout, probe.ClassUnknown}[r.IntN(3)],
+		SumsComplete: r.IntN(2) == 0,
 	}
 	req.SumDB, _ = chain.ParseSumDB("sum.golang.org")
 	var current []chain.Hop
@@ -41,8 +42,11 @@ func random(r *rand.Rand) Request {
 			Retired:   r.IntN(8) == 0,
 			Current:   r.IntN(2) == 0,
 		}
-		if r.IntN(5) == 0 {
-			c.BreaksSum = probe.Timeout
+		switch r.IntN(10) {
+		case 0, 1:
+			c.BreaksSum = []probe.Class{probe.Timeout, probe.CaptivePortal, probe.SumDBUntrusted, probe.SumDBUnavailable}[r.IntN(4)]
+		case 2, 3:
+			c.RefusesSum = []probe.Class{probe.Forbidden, probe.ServerError, probe.ConnectTimeout}[r.IntN(3)]
 		}
 		if r.IntN(4) == 0 {
 			c.Hop = chain.Hop{URL: fmt.Sprintf("file:///srv/tree%d", i), Kind: chain.File}
@@ -152,8 +156,15 @@ func TestRecommendedChains(t *testing.T) {
 		if leaky && public && len(rec.Leaks) == 0 && req.Strategy != Manual {
 			fail("a public hop stands behind a private one, and nothing is said")
 		}
-		if result := predict(req, rec.Chain); result != route.Served && result != route.Direct {
+		if result := predict(req, rec.Chain, route.Match); result != route.Served && result != route.Direct {
 			fail("the go command would end with %s", result)
+		}
+		switch result := predict(req, rec.Chain, route.NoLine); result {
+		case route.Served, route.Direct, route.Unknown:
+		default:
+			if !req.SumsComplete || len(rec.Warnings) == 0 {
+				fail("without a go.sum line the go command would end with %s: warnings %q", result, rec.Warnings)
+			}
 		}
 	}
 	if found < 500 {
@@ -163,18 +174,127 @@ func TestRecommendedChains(t *testing.T) {
 
 // predict says what the go command does with c, the candidates being as the
 // request has them.
-func predict(req Request, c chain.Chain) string {
+func predict(req Request, c chain.Chain, line route.Line) string {
 	r := route.Predict(route.Input{
 		Module: module.Version{Path: "golang.org/x/text", Version: "v0.3.0"},
 		Chain:  c, SumDB: req.SumDB,
-		SumLines: route.SumLines{Mod: route.Match, Zip: route.Match},
+		SumLines: route.SumLines{Mod: line, Zip: line},
 		Classes: func(hop int, file probe.File) probe.Class {
 			if hop < 0 {
-				return probe.OK
+				return req.SumDBDirect
 			}
 			cand, _ := find(req, c.Hops[hop])
+			switch file {
+			case probe.Supported:
+				switch {
+				case cand.BreaksSum != "":
+					return probe.OK
+				case cand.RefusesSum != "":
+					return cand.RefusesSum
+				}
+				return map[string]probe.Class{catalog.Yes: probe.OK, catalog.No: probe.NotFound, catalog.Unknown: probe.ClassUnknown}[cand.ServesSum]
+			case probe.Lookup, probe.Tile:
+				if cand.BreaksSum != "" {
+					return cand.BreaksSum
+				}
+				return probe.OK
+			}
 			return cand.Class
 		},
 	})
 	return r.Result
+}
+
+// Where any chain of the healthy hops serves a module without a go.sum line, the
+// recommended one does, or the one in force, which is then left alone.
+func TestRecommendedChainsVerify(t *testing.T) {
+	could, switched := 0, 0
+	for seed := range uint64(4000) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		req := random(r)
+		req.SumsComplete = false
+		for i := range req.Candidates { // every answer is known
+			if req.Candidates[i].ServesSum == catalog.Unknown {
+				req.Candidates[i].ServesSum = catalog.No
+			}
+		}
+		if req.SumDBDirect == probe.ClassUnknown {
+			req.SumDBDirect = probe.OK
+		}
+		rec := Recommend(req)
+		best, ok := search(req)
+		serves := func(c chain.Chain) bool {
+			result := predict(req, c, route.NoLine)
+			return result == route.Served || result == route.Direct
+		}
+		switch {
+		case ok && !serves(rec.Chain):
+			t.Errorf("seed %d: %s of %s → %s (found %v) does not serve, %s would: %q", seed, req.Strategy, req.Current, rec.Chain, rec.Found, best, rec.Reasons)
+		case !ok && rec.Found:
+			t.Errorf("seed %d: %s of %s → %s, but nothing serves: %q", seed, req.Strategy, req.Current, rec.Chain, rec.Warnings)
+		case ok:
+			could++
+		}
+		if rec.Found {
+			switched++
+			if len(rec.Warnings) > 0 && strings.Contains(strings.Join(rec.Warnings, " "), "go.sum line will fail") {
+				t.Errorf("seed %d: a warning about what works: %q", seed, rec.Warnings)
+			}
+		}
+	}
+	if could < 1000 || switched < 800 {
+		t.Errorf("%d worlds could serve, %d had a recommendation: the test tests little", could, switched)
+	}
+}
+
+// search tries every chain of up to MaxProxies healthy hops, and what may end it.
+func search(req Request) (chain.Chain, bool) {
+	var hops, ends []chain.Hop
+	for _, c := range req.Candidates {
+		switch {
+		case !c.healthy() || c.Retired:
+		case c.Hop.Kind == chain.Direct && c.serves() && !endsOff(req.Current):
+			ends = append(ends, c.Hop)
+		case c.Hop.Kind == chain.Proxy || c.Hop.Kind == chain.File:
+			h := c.Hop
+			h.Separator = chain.Pipe
+			hops = append(hops, h)
+		}
+	}
+	if endsOff(req.Current) {
+		ends = append(ends, chain.Hop{URL: "off", Kind: chain.Off})
+	}
+	var found chain.Chain
+	private := func(h chain.Hop) bool { c, _ := find(req, h); return c.Private }
+	var try func(list []chain.Hop) bool
+	try = func(list []chain.Hop) bool {
+		for _, end := range append([]chain.Hop{{}}, ends...) {
+			whole := slices.Clone(list)
+			if end.Kind != "" {
+				whole = append(whole, end)
+			}
+			c, err := chain.New(whole...)
+			if err != nil {
+				continue
+			}
+			if result := predict(req, c, route.NoLine); result == route.Served || result == route.Direct {
+				found = c
+				return true
+			}
+		}
+		if len(list) == MaxProxies {
+			return false
+		}
+		for _, h := range hops {
+			behind := private(h) && slices.ContainsFunc(list, func(o chain.Hop) bool { return !private(o) })
+			if behind || slices.Contains(list, h) {
+				continue
+			}
+			if try(append(slices.Clone(list), h)) {
+				return true
+			}
+		}
+		return false
+	}
+	return found, try(nil)
 }

@@ -13,23 +13,21 @@ import (
 )
 
 // Recommend returns the best chain for r. The chain of a recommendation that is
-// Found always serves, as the candidates are known to be.
+// Found always serves, as the candidates are known to be: also what go.sum does
+// not know, unless nothing can verify that, go.sum is complete, and a warning says
+// so.
 func Recommend(r Request) Recommendation {
 	rec := Recommendation{Chain: r.Current, Reasons: []string{}, Warnings: []string{}, Leaks: []Leak{}}
-	hops, harmful, end := pick(r, &rec)
-	if !serves(hops, end) && len(harmful) > 0 {
-		// Better modules that only go.sum can verify than none at all.
-		hops = r.order(append(hops, harmful...))
-		for _, c := range harmful {
-			rec.Warnings = append(rec.Warnings, fmt.Sprintf("through %s the checksum database fails (%s): modules without a go.sum line will fail", c.Hop.Redacted(), c.BreaksSum))
-		}
-	} else {
-		for _, c := range harmful {
-			rec.Reasons = append(rec.Reasons, fmt.Sprintf("%s goes: the checksum database fails through it (%s)", c.Hop.Redacted(), c.BreaksSum))
-		}
-	}
+	healthy, end := pick(r, &rec)
+	hops, sure := r.choose(healthy, end)
+	leftOut(healthy, hops, &rec)
 	if !serves(hops, end) {
 		rec.Reasons = append(rec.Reasons, nothing(r))
+		return rec
+	}
+	if sure == disproved && !r.SumsComplete {
+		rec.Reasons = append(rec.Reasons, "no chain of what answers would verify a module without a go.sum line: "+
+			cmp.Or(r.unverified(hops, end), "the checksum database cannot be reached"))
 		return rec
 	}
 	c, err := join(hops, end)
@@ -37,7 +35,7 @@ func Recommend(r Request) Recommendation {
 		rec.Reasons = append(rec.Reasons, redact.Text(err.Error()))
 		return rec
 	}
-	if same(c, r.Current) || r.asGood(hops, end) {
+	if same(c, r.Current) || r.asGood(hops, end) && r.prove(r.Current) >= sure {
 		rec.Reasons = append(rec.Reasons, "the chain in force is the best that is known")
 		return rec
 	}
@@ -53,15 +51,14 @@ func Recommend(r Request) Recommendation {
 		rec.Reasons = append(rec.Reasons, `"direct" at the end: version control answers`)
 	}
 	warnDirect(r, end, &rec)
-	warnSumDB(r, hops, end, &rec)
+	r.warnSumDB(hops, end, sure, &rec)
 	leak(r, hops, &rec)
 	return rec
 }
 
-// pick chooses the hops in order, and what ends the chain; it says why it
-// leaves out what it leaves out. harmful are healthy hops that break the checksum
-// database for the whole chain.
-func pick(r Request, rec *Recommendation) (hops, harmful []Candidate, end *Candidate) {
+// pick finds the hops that could be used, and what ends the chain; it says why it
+// leaves out what it leaves out.
+func pick(r Request, rec *Recommendation) (healthy []Candidate, end *Candidate) {
 	userOff := endsOff(r.Current)
 	seen := map[string]bool{}
 	for _, c := range r.Candidates {
@@ -82,10 +79,8 @@ func pick(r Request, rec *Recommendation) (hops, harmful []Candidate, end *Candi
 			} else if c.Current && !userOff {
 				rec.Reasons = append(rec.Reasons, c.goes())
 			}
-		case c.healthy() && c.BreaksSum != "" && !r.SumDB.Off:
-			harmful = append(harmful, c)
 		case c.healthy():
-			hops = append(hops, c)
+			healthy = append(healthy, c)
 		case c.Current:
 			rec.Reasons = append(rec.Reasons, c.goes())
 		}
@@ -93,7 +88,7 @@ func pick(r Request, rec *Recommendation) (hops, harmful []Candidate, end *Candi
 	if userOff {
 		end = &Candidate{Hop: chain.Hop{URL: "off", Kind: chain.Off}}
 	}
-	return r.order(hops), harmful, end
+	return healthy, end
 }
 
 // goes says why a hop of the chain in force is left out.
@@ -142,17 +137,28 @@ func (r Request) position(c Candidate) int {
 	return len(r.Current.Hops)
 }
 
-// order sorts hops by the strategy and bounds their number.
+// order sorts hops by the strategy.
 func (r Request) order(hops []Candidate) []Candidate {
-	slices.SortStableFunc(hops, func(a, b Candidate) int { return r.compare(a, b) })
-	return bound(hops)
+	hops = slices.Clone(hops)
+	slices.SortStableFunc(hops, r.compare)
+	return hops
 }
 
-// bound keeps MaxProxies hops, the last go first; one that serves is kept.
+// bound keeps MaxProxies hops, the last go first; of those that serve modules one
+// is kept, and of those that serve the checksum database.
 func bound(hops []Candidate) []Candidate {
+	hops = slices.Clone(hops)
+	needed := func(i int) bool {
+		for _, has := range []func(Candidate) bool{Candidate.serves, Candidate.passes} {
+			if has(hops[i]) && len(only(hops, has)) == 1 {
+				return true
+			}
+		}
+		return false
+	}
 	for len(hops) > MaxProxies {
 		drop := len(hops) - 1
-		if hops[drop].serves() && !slices.ContainsFunc(hops[:drop], Candidate.serves) {
+		for drop > 0 && needed(drop) {
 			drop--
 		}
 		hops = slices.Delete(hops, drop, drop+1)

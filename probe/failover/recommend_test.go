@@ -140,7 +140,10 @@ func TestRecommend(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := Request{Strategy: c.strategy, Region: c.region, Current: current}
+			r := Request{Strategy: c.strategy, Region: c.region, Current: current, SumDBDirect: probe.OK, SumsComplete: true}
+			if r.SumDB, err = chain.ParseSumDB("sum.golang.org"); err != nil {
+				t.Fatal(err)
+			}
 			for _, h := range c.hops {
 				r.Candidates = append(r.Candidates, cand(t, h.url, h.words))
 			}
@@ -279,7 +282,7 @@ func TestSumDBWarning(t *testing.T) {
 		{"an alias is always dialled", alias, probe.ConnectTimeout, "up 20ms sum", "no proxy can stand in"},
 		{"off", chain.SumDB{Off: true}, probe.ClassUnknown, "up 20ms nosum", ""},
 	} {
-		r := Request{SumDB: c.db, SumDBDirect: c.direct, Candidates: []Candidate{cand(t, io, c.words)}}
+		r := Request{SumDB: c.db, SumDBDirect: c.direct, SumsComplete: true, Candidates: []Candidate{cand(t, io, c.words)}}
 		rec := Recommend(r)
 		if got := strings.Join(rec.Warnings, "\n"); !rec.Found || (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: warnings %q, want %q", c.name, got, c.want)

@@ -28,9 +28,13 @@ func RequestFor(s monitor.Snapshot, in monitor.Inputs, strategy Strategy, region
 			r.Modules = append(r.Modules, req.Path)
 		}
 	}
-	if s.SumDB.Via == 0 && s.SumDB.Route != "" {
+	switch {
+	case s.SumDB.Direct != "":
+		r.SumDBDirect = s.SumDB.Direct
+	case s.SumDB.Via == 0 && s.SumDB.Route != "":
 		r.SumDBDirect = s.SumDB.Class
 	}
+	r.SumsComplete = monitor.SumsComplete(in.Project, e)
 	r.Candidates = candidates(s, in, e, r.Current)
 	return r
 }
@@ -54,13 +58,13 @@ func candidates(s monitor.Snapshot, in monitor.Inputs, e *env.Env, current chain
 		entry, known := catalog.Find(e, h.URL)
 		if known && h.Kind == chain.Proxy {
 			c.Region, c.Retired = entry.Region, entry.Retired
-			if c.ServesSum == catalog.Unknown {
+			if c.unclear() && sumDBName(e) == catalogSumDB {
 				c.ServesSum = entry.SumDB
 			}
 		}
 		if via := s.SumDB.Via; via > 0 && via <= len(current.Hops) && current.Hops[via-1].URL == h.URL {
 			switch {
-			case s.SumDB.Class == probe.OK:
+			case s.SumDB.Class == probe.OK && c.unclear():
 				c.ServesSum = catalog.Yes
 			case s.SumDB.Class.Failed() && (s.SumDB.Route != "" || s.SumDB.Class.Info().Hangs):
 				c.BreaksSum = s.SumDB.Class
@@ -91,12 +95,31 @@ func candidates(s monitor.Snapshot, in monitor.Inputs, e *env.Env, current chain
 func (c *Candidate) observe(st monitor.EndpointStatus) {
 	c.Health, c.Class = st.Health, st.Class
 	c.P50, c.Lost = time.Duration(st.Window.P50), st.Window.Lost
-	if st.SumDB != nil {
-		switch {
-		case st.SumDB.Supported && !st.SumDB.Class.Failed():
-			c.ServesSum = catalog.Yes
-		default:
-			c.ServesSum = catalog.No
-		}
+	if sum := st.SumDB; sum != nil {
+		c.hears(*sum)
 	}
+}
+
+// hears takes what is known of the checksum database through c.
+func (c *Candidate) hears(sum probe.SumDBResult) {
+	switch {
+	case sum.Class == probe.ClassUnknown:
+	case sum.Supported && sum.Class == probe.OK:
+		c.ServesSum = catalog.Yes
+	case sum.Supported, sum.Class.Info().Hangs:
+		c.BreaksSum = sum.Class
+	case sum.Class.Failed() && sum.Class != probe.MissingFile:
+		c.RefusesSum = sum.Class
+	default:
+		c.ServesSum = catalog.No
+	}
+}
+
+// catalogSumDB is the database that the catalog's entries are known to serve or
+// not.
+const catalogSumDB = "sum.golang.org"
+
+func sumDBName(e *env.Env) string {
+	db, _ := e.SumDB()
+	return db.Name
 }

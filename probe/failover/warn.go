@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"gpx/envctl/chain"
-	"gpx/envctl/redact"
-	"gpx/probe/catalog"
 )
 
 // warnDirect says what is lost with "direct".
@@ -21,46 +19,29 @@ func warnDirect(r Request, end *Candidate, rec *Recommendation) {
 	}
 }
 
-// warnSumDB says when the checksum database cannot be reached by the new chain.
-// The go command asks the first hop that serves it, and the database's own host
-// when none does (cmd/go/internal/modfetch/sumdb.go, initBase).
-func warnSumDB(r Request, hops []Candidate, end *Candidate, rec *Recommendation) {
-	if r.SumDB.Off || r.SumDB.Name == "" {
+// warnSumDB says when the checksum database cannot be reached by the new chain, or
+// is not known to be. The go command asks the first hop that serves it, and the
+// database's own host when none does (cmd/go/internal/modfetch/sumdb.go, initBase).
+func (r Request) warnSumDB(hops []Candidate, end *Candidate, sure proof, rec *Recommendation) {
+	if sure == proved {
 		return
 	}
-	if c, ok := refuses(hops, end); ok {
-		rec.Warnings = append(rec.Warnings, fmt.Sprintf("%s answers %s for the checksum database %s, and no hop of this chain is known to serve it: modules without a go.sum line will fail",
-			c.Hop.Redacted(), c.RefusesSum, redact.Clean(r.SumDB.Name)))
-		return
+	why := r.unverified(hops, end)
+	if sure == disproved && why == "" {
+		why = "the checksum database cannot be reached"
 	}
-	if !r.SumDBDirect.Failed() {
-		return
+	if why != "" {
+		rec.Warnings = append(rec.Warnings, why+": modules without a go.sum line will fail")
 	}
-	if r.SumDB.URL != "" {
-		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the checksum database at %s does not answer (%s), and GOSUMDB names that URL: no proxy can stand in for it",
-			redact.URL(r.SumDB.URL), r.SumDBDirect))
-		return
-	}
-	for _, c := range hops {
-		if c.ServesSum == catalog.Yes {
-			return
-		}
-	}
-	how := "no hop of this chain serves it"
-	if slices.ContainsFunc(hops, func(c Candidate) bool { return c.ServesSum != catalog.No && c.ServesSum != catalog.NotApplicable }) {
-		how = "no hop of this chain is known to serve it"
-	}
-	rec.Warnings = append(rec.Warnings, fmt.Sprintf("the checksum database %s does not answer (%s) and %s: modules without a go.sum line will fail",
-		redact.Clean(r.SumDB.Name), r.SumDBDirect, how))
 }
 
 // refuses returns the hop with whose error the search for the database would end
 // (initBase, TryProxies): no hop serves it, and no "direct" sends it on.
 func refuses(hops []Candidate, end *Candidate) (Candidate, bool) {
-	if end != nil && end.Hop.Kind == chain.Direct || slices.ContainsFunc(hops, func(c Candidate) bool { return c.ServesSum == catalog.Yes }) {
+	if end != nil && end.Hop.Kind == chain.Direct || slices.ContainsFunc(hops, Candidate.passes) {
 		return Candidate{}, false
 	}
-	i := slices.IndexFunc(hops, func(c Candidate) bool { return c.RefusesSum != "" })
+	i := slices.IndexFunc(hops, Candidate.refuses)
 	if i < 0 {
 		return Candidate{}, false
 	}
