@@ -37,8 +37,9 @@ func main() {
 func run(args []string, std streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	// The first ctrl+c asks politely; after that the signal kills as usual.
-	context.AfterFunc(ctx, stop)
+	// The first ctrl+c asks politely, the second kills as usual. A terminal that is
+	// closed sends SIGHUP more than once, and must not cut the cleaning up short.
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 
 	a := newApp(std)
 	defer a.close()
