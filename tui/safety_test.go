@@ -5,13 +5,10 @@ import (
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
-
 	"gpx/envctl/change"
 	"gpx/envctl/env"
 	"gpx/probe"
 	"gpx/probe/monitor"
-	"gpx/tui/dialog"
 	"gpx/tui/view"
 )
 
@@ -126,12 +123,6 @@ func TestEscAtAQuestion(t *testing.T) {
 	s.press("n")
 	s.has("Add a hop")
 	s.asked("consent false")
-
-	answered := false
-	d := dialog.NewConfirm("?", nil, "no", "yes", func(bool) tea.Cmd { answered = true; return nil })
-	if done, _ := d.Key(keyMsg("esc")); !done || answered {
-		t.Errorf("esc: closed %v, answered %v", done, answered)
-	}
 }
 
 // TestTheLogIsWhole: the commands of @ are there to be copied.

@@ -85,14 +85,17 @@ func TestALongPlanKeepsItsButtons(t *testing.T) {
 }
 
 func TestConfirmIsNoByDefault(t *testing.T) {
-	for keys, want := range map[string]bool{"enter": false, "esc": false, "n": false, "y": true, "tab enter": true} {
-		got := !want
-		d := NewConfirm("Sure?", []string{"text"}, "No", "Yes", func(yes bool) tea.Cmd { got = yes; return nil })
+	for keys, want := range map[string]string{"enter": "no", "esc": "nothing", "n": "no", "y": "yes", "tab enter": "yes", "tab esc": "nothing"} {
+		got, closed := "nothing", false
+		d := NewConfirm("Sure?", []string{"text"}, "No", "Yes", func(yes bool) tea.Cmd {
+			got = map[bool]string{true: "yes", false: "no"}[yes]
+			return nil
+		})
 		for _, k := range strings.Fields(keys) {
-			d.Key(keyMsg(k))
+			closed, _ = d.Key(keyMsg(k))
 		}
-		if got != want {
-			t.Errorf("%s: %v", keys, got)
+		if got != want || !closed {
+			t.Errorf("%s: answered %s, closed %v; want %s", keys, got, closed, want)
 		}
 	}
 }
