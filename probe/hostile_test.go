@@ -270,6 +270,21 @@ func TestTreeOnADeadFileSystem(t *testing.T) {
 	}
 }
 
+// TestHeadOnADeadFileSystem: the tree head that the go command keeps is read within
+// the attempt.
+func TestHeadOnADeadFileSystem(t *testing.T) {
+	t.Parallel()
+	l := startLab(t)
+	gopath := t.TempDir()
+	ep := sumEndpoint(t, l, l.Proxy("up", nil).URL())
+	release := blockingFile(t, filepath.Join(gopath, "pkg", "sumdb", ep.SumDB.Name, "latest"))
+	defer release()
+	p := setup{attempt: brief, goenv: map[string]string{"GOPATH": gopath}}.prober(t, l)
+	if r := p.Probe(bound(t), ep); r.Class != probe.ConfigInvalid || !strings.Contains(r.Detail, "does not answer") {
+		t.Errorf("got %s (%s)", r.Class, r.Detail)
+	}
+}
+
 // TestNetrcThatDoesNotAnswer: a pipe costs the bound of the credentials once, and
 // a device without end its bound of memory.
 func TestNetrcThatDoesNotAnswer(t *testing.T) {

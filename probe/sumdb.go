@@ -281,14 +281,20 @@ func (c *sumClient) checkLatest() error {
 // remembered is the tree head that the go command keeps.
 func (c *sumClient) remembered() ([]byte, error) {
 	list := splitList(c.p.env.Get("GOPATH"))
-	if len(list) == 0 || list[0] == "" {
+	if len(list) == 0 || list[0] == "" || c.ctx.Err() != nil {
+		return nil, nil // without time, the request that follows says so better
+	}
+	path := filepath.Join(list[0], "pkg", "sumdb", filepath.FromSlash(c.db.Name), "latest")
+	file, answered := c.p.files.read(c.ctx, path, c.p.cfg.BodyLimit)
+	switch {
+	case !answered && errors.Is(c.ctx.Err(), context.Canceled):
+		return nil, nil
+	case !answered:
+		return nil, errors.New("the file system does not answer: " + path)
+	case errors.Is(file.err, os.ErrNotExist):
 		return nil, nil
 	}
-	data, err := os.ReadFile(filepath.Join(list[0], "pkg", "sumdb", filepath.FromSlash(c.db.Name), "latest"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
+	return file.data, file.err
 }
 
 // ReadConfig gives the key, and a tree head to begin with. At first there is
