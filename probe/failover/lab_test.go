@@ -3,11 +3,14 @@ package failover_test
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,7 +43,7 @@ func TestTheGoCommandWorksWithIt(t *testing.T) {
 	t.Parallel()
 	for _, program := range []string{"go", "git"} { // git is behind "direct"
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not on PATH", program)
+			t.Skip(program + " is not on PATH")
 		}
 	}
 	const (
@@ -107,6 +110,64 @@ func TestTheGoCommandWorksWithIt(t *testing.T) {
 			t.Logf("%s → %s", names.Replace(w.chain), rec.Chain)
 		})
 	}
+}
+
+// Random outages: whatever is recommended works. Few by default, because each
+// costs a burst and a go command.
+func TestTheGoCommandWorksInRandomWorlds(t *testing.T) {
+	t.Parallel()
+	for _, program := range []string{"go", "git"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip(program + " is not on PATH")
+		}
+	}
+	n := map[string]uint64{"": 4, "system": 40, "soak": 400}[os.Getenv("GPX_TEST_SCALE")]
+	var found atomic.Int64
+	t.Cleanup(func() {
+		if 4*found.Load() < int64(n) {
+			t.Errorf("%d recommendations in %d worlds: the test tests little", found.Load(), n)
+		}
+	})
+	for seed := range n {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			l, err := lab.Start(lab.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			r := rand.New(rand.NewPCG(seed, 17))
+			var chain string
+			var story []string
+			for i := range 1 + r.IntN(4) {
+				s, words := fault(r)
+				story = append(story, words)
+				chain += l.Proxy(fmt.Sprint("p", i), s).URL() + []string{",", "|"}[r.IntN(2)]
+			}
+			chain += []string{"", "direct", "off"}[r.IntN(3)]
+			own := []lab.Fault{{}, lab.Refuse(), lab.Status(503, ""), lab.Of(lab.ModeBadTile)}[r.IntN(4)]
+			l.SumDB().SetFault(own)
+			dir := t.TempDir()
+			environ := append(l.GoEnv(dir, chain), sharedCache())
+			rec := recommend(t, l, environ, dir)
+			if !rec.Found {
+				return
+			}
+			found.Add(1)
+			if out, err := download(t, dir, append(environ, "GOPROXY="+rec.Chain.String())); err != nil {
+				t.Errorf("%s with %q, the database's host %s → %s: %v: %s\n%q", chain, story, own, rec.Chain, err, out, rec.Reasons)
+			}
+		})
+	}
+}
+
+// fault is something wrong with a proxy, or with the database through it, or
+// nothing.
+func fault(r *rand.Rand) (lab.Schedule, string) {
+	f := []lab.Fault{{}, lab.Status(503, ""), lab.NoSumDB(404), lab.NoSumDB(403), lab.NoSumDB(503), lab.Of(lab.ModeSumDBCaptive), lab.Of(lab.ModeBadTile),
+		lab.Of(lab.ModeBadRecord), lab.Of(lab.ModeBadSignature), lab.Hang(), lab.Stall(-1), lab.Captive(), lab.Reset(), lab.EOF(), lab.Of(lab.ModeTruncated)}[r.IntN(15)]
+	only := [][]probe.File{nil, {probe.Supported}, {probe.Lookup}, {probe.Tile}, {probe.Lookup, probe.Tile}}[r.IntN(5)]
+	return lab.Always(f, only...), fmt.Sprint(f, " ", only)
 }
 
 var wanted = module.Version{Path: "github.com/gpx-lab/one", Version: "v1.0.0"}
