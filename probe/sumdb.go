@@ -42,7 +42,7 @@ func (p *Prober) probeSumDB(ctx context.Context, ep Endpoint) Result {
 	if isProxied(base, ep.SumDB) {
 		opening = s.get(ctx, joinURL(base, "supported"), p.cfg.BodyLimit)
 		if !opening.whole {
-			opening.unavailable("supported")
+			opening.unavailable("supported", p.patience())
 			return p.sumdbResult(ep, m, opening, false)
 		}
 	}
@@ -148,8 +148,9 @@ func (p *Prober) newSumClient(ctx context.Context, s *session, base *url.URL, db
 
 // lookup asks for a module version and verifies all of the answer. The lines are
 // those of go.sum; the exchange has one of the classes ok, sumdb_unavailable,
-// sumdb_untrusted, captive_portal and config_invalid, and its layer and detail
-// say what is behind that.
+// sumdb_untrusted, captive_portal and config_invalid, one of those that hang, or
+// unknown where the time was too short to say; its layer and detail say what is
+// behind that.
 func (c *sumClient) lookup(m module.Version) (lines []string, x *exchange) {
 	if err := c.checkLatest(); err != nil {
 		return nil, &exchange{finding: finding{ConfigInvalid, LayerSumDB, err.Error()}}
@@ -179,14 +180,14 @@ func (c *sumClient) lookup(m module.Version) (lines []string, x *exchange) {
 	case c.failed != nil:
 		failed := *c.failed
 		x = &failed
-		x.unavailable(c.where)
+		x.unavailable(c.where, c.p.patience())
 	case c.page != nil:
 		page := *c.page
 		x = &page
-		x.unavailable("tile")
+		x.unavailable("tile", c.p.patience())
 	case c.first != nil && c.judgeLookup().class == ProtocolInvalid:
 		x.finding = c.judgeLookup()
-		x.unavailable("lookup")
+		x.unavailable("lookup", c.p.patience())
 	default:
 		x.finding = finding{SumDBUntrusted, LayerSumDB, firstLine([]byte(err.Error()))}
 	}
@@ -219,17 +220,27 @@ func (c *sumClient) verify(head []byte) error {
 	return err
 }
 
+// patience is how long one request for the database must go unanswered to hang:
+// requests that follow one another share the time of an attempt, and the last one
+// may have little of it left.
+func (p *Prober) patience() time.Duration { return p.cfg.Attempt / 2 }
+
 // unavailable turns the failure of one request into that of the database. A web
-// page keeps its class: it tells more.
-func (x *exchange) unavailable(where string) {
-	if x.class == OK && x.html || x.class == CaptivePortal {
+// page keeps its class, because it tells more, and so does what hangs: the go
+// command then hangs too.
+func (x *exchange) unavailable(where string, patience time.Duration) {
+	silent := x.class == Timeout || x.class == Stalled
+	switch {
+	case x.class == OK && x.html || x.class == CaptivePortal:
 		x.finding = finding{CaptivePortal, LayerProtocol, "/" + where + ": a web page instead of an answer"}
-		return
+	case x.class == ClassUnknown:
+	case silent && time.Duration(x.phases.Total) < patience:
+		x.finding = finding{ClassUnknown, x.layer, "/" + where + ": it answers so slowly that the time was up before the proof was complete"}
+	case x.class.Info().Hangs:
+		x.detail = "/" + where + ": " + x.detail
+	default:
+		x.finding = finding{SumDBUnavailable, x.layer, fmt.Sprintf("/%s: %s: %s", where, x.class, x.detail)}
 	}
-	if x.class == ClassUnknown {
-		return
-	}
-	x.finding = finding{SumDBUnavailable, x.layer, fmt.Sprintf("/%s: %s: %s", where, x.class, x.detail)}
 }
 
 // ReadRemote makes the client's requests.

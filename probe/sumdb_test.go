@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb"
 	"golang.org/x/mod/sumdb/note"
@@ -42,7 +43,10 @@ func TestSumDB(t *testing.T) {
 		{name: "forbidden", fault: lab.NoSumDB(403), class: probe.SumDBUnavailable, layer: probe.LayerHTTP, detail: "/supported: forbidden"},
 		{name: "lookup broken", fault: lab.Status(503, "sorry"), only: []probe.File{probe.Lookup}, class: probe.SumDBUnavailable, layer: probe.LayerHTTP, detail: "/lookup: server_error: 503 Service Unavailable: sorry"},
 		{name: "lookup unknown", fault: lab.Status(404, ""), only: []probe.File{probe.Lookup}, class: probe.SumDBUnavailable, layer: probe.LayerHTTP, detail: "/lookup: not_found"},
-		{name: "lookup hangs", fault: lab.Hang(), only: []probe.File{probe.Lookup}, attempt: true, class: probe.SumDBUnavailable, layer: probe.LayerHTTP, detail: "/lookup: timeout"},
+		{name: "lookup hangs", fault: lab.Hang(), only: []probe.File{probe.Lookup}, attempt: true, class: probe.Timeout, layer: probe.LayerHTTP, detail: "/lookup: "},
+		{name: "a tile hangs", fault: lab.Hang(), only: []probe.File{probe.Tile}, attempt: true, class: probe.Timeout, layer: probe.LayerHTTP, detail: "/tile/"},
+		{name: "a tile stalls at its own host", fault: lab.Stall(-1), only: []probe.File{probe.Tile}, direct: true, attempt: true, class: probe.Stalled, layer: probe.LayerHTTP, detail: "/tile/"},
+		{name: "slow, but it answers", fault: lab.Slow(400 * time.Millisecond), attempt: true, class: probe.ClassUnknown, layer: probe.LayerHTTP, detail: "so slowly"},
 		{name: "lookup is no record", fault: lab.Status(200, "hello"), only: []probe.File{probe.Lookup}, class: probe.SumDBUnavailable, layer: probe.LayerProtocol, detail: "no record"},
 		{name: "tiles gone", fault: lab.Status(404, ""), only: []probe.File{probe.Tile}, class: probe.SumDBUnavailable, layer: probe.LayerHTTP, detail: "/tile/8/"},
 		{name: "captive portal", fault: lab.Captive(), class: probe.CaptivePortal, layer: probe.LayerProtocol, detail: "web page"},
