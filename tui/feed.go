@@ -69,35 +69,39 @@ func (m *model) ticker() tea.Cmd {
 	})
 }
 
-// reload reads environment and temporary states again.
+// reload reads the environment again, and then the temporary states: they are
+// judged by the environment that was read last.
 func (m *model) reload() tea.Cmd {
-	var cmds []tea.Cmd
-	s := m.c.Services
-	if s.Env != nil {
-		cmds = append(cmds, view.Start(m.c, "env", "", s.Env, func(e *env.Env, err error) tea.Cmd {
-			m.c.EnvErr = err
-			if err == nil {
-				m.c.Env = e
-			} else {
-				m.c.Fail(err)
-			}
-			return m.tell(view.EnvChanged)
-		}))
+	if m.c.Services.Env == nil {
+		return m.readStatus()
 	}
-	if s.Status != nil {
-		cmds = append(cmds, view.Start(m.c, "status", "", s.Status, func(st view.Status, err error) tea.Cmd {
-			if err != nil {
-				return m.c.Fail(err)
-			}
-			st = view.CleanStatus(st)
-			if len(st.Notices) > 0 && strings.Join(st.Notices, "\n") != strings.Join(m.c.Status.Notices, "\n") {
-				m.c.Say(theme.Warn, "%s", strings.Join(st.Notices, "; "))
-			}
-			m.c.Status = st
-			return nil
-		}))
+	return view.Start(m.c, "env", "", m.c.Services.Env, func(e *env.Env, err error) tea.Cmd {
+		m.c.EnvErr = err
+		if err == nil {
+			m.c.Env = e
+		} else {
+			m.c.Fail(err)
+		}
+		return tea.Batch(m.tell(view.EnvChanged), m.readStatus())
+	})
+}
+
+// readStatus reads the temporary states, and says what is new to know.
+func (m *model) readStatus() tea.Cmd {
+	if m.c.Services.Status == nil {
+		return nil
 	}
-	return tea.Batch(cmds...)
+	return view.Start(m.c, "status", "", m.c.Services.Status, func(st view.Status, err error) tea.Cmd {
+		if err != nil {
+			return m.c.Fail(err)
+		}
+		st = view.CleanStatus(st)
+		if len(st.Notices) > 0 && strings.Join(st.Notices, "\n") != strings.Join(m.c.Status.Notices, "\n") {
+			m.c.Say(theme.Warn, "%s", strings.Join(st.Notices, "; "))
+		}
+		m.c.Status = st
+		return nil
+	})
 }
 
 // snapshot takes a snapshot over, unless the screen is frozen.

@@ -105,30 +105,47 @@ func (s *session) status(ctx context.Context) (tui.Status, error) {
 		st.Offline = strings.TrimSpace("offline " + strings.TrimPrefix(off.Mode, "normal"))
 		st.Unverifiable = off.Unverifiable
 	}
-	if db, err := e.SumDB(); err == nil && db.Off {
-		st.SumDBOff = true
-	}
-	changes, err := s.changer.Changes(ctx)
+	db, err := s.unverified(ctx, e)
 	if err != nil {
 		return st, err
 	}
-	// The journal knows until when; whether it is so, only the environment does:
-	// somebody may have written the user file since.
+	st.SumDBOff, st.SumDBUntil, st.SumDBModules = db.off, db.until, db.modules
+	return st, nil
+}
+
+// An unverified says whether checksums are off.
+type unverified struct {
+	off     bool
+	modules string    // GONOSUMDB's patterns; "" is every module
+	until   time.Time // zero: no end
+	change  string    // what began it for modules
+}
+
+// unverified asks the journal until when checksums are off; whether they are,
+// only the environment knows: somebody may have written the user file since.
+func (s *session) unverified(ctx context.Context, e *env.Env) (u unverified, err error) {
+	if db, err := e.SumDB(); err == nil && db.Off {
+		u.off = true
+	}
+	changes, err := s.changer.Changes(ctx)
+	if err != nil {
+		return u, err
+	}
 	for _, c := range changes { // newest first
 		if c.Undone || c.Expires.IsZero() {
 			continue
 		}
 		for _, a := range c.Actions {
 			switch {
-			case a.Target == "GOSUMDB" && st.SumDBOff:
-				st.SumDBUntil = c.Expires.Time
-			case a.Target == "GONOSUMDB" && !st.SumDBOff && a.New != "" && a.New == e.Get("GONOSUMDB"):
-				st.SumDBOff, st.SumDBUntil, st.SumDBModules = true, c.Expires.Time, a.New
+			case a.Target == "GOSUMDB" && u.off:
+				u.until = c.Expires.Time
+			case a.Target == "GONOSUMDB" && !u.off && a.New != "" && a.New == e.Get("GONOSUMDB"):
+				u = unverified{true, a.New, c.Expires.Time, c.ID}
 			}
 		}
 		break
 	}
-	return st, nil
+	return u, nil
 }
 
 func (s *session) recommend(ctx context.Context, snapshot monitor.Snapshot) (failover.Recommendation, error) {
@@ -328,7 +345,10 @@ func (s *session) profiles(ctx context.Context) ([]tui.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, dbErr := e.SumDB()
+	db, err := s.unverified(ctx, e)
+	if err != nil {
+		return nil, err
+	}
 	offline := tui.Profile{ID: profileOffline, Title: "Offline", On: off.On,
 		Detail: "The module cache is the only proxy; nothing is dialled, go.sum and cached checksums still verify.",
 		Choices: []tui.Choice{
@@ -345,7 +365,7 @@ func (s *session) profiles(ctx context.Context) ([]tui.Profile, error) {
 	} else if p == nil || !p.Vendored {
 		offline.Choices = offline.Choices[:2]
 	}
-	sumdb := tui.Profile{ID: profileSumDB, Title: "Checksums off", Loud: true, On: dbErr == nil && db.Off,
+	sumdb := tui.Profile{ID: profileSumDB, Title: "Checksums off", Loud: true, On: db.off,
 		Detail: "New modules are believed unverified. For a broken checksum database only, and only for a while.",
 		Choices: []tui.Choice{
 			{Title: "for 1 hour", Arg: "1h"},
@@ -354,6 +374,7 @@ func (s *session) profiles(ctx context.Context) ([]tui.Profile, error) {
 		}}
 	if sumdb.On {
 		sumdb.Title, sumdb.Loud, sumdb.Choices = "Checksums: on again", false, nil
+		sumdb.Detail = "New modules are verified as before."
 	}
 	return []tui.Profile{offline, sumdb}, nil
 }
@@ -377,7 +398,12 @@ func (s *session) planProfile(ctx context.Context, id, choice string) (*change.P
 		}
 		return profiles.Offline(ctx, e, p, profiles.OfflineOptions{Strict: choice == "strict", Vendor: choice == "vendor"})
 	case profileSumDB:
-		if db, err := e.SumDB(); err == nil && db.Off {
+		switch db, err := s.unverified(ctx, e); {
+		case err != nil:
+			return nil, err
+		case db.change != "":
+			return s.changer.PlanUndo(ctx, db.change, false)
+		case db.off:
 			return profiles.SumDBOn(ctx, e, p, s.changer)
 		}
 		period, err := time.ParseDuration(choice)

@@ -221,6 +221,19 @@ func TestBanner(t *testing.T) {
 	}
 	term := b.open(100, 30, looks[0])
 	term.shows("CHECKSUMS ARE OFF for corp.example.com")
+	term.press("2") // what the banner advises ends it
+	term.press("t")
+	term.shows("on again")
+	term.press("Down", "Enter")
+	term.shows("Apply (y)", "GONOSUMDB")
+	term.press("y")
+	term.gone("CHECKSUMS ARE OFF")
+
+	if _, stderr, status := b.run(gpx, "sumdb", "off", "--modules", "corp.example.com", "--for", "1h", "--yes"); status != 0 {
+		t.Fatal(stderr)
+	}
+	term.press("r")
+	term.shows("CHECKSUMS ARE OFF for corp.example.com")
 	if _, stderr, status := b.run("go", "env", "-u", "GONOSUMDB"); status != 0 {
 		t.Fatal(stderr)
 	}
