@@ -115,11 +115,24 @@ func (m *model) fullLines() []widget.Line {
 		line = append(line, l.Fit(w, g.Ellipsis)...)
 		out = append(out, append(line, widget.S(theme.Text, " "), widget.S(theme.Faint, g.V)))
 	}
-	out = append(out, m.rule(g.BL, g.BR, nil, nil), m.message(body.Hint))
+	out = append(out, m.rule(g.BL, g.BR, nil, nil), m.message(m.next(body.Hint)))
 	if d := m.c.Dialogs.Top(); d != nil {
 		out = m.overlay(out, d)
 	}
 	return out
+}
+
+// next is the next step while something is broken: the view's own, else that of
+// another view with the key that leads there.
+func (m *model) next(hint widget.Line) widget.Line {
+	for i, v := range m.views {
+		if h, ok := v.(interface{ Hint() widget.Line }); ok && len(hint) == 0 && i != m.active {
+			if hint = h.Hint(); len(hint) > 0 && hint[0].Role == theme.Key {
+				hint = append(widget.L(widget.S(theme.Key, fmt.Sprint(i+1)), widget.S(theme.Text, " ")), hint...)
+			}
+		}
+	}
+	return hint
 }
 
 // smallLines is what is left below 60×15: the state line and the states of the

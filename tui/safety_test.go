@@ -190,3 +190,24 @@ func TestOfflineSaysWhatIsMissing(t *testing.T) {
 	s.has("builds from what is here")
 	s.lacks("the build fails", "go stops")
 }
+
+// TestTheNextStepIsInEveryView: a notice waits, and in another view the key that
+// leads there is said too.
+func TestTheNextStepIsInEveryView(t *testing.T) {
+	both(t, func(s *screen) {
+		s.f.status = Status{Notices: []string{"something of yesterday"}}
+		s.m.c.Status = s.f.status
+		s.show(outage())
+		s.has(" s switches to https://mirror.example.org | direct")
+		s.press("2")
+		s.has(" 1 s switches to https://mirror.example.org | direct")
+		s.lacks("yesterday")
+		s.press("?")
+		s.has("Keys")
+		s.press("G")
+		s.has("Noticed", "something of yesterday")
+		s.press("esc")
+		s.show(healthy())
+		s.has("yesterday")
+	})
+}

@@ -215,7 +215,11 @@ func walk(th *theme.Theme, rows []row) widget.Line {
 		if len(out) > 0 {
 			out = append(out, widget.S(theme.Faint, "  "+g.Dot+"  "))
 		}
-		out = append(out, widget.S(theme.Text, fmt.Sprintf("%d %s ", r.n, short(r))), goWord(g, r.goWill))
+		will := goWord(g, r.goWill)
+		if r.cacheOnly() {
+			will = widget.S(theme.Idle, g.Idle+" alone")
+		}
+		out = append(out, widget.S(theme.Text, fmt.Sprintf("%d %s ", r.n, short(r))), will)
 		if decides(r.goWill) {
 			break
 		}

@@ -13,7 +13,7 @@ import (
 // Render implements view.View.
 func (v *View) Render(w, h int) view.Body {
 	now := v.c.Now()
-	b := view.Body{Splits: map[int]widget.Line{}, Hint: v.hint()}
+	b := view.Body{Splits: map[int]widget.Line{}, Hint: v.Hint()}
 	if h <= 0 {
 		return b
 	}
@@ -83,8 +83,8 @@ func (v *View) status() widget.Line {
 	return line
 }
 
-// hint is the next step while something is broken.
-func (v *View) hint() widget.Line {
+// Hint is the next step while something is broken.
+func (v *View) Hint() widget.Line {
 	fixes := v.c.Snapshot.Verdict.Fixes
 	switch {
 	case v.edits > 0:

@@ -115,7 +115,7 @@ func outside(e *monitor.EndpointStatus, edited bool) string {
 func (r *row) note() string {
 	var parts []string
 	wrong := ""
-	if r.class != probe.OK && r.class != probe.ClassUnknown && r.class != "" && r.kind != probe.KindOff {
+	if r.class != probe.OK && r.class != probe.ClassUnknown && r.class != "" && r.kind != probe.KindOff && !r.cacheOnly() {
 		wrong = class(r.class)
 	}
 	switch {
