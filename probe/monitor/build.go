@@ -127,13 +127,13 @@ func facts(p *plan, s *schedule, in Inputs, now time.Time) Facts {
 	for _, t := range s.targets {
 		switch t.role {
 		case roleSumDB:
-			f.SumDB.EndpointFact, f.SumDB.Via = t.fact(p, s.cfg, now), t.via
+			f.SumDB.EndpointFact, f.SumDB.Via = s.fact(p, t, now), t.via
 			f.SumDB.Name = redact.Clean(p.db.Name)
 		case roleForward:
-			e := t.fact(p, s.cfg, now)
+			e := s.fact(p, t, now)
 			f.Forward = &e
 		case roleOriginal, roleExtra:
-			f.Others = append(f.Others, t.fact(p, s.cfg, now))
+			f.Others = append(f.Others, s.fact(p, t, now))
 		}
 	}
 	return f
@@ -147,7 +147,7 @@ func hopFacts(p *plan, c chain.Chain, s *schedule, in Inputs, now time.Time) []H
 		hf.EndpointFact = EndpointFact{Name: nameOf(h.Redacted(), probe.Kind(h.Kind)), URL: h.Redacted(), Kind: probe.Kind(h.Kind),
 			Health: Unknown, Class: probe.ClassUnknown, Last: probe.ClassUnknown}
 		if t := s.find(hopKey(h)); t != nil {
-			hf.EndpointFact = t.fact(p, s.cfg, now)
+			hf.EndpointFact = s.fact(p, t, now)
 		}
 		classes[i] = hf.Class
 		facts = append(facts, hf)
@@ -158,17 +158,17 @@ func hopFacts(p *plan, c chain.Chain, s *schedule, in Inputs, now time.Time) []H
 	return facts
 }
 
-func (t *target) fact(p *plan, cfg Config, now time.Time) EndpointFact {
+func (s *schedule) fact(p *plan, t *target, now time.Time) EndpointFact {
 	last := probe.ClassUnknown
 	if t.probed {
 		last = t.last.Class
 	}
-	w := t.past.window(cfg, now)
+	w := t.past.window(s.cfg, now)
 	return EndpointFact{
 		Name: nameOf(t.url(), t.ep.Kind), URL: t.url(), Kind: t.ep.Kind,
 		Health: t.cond.Health, Class: t.cond.Settled(), Last: last,
 		Layer: t.last.Layer, Status: t.last.HTTPStatus, Detail: t.last.Detail,
-		P99: time.Duration(w.P99), Forwarded: p.through(t.rawURL()),
+		P99: time.Duration(w.P99), Forwarded: p.through(t.rawURL()), Unverified: s.unverified(t),
 	}
 }
 

@@ -62,6 +62,9 @@ type EndpointFact struct {
 	P99    time.Duration
 	// Forwarded is set when the go command reaches it through HTTPS_PROXY.
 	Forwarded bool
+	// Unverified is set where a chain of nothing but this hop cannot reach the
+	// checksum database, and that is wanted.
+	Unverified bool
 }
 
 // A HopFact is a hop of the chain in force.

@@ -169,7 +169,7 @@ func lacks(c probe.Class) bool { return c == probe.NotFound }
 // chainFixes offers what helps when the chain does not serve.
 func chainFixes(f Facts, at HopFact) []Fix {
 	var fixes []Fix
-	if somethingWorks(f, 0) {
+	if somethingWorks(f, 0, !f.SumsComplete) {
 		fixes = append(fixes, Fix{Title: "Switch to what works", Command: "gpx use --best"})
 	} else {
 		fixes = append(fixes, Fix{Title: "Look for a proxy that works", Command: "gpx probe --all"})
@@ -189,11 +189,12 @@ func unsetFix(s Shadow) Fix {
 }
 
 // somethingWorks reports whether a known endpoint could serve modules instead
-// of the hop of that number; 0 excepts none.
-func somethingWorks(f Facts, instead int) bool {
+// of the hop of that number; 0 excepts none. verified asks that new modules can be
+// verified then, because nothing else is recommended.
+func somethingWorks(f Facts, instead int, verified bool) bool {
 	works := func(e EndpointFact) bool {
 		return (e.Kind == probe.KindProxy || e.Kind == probe.KindDirect || e.Kind == probe.KindFile) &&
-			(e.Health == Up || e.Health == Slow) && e.Class == probe.OK
+			(e.Health == Up || e.Health == Slow) && e.Class == probe.OK && !(verified && e.Unverified)
 	}
 	return slices.ContainsFunc(f.Hops, func(h HopFact) bool { return h.N != instead && works(h.EndpointFact) }) ||
 		slices.ContainsFunc(f.Others, works)

@@ -30,6 +30,9 @@ func brokenSumDB(f Facts, w walk) (Verdict, bool) {
 		v.State, word = StateOutage, "OUTAGE"
 		v.Headline = headline(word+": %s "+does(db.EndpointFact)+": tampering?", db.Name)
 		v.Fixes = []Fix{{Title: "Use another proxy for the database", Command: "gpx use --best"}}
+		if db.Via == 0 || !somethingWorks(f, db.Via, true) {
+			v.Fixes = []Fix{{Title: "Look for a proxy that serves the database", Command: "gpx probe --all"}}
+		}
 		return v, true
 	case db.Class.Info().Hangs:
 		v.Headline = headline(word+": checksum database %s hangs; "+rest, db.Name)
@@ -57,7 +60,7 @@ func sumFixes(f Facts) []Fix {
 		fixes = append(fixes, Fix{Title: "Ask it by the way of the chain again", Command: "gpx sumdb on"})
 	case db.ByURL:
 		// Only its operator can help.
-	case db.Via > 0 && somethingWorks(f, db.Via):
+	case db.Via > 0 && somethingWorks(f, db.Via, true):
 		fixes = append(fixes, Fix{Title: "Leave out the proxy that it fails through", Command: "gpx use --best"})
 	default:
 		fixes = append(fixes, Fix{Title: "Look for a proxy that serves the database", Command: "gpx probe --all"})

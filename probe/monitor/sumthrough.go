@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gpx/envctl/chain"
@@ -49,26 +50,40 @@ func askThrough(ctx context.Context, pr Prober, p *plan, s spec) outcome {
 	return o
 }
 
+// way is the target that asks the hop that t is for the database, nil where
+// nothing has come of that yet.
+func (s *schedule) way(t *target) *target {
+	i := slices.IndexFunc(s.targets, func(o *target) bool {
+		return o.role == roleThrough && o.hop == t.ep.Kind && o.ep.URL == t.ep.URL && o.probed
+	})
+	if i < 0 {
+		return nil
+	}
+	return s.targets[i]
+}
+
 // through returns what is known of the database through the hop that t is, nil
 // while nothing is.
 func (s *schedule) through(t *target) *probe.SumDBResult {
-	if t.ep.Kind == probe.KindDirect {
-		return nil // it is no route: the database is dialled, see direct
+	h := s.way(t)
+	if h == nil || t.ep.Kind == probe.KindDirect { // that is no route: the database is dialled
+		return nil
 	}
-	for _, h := range s.targets {
-		if h.role != roleThrough || h.hop != t.ep.Kind || h.ep.URL != t.ep.URL || !h.probed {
-			continue
-		}
-		r := &probe.SumDBResult{Name: h.ep.SumDB.Name, Class: h.last.Class}
-		switch {
-		case h.via > 0 && h.route != "":
-			r.Supported = true
-		case h.route != "":
-			r.Class = probe.NotFound // it sent us on
-		}
-		return r
+	r := &probe.SumDBResult{Name: h.ep.SumDB.Name, Class: h.last.Class}
+	switch {
+	case h.via > 0 && h.route != "":
+		r.Supported = true
+	case h.route != "":
+		r.Class = probe.NotFound // it sent us on
 	}
-	return nil
+	return r
+}
+
+// unverified reports whether a chain of nothing but the hop that t is would
+// verify nothing.
+func (s *schedule) unverified(t *target) bool {
+	h := s.way(t)
+	return h != nil && h.last.Class.Failed()
 }
 
 // direct is the latest class of the database at its own host, "" where nobody
