@@ -27,7 +27,7 @@ func Recommend(r Request) Recommendation {
 	}
 	if sure == disproved && !r.SumsComplete {
 		rec.Reasons = append(rec.Reasons, "no chain of what answers would verify a module without a go.sum line: "+
-			cmp.Or(r.unverified(hops, end), "the checksum database cannot be reached"))
+			cmp.Or(r.unverified(hops, end), "the checksum database cannot be reached")+"; other proxies: gpx probe --all")
 		return rec
 	}
 	c, err := join(hops, end)
