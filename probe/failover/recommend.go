@@ -26,8 +26,11 @@ func Recommend(r Request) Recommendation {
 		return rec
 	}
 	if sure == disproved && !r.SumsComplete {
-		rec.Reasons = append(rec.Reasons, "no chain of what answers would verify a module without a go.sum line: "+
-			cmp.Or(r.unverified(hops, end), "the checksum database cannot be reached")+"; other proxies: gpx probe --all")
+		why := "no chain of what answers would verify a module without a go.sum line: " + cmp.Or(r.unverified(hops, end), "the checksum database cannot be reached")
+		if r.SumDB.URL == "" {
+			why += "; other proxies: gpx probe --all"
+		}
+		rec.Reasons = append(rec.Reasons, why)
 		return rec
 	}
 	c, err := join(hops, end)
