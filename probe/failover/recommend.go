@@ -33,12 +33,13 @@ func Recommend(r Request) Recommendation {
 		rec.Reasons = append(rec.Reasons, why)
 		return rec
 	}
+	hops = r.keep(hops, end, sure)
 	c, err := join(hops, end)
 	if err != nil {
 		rec.Reasons = append(rec.Reasons, redact.Text(err.Error()))
 		return rec
 	}
-	if same(c, r.Current) || r.asGood(hops, end) && r.prove(r.Current) >= sure {
+	if same(c, r.Current) {
 		rec.Reasons = append(rec.Reasons, "the chain in force is the best that is known")
 		return rec
 	}
@@ -52,6 +53,9 @@ func Recommend(r Request) Recommendation {
 		rec.Reasons = append(rec.Reasons, `"off" stays at the end, as it was`)
 	default:
 		rec.Reasons = append(rec.Reasons, `"direct" at the end: version control answers`)
+	}
+	if pipes(r.Current) < pipes(c) {
+		rec.Reasons = append(rec.Reasons, `"|" moves on when a hop is down; "," only after 404 and 410`)
 	}
 	warnDirect(r, end, &rec)
 	r.warnSumDB(hops, end, sure, &rec)
@@ -116,20 +120,40 @@ func same(a, b chain.Chain) bool {
 // round with the next probes.
 const worthwhile = 20 * time.Millisecond
 
-// asGood reports whether the chain in force differs from the best in nothing but
-// an order that is due to a few milliseconds.
-func (r Request) asGood(hops []Candidate, end *Candidate) bool {
+// keep puts hops in the user's order where the best one differs from it by
+// nothing but a few milliseconds, and verifies no more.
+func (r Request) keep(hops []Candidate, end *Candidate, sure proof) []Candidate {
+	if len(hops) == 0 {
+		return hops
+	}
 	even := slices.Clone(hops)
 	slices.SortStableFunc(even, func(a, b Candidate) int { return cmp.Compare(r.position(a), r.position(b)) })
-	gain := time.Duration(0)
-	if len(hops) > 0 {
-		gain = even[0].P50 - hops[0].P50
+	if even[0].P50-hops[0].P50 >= worthwhile {
+		return hops
 	}
+	took := map[string]time.Duration{}
 	for i := range even {
+		took[even[i].Hop.URL] = even[i].P50
 		even[i].P50 = 0
 	}
-	c, err := join(r.order(even), end)
-	return err == nil && same(c, r.Current) && gain < worthwhile
+	even = r.order(even)
+	for i := range even {
+		even[i].P50 = took[even[i].Hop.URL]
+	}
+	if c, err := join(even, end); err != nil || r.prove(c) < sure {
+		return hops
+	}
+	return even
+}
+
+// pipes counts the hops of c that pass every error on.
+func pipes(c chain.Chain) (n int) {
+	for _, h := range c.Hops {
+		if h.Separator == chain.Pipe {
+			n++
+		}
+	}
+	return n
 }
 
 // position is where a hop stands in the chain in force; behind it if it does not.

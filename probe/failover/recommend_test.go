@@ -109,6 +109,8 @@ func TestRecommend(t *testing.T) {
 			[]hop{{cn, "down timeout current"}, {"direct", "up 1s current"}}, "direct"},
 		{"a few milliseconds are no reason to change", Latency, "", cn + "|" + io,
 			[]hop{{cn, "up 30ms current"}, {io, "up 20ms current"}}, ""},
+		{"nor to turn hops round that get another separator", Latency, "", cn + "," + io,
+			[]hop{{cn, "up 30ms current"}, {io, "up 20ms current"}}, cn + "|" + io},
 		{"many are", Latency, "", cn + "|" + io,
 			[]hop{{cn, "up 300ms current"}, {io, "up 20ms current"}}, io + "|" + cn},
 		{"a public hop before a private one is", Latency, "", io + "|" + corp,
@@ -160,6 +162,21 @@ func TestRecommend(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSeparatorHasAReason: a plan that changes "," says what for.
+func TestSeparatorHasAReason(t *testing.T) {
+	for current, want := range map[string]bool{cn + "," + io: true, cn + "|" + io: false} {
+		c, err := chain.Parse(current)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := Recommend(Request{Strategy: Latency, Current: c, SumDBDirect: probe.OK, SumsComplete: true,
+			Candidates: []Candidate{cand(t, cn, "up 300ms current"), cand(t, io, "up 20ms current")}})
+		if got := strings.Contains(strings.Join(rec.Reasons, "\n"), `"|" moves on`); got != want || !rec.Found {
+			t.Errorf("%s: found %v, reasons %q", current, rec.Found, rec.Reasons)
+		}
 	}
 }
 
