@@ -61,3 +61,28 @@ func TestRequestFor(t *testing.T) {
 		t.Errorf("recommended %s: %v", rec.Chain, rec.Reasons)
 	}
 }
+
+// What a probe of the database through a hop came to is what the go command will
+// meet there.
+func TestHears(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		sum               probe.SumDBResult
+		supported, lookup probe.Class
+	}{
+		{"serves", probe.SumDBResult{Supported: true, Class: probe.OK}, probe.OK, probe.OK},
+		{"says so, and sends a web page", probe.SumDBResult{Supported: true, Class: probe.CaptivePortal}, probe.OK, probe.CaptivePortal},
+		{"says so, and hangs", probe.SumDBResult{Supported: true, Class: probe.Timeout}, probe.OK, probe.Timeout},
+		{"says so, too slow to tell", probe.SumDBResult{Supported: true, Class: probe.ClassUnknown}, probe.ClassUnknown, probe.OK},
+		{"says no", probe.SumDBResult{Class: probe.NotFound}, probe.NotFound, probe.OK},
+		{"a tree without it", probe.SumDBResult{Class: probe.MissingFile}, probe.NotFound, probe.OK},
+		{"refuses to say", probe.SumDBResult{Class: probe.Forbidden}, probe.Forbidden, probe.OK},
+		{"hangs when asked", probe.SumDBResult{Class: probe.Timeout}, probe.OK, probe.Timeout},
+	} {
+		h := Candidate{ServesSum: catalog.Unknown}
+		h.hears(c.sum)
+		if s, l := h.answers(probe.Supported), h.answers(probe.Lookup); s != c.supported || l != c.lookup {
+			t.Errorf("%s: supported %s, lookup %s, want %s, %s", c.name, s, l, c.supported, c.lookup)
+		}
+	}
+}

@@ -2,11 +2,17 @@ package monitor
 
 import (
 	"context"
+	"crypto/rand"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/note"
+
 	"gpx/envctl/env"
+	"gpx/envctl/project"
 	"gpx/probe"
 )
 
@@ -102,6 +108,55 @@ func TestSumDBThroughIntervals(t *testing.T) {
 		m.until(time.Minute)
 		if n := len(m.s.targets[0].past.entries); n < c.least || n > c.most {
 			t.Errorf("%s: asked %d times in a minute, want %d to %d", c.class, n, c.least, c.most)
+		}
+	}
+}
+
+// A recorder keeps what the database was asked for, by the URL that was asked.
+type recorder struct {
+	sumWorld
+	mu    sync.Mutex
+	asked map[string]string
+}
+
+func (r *recorder) Probe(ctx context.Context, ep probe.Endpoint) probe.Result {
+	if ep.Kind == probe.KindSumDB {
+		r.mu.Lock()
+		r.asked[ep.URL] = ep.Module.Path
+		r.mu.Unlock()
+	}
+	return r.sumWorld.Probe(ctx, ep)
+}
+
+// A proxy that the go command does not use learns nothing of the project by being
+// asked for the database.
+func TestSumDBThroughStrangers(t *testing.T) {
+	_, own, err := note.GenerateKey(rand.Reader, "sum.corp.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, gosumdb    string
+		inChain, outside string // modules; "-" is not asked at all
+	}{
+		{"the public database", theirKey, "github.com/other/thing", ""},
+		{"a database of one's own", own, "github.com/other/thing", "-"},
+	} {
+		r := &recorder{sumWorld: sumWorld{class: map[string]probe.Class{hopA: probe.OK, hopD: probe.OK}}, asked: map[string]string{}}
+		in := throughInputs(hopA, c.gosumdb)
+		in.Extra = []probe.Endpoint{{URL: hopD, Kind: probe.KindProxy}}
+		in.Project = &project.Project{Module: "app.example", Sums: project.Sums{},
+			Requires: []project.Require{{Version: module.Version{Path: "github.com/other/thing", Version: "v1.0.0"}}}}
+		db, err := in.Env.SumDB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Test(t, func(t *testing.T) { New(DefaultConfig(), r, in).Burst(t.Context()) })
+		for hop, want := range map[string]string{hopA: c.inChain, hopD: c.outside} {
+			got, ok := r.asked[hop+"/sumdb/"+db.Name]
+			if ok != (want != "-") || ok && got != want {
+				t.Errorf("%s: %s is asked for %q (%v), want %q", c.name, hop, got, ok, want)
+			}
 		}
 	}
 }
