@@ -160,12 +160,12 @@ func facts(st *monitor.EndpointStatus) []string {
 	if st.Module != "" {
 		out = append(out, "asked for "+st.Module)
 	}
-	if st.SumDB != nil {
-		word := "does not serve "
-		if st.SumDB.Supported {
-			word = "serves "
-		}
-		out = append(out, word+st.SumDB.Name)
+	switch db := st.SumDB; {
+	case db == nil:
+	case db.Supported:
+		out = append(out, "serves "+db.Name)
+	case !db.Class.Failed(): // else it did not say
+		out = append(out, "does not serve "+db.Name)
 	}
 	return out
 }

@@ -195,6 +195,23 @@ func TestGoSentence(t *testing.T) {
 	}
 }
 
+// TestFactsAboutTheDatabase: a hop that did not answer has not said no.
+func TestFactsAboutTheDatabase(t *testing.T) {
+	for _, tc := range []struct {
+		db   probe.SumDBResult
+		want string
+	}{
+		{probe.SumDBResult{Name: "sum.example", Supported: true, Class: probe.OK}, "serves sum.example"},
+		{probe.SumDBResult{Name: "sum.example", Class: probe.NotFound}, "does not serve sum.example"},
+		{probe.SumDBResult{Name: "sum.example", Class: probe.ConnectTimeout}, ""},
+	} {
+		st := monitor.EndpointStatus{Result: probe.Result{SumDB: &tc.db}}
+		if got := strings.Join(facts(&st), ", "); got != tc.want {
+			t.Errorf("%v: %q, want %q", tc.db, got, tc.want)
+		}
+	}
+}
+
 // TestSpan: soon after the start the charts are not a column of blanks.
 func TestSpan(t *testing.T) {
 	at := func(ages ...time.Duration) []row {
