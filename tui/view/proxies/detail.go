@@ -162,6 +162,8 @@ func facts(st *monitor.EndpointStatus) []string {
 	}
 	switch db := st.SumDB; {
 	case db == nil:
+	case db.Supported && db.Class.Failed():
+		out = append(out, "says that it serves "+db.Name+", and fails there: "+string(db.Class))
 	case db.Supported:
 		out = append(out, "serves "+db.Name)
 	case !db.Class.Failed(): // else it did not say
