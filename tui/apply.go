@@ -23,41 +23,47 @@ func (m *model) propose(p view.Proposal) tea.Cmd {
 	if len(p.Plan.Actions) == 0 && len(p.Plan.Changes) == 0 {
 		return m.c.Say(theme.Text, "there is nothing to do: it is as it should be")
 	}
-	m.c.Dialogs.Push(dialog.NewPlan(p.Plan, p.Why, p.Notes, word(p.Plan),
+	typed, notes := word(p.Plan)
+	m.c.Dialogs.Push(dialog.NewPlan(p.Plan, p.Why, append(notes, p.Notes...), typed,
 		func() tea.Cmd { return m.apply(p) },
 		func() tea.Cmd { return m.c.Say(theme.Dim, "cancelled: nothing was changed") }))
 	return nil
 }
 
 // word is what has to be typed before p is applied, wherever p comes from: a
-// profile, an edit, an undo. It is "" where y is enough.
-func word(p *change.Plan) string {
+// profile, an edit, an undo. It is "" where y is enough. notes say why, where the
+// plan itself does not.
+func word(p *change.Plan) (word string, notes []string) {
 	for i := range p.Changes {
-		if unverified(&p.Changes[i]) {
-			return "off"
+		c := &p.Changes[i]
+		was, now := c.EffectiveOld, c.EffectiveNew
+		if c.Shadowed { // it takes effect in every shell but this one
+			was, now = c.Old, c.New
 		}
-	}
-	return ""
-}
-
-// unverified reports whether c leaves modules unverified that are verified now.
-func unverified(c *change.VarChange) bool {
-	was, now := c.EffectiveOld, c.EffectiveNew
-	if c.Shadowed { // it takes effect in every shell but this one
-		was, now = c.Old, c.New
-	}
-	switch c.Var {
-	case "GOSUMDB":
-		return now == "off" && was != "off"
-	case "GONOSUMDB":
-		known := strings.Split(was, ",")
-		for _, pattern := range strings.Split(now, ",") {
-			if pattern != "" && !slices.Contains(known, pattern) {
-				return true
+		switch c.Var {
+		case "GOSUMDB":
+			if now == "off" && was != "off" {
+				word = "off"
+			}
+		case "GONOSUMDB":
+			if more := added(was, now); len(more) > 0 {
+				word = "off"
+				notes = append(notes, "checksums off for "+strings.Join(more, ", ")+": what matches is looked up no more, only go.sum guards it")
 			}
 		}
 	}
-	return false
+	return word, notes
+}
+
+// added are the patterns of the list now that are not in was.
+func added(was, now string) (more []string) {
+	known := strings.Split(was, ",")
+	for _, pattern := range strings.Split(now, ",") {
+		if pattern != "" && !slices.Contains(known, pattern) {
+			more = append(more, pattern)
+		}
+	}
+	return more
 }
 
 // apply applies a plan. It is not cancelled with the screen: a change that has

@@ -32,8 +32,9 @@ func TestChecksumsWantTheWord(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &change.Plan{Changes: []change.VarChange{{Var: "GOPROXY"}, tc.change}}
-			if got := word(p); got != tc.want {
-				t.Errorf("the word is %q, want %q", got, tc.want)
+			got, notes := word(p)
+			if got != tc.want || len(notes) > 0 != (got != "" && tc.change.Var == "GONOSUMDB") {
+				t.Errorf("the word is %q, want %q; notes %q", got, tc.want, notes)
 			}
 		})
 	}
