@@ -265,15 +265,29 @@ func (v *View) deepProbe() tea.Cmd {
 		}
 		res = view.CleanResult(res)
 		v.deep[key] = res
-		bad := 0
-		for _, c := range res.Checks {
-			if c.Class.Failed() {
-				bad++
-			}
-		}
-		if bad > 0 || res.Class.Failed() {
-			return v.c.Say(theme.Bad, "deep probe of %s: %d of %d checks fail", url, bad, len(res.Checks))
-		}
-		return v.c.Say(theme.Good, "deep probe of %s: all %d checks pass", url, len(res.Checks))
+		tone, says := deepSummary(res)
+		return v.c.Say(tone, "deep probe of %s: %s", url, says)
 	})
+}
+
+// deepSummary says in one line how a deep probe ended. What a hop lacks is no
+// failure, and no pass either: some public proxies have no @latest.
+func deepSummary(res probe.Result) (theme.Role, string) {
+	bad, lacking := 0, []string{}
+	for _, c := range res.Checks {
+		switch {
+		case c.Class.Failed():
+			bad++
+		case c.Class != probe.OK:
+			lacking = append(lacking, string(c.File))
+		}
+	}
+	n := len(res.Checks)
+	switch {
+	case bad > 0 || res.Class.Failed():
+		return theme.Bad, fmt.Sprintf("%d of %d checks fail", bad, n)
+	case len(lacking) > 0:
+		return theme.Good, fmt.Sprintf("%d of %d checks pass, it lacks %s", n-len(lacking), n, strings.Join(lacking, ", "))
+	}
+	return theme.Good, fmt.Sprintf("all %d checks pass", n)
 }
