@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"gpx/envctl/chain"
@@ -160,6 +162,19 @@ func (c Class) Info() ClassInfo {
 		return info
 	}
 	return classIndex[ClassUnknown]
+}
+
+// Words is c as people read it: "connect timeout", "TLS untrusted". The name
+// itself is for JSON.
+func (c Class) Words() string {
+	words := strings.Split(string(cmp.Or(c, ClassUnknown)), "_")
+	for i, w := range words {
+		switch w {
+		case "dns", "tls", "eof":
+			words[i] = strings.ToUpper(w)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // Failed reports whether c says that the endpoint did not do its job. OK,

@@ -72,7 +72,18 @@ func TestEveryClassHasARow(t *testing.T) {
 	}
 }
 
-// TestActions is the table of FACTS section 1: what the go command did, measured.
+// TestClassWords: the names of classes are for JSON.
+func TestClassWords(t *testing.T) {
+	t.Parallel()
+	for c, want := range map[Class]string{ConnectTimeout: "connect timeout", TLSUntrusted: "TLS untrusted", DNSNotFound: "DNS not found", EOF: "EOF", "": "unknown"} {
+		if got := c.Words(); got != want {
+			t.Errorf("%q is written %q, want %q", c, got, want)
+		}
+	}
+}
+
+// TestActions is what the go command did, measured; the differential test of
+// probe/route asks it again.
 func TestActions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -101,7 +101,7 @@ func (p *Prober) deepLookup(ctx context.Context, ep Endpoint, m module.Version) 
 		checks = append(checks, checkOf(Supported, s))
 		if s.Class != OK {
 			if ep.Kind == KindSumDB && s.Class != CaptivePortal && s.Class != ClassUnknown {
-				s.Detail = truncate("/supported: "+string(s.Class)+": "+s.Detail, detailRunes)
+				s.Detail = truncate("/supported: "+s.Class.Words()+": "+s.Detail, detailRunes)
 				s.Class = SumDBUnavailable
 			}
 			s.SumDB = &SumDBResult{Name: ep.SumDB.Name, Supported: s.Whole, Class: s.Class}

@@ -239,7 +239,7 @@ func (x *exchange) unavailable(where string, patience time.Duration) {
 	case x.class.Info().Hangs:
 		x.detail = "/" + where + ": " + x.detail
 	default:
-		x.finding = finding{SumDBUnavailable, x.layer, fmt.Sprintf("/%s: %s: %s", where, x.class, x.detail)}
+		x.finding = finding{SumDBUnavailable, x.layer, fmt.Sprintf("/%s: %s: %s", where, x.class.Words(), x.detail)}
 	}
 }
 

@@ -160,25 +160,6 @@ func TestProfileInForce(t *testing.T) {
 	s.has("ends what is in force")
 }
 
-// TestClassesAreWords: the names of classes are for JSON.
-func TestClassesAreWords(t *testing.T) {
-	s := newScreen(t, 120, 50, look{noColor: true})
-	snap := outage()
-	snap.Verdict.Headline = "OUTAGE: proxy.example.com: connect_timeout"
-	snap.Verdict.Evidence = []string{"hop 1 https://proxy.example.com/tls_timeout: tls_timeout, go fails (sumdb_unavailable)"}
-	snap.Endpoints[0].Detail = "after dns_not_found: no"
-	s.f.rec.Reasons = []string{"proxy.example.com goes: it is down (tls_untrusted)"}
-	s.show(view.CleanSnapshot(snap))
-	s.has("connect timeout", "proxy.example.com/tls_timeout: TLS", "(sumdb unavailable)", "DNS not found")
-	s.press("s")
-	s.has("it is down (TLS untrusted)")
-	for _, info := range probe.Classes {
-		if got := view.Words(string(info.Class)); strings.Contains(got, "_") {
-			t.Errorf("%s is %q on the screen", info.Class, got)
-		}
-	}
-}
-
 // TestOfflineSaysWhatIsMissing: with the module cache as the only proxy a build
 // needs nothing that is not there, and nothing has failed.
 func TestOfflineSaysWhatIsMissing(t *testing.T) {

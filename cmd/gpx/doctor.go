@@ -118,14 +118,14 @@ func verdictOf(r probe.Result) monitor.Verdict {
 	case r.Class == probe.ClassUnknown:
 		v.State, v.Headline = monitor.StateUnknown, r.URL+" was not probed"
 	case r.Class.Failed():
-		v.State, v.Scope, v.Headline = monitor.StateOutage, monitor.ScopeChain, r.URL+" does not work: "+string(r.Class)
+		v.State, v.Scope, v.Headline = monitor.StateOutage, monitor.ScopeChain, r.URL+" does not work: "+r.Class.Words()
 		v.Evidence = []string{info.Meaning, "What the go command does: " + info.GoDoes}
 		if r.Detail != "" {
 			v.Evidence = append([]string{r.Detail}, v.Evidence...)
 		}
 		v.Fixes = []monitor.Fix{{Title: info.Advice}}
 	case r.Class != probe.OK:
-		v.Headline = r.URL + " is alive: " + string(r.Class)
+		v.Headline = r.URL + " is alive: " + r.Class.Words()
 		v.Evidence = []string{info.Meaning}
 	}
 	return v

@@ -199,7 +199,7 @@ func unique(eps []probe.Endpoint) []probe.Endpoint {
 // what was seen, and what the table of classes says about it.
 func (a *app) printResult(r probe.Result) {
 	out := a.out
-	out.line(out.sign(classTone(r.Class), out.strong(r.URL)) + "  " + string(r.Class) + "  " + out.dim(string(r.Kind)))
+	out.line(out.sign(classTone(r.Class), out.strong(r.URL)) + "  " + r.Class.Words() + "  " + out.dim(string(r.Kind)))
 	var phases string
 	for _, ph := range []struct {
 		name string
@@ -233,7 +233,7 @@ func (a *app) printResult(r probe.Result) {
 			text = "serves " + r.SumDB.Name
 		}
 		if r.SumDB.Class != probe.OK {
-			text += " (" + string(r.SumDB.Class) + ")"
+			text += " (" + r.SumDB.Class.Words() + ")"
 		}
 		add("checksums", text)
 	}
@@ -241,7 +241,7 @@ func (a *app) printResult(r probe.Result) {
 	if len(r.Checks) > 0 {
 		rows = nil
 		for _, c := range r.Checks {
-			rows = append(rows, []string{out.sign(classTone(c.Class), string(c.File)), string(c.Class), milliseconds(c.Total), out.dim(c.Detail)})
+			rows = append(rows, []string{out.sign(classTone(c.Class), string(c.File)), c.Class.Words(), milliseconds(c.Total), out.dim(c.Detail)})
 		}
 		out.table("    ", rows)
 	}
@@ -309,7 +309,7 @@ func (a *app) printFresh(results []probe.Result) {
 		return
 	}
 	for _, r := range results {
-		a.out.line(a.out.dim(r.At.Local().Format("15:04:05")) + "  " + a.out.sign(classTone(r.Class), string(r.Class)) + "  " +
+		a.out.line(a.out.dim(r.At.Local().Format("15:04:05")) + "  " + a.out.sign(classTone(r.Class), r.Class.Words()) + "  " +
 			r.URL + "  " + milliseconds(r.Phases.Total) + "  " + a.out.dim(r.Detail))
 	}
 }

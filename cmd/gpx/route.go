@@ -100,7 +100,7 @@ func (a *app) printRoute(r route.Route) {
 	}
 	var rows [][]string
 	for _, s := range r.Steps {
-		rows = append(rows, []string{out.dim(s.File), s.Hop, out.sign(classTone(s.Class), string(s.Class)), actionWords(out, s.Action), out.dim(s.Why)})
+		rows = append(rows, []string{out.dim(s.File), s.Hop, out.sign(classTone(s.Class), s.Class.Words()), actionWords(out, s.Action), out.dim(s.Why)})
 	}
 	out.table("  ", rows)
 }

@@ -95,9 +95,9 @@ func (a *app) printStatus(s monitor.Snapshot) {
 	case s.SumDB.Value == "off":
 		out.text("", sumDB+out.sign(toneWarn, "CHECKSUMS ARE OFF: nobody verifies new modules; on again with: gpx sumdb on"))
 	case s.SumDB.Route == "":
-		out.line(sumDB + out.sign(classTone(s.SumDB.Class), string(s.SumDB.Class)))
+		out.line(sumDB + out.sign(classTone(s.SumDB.Class), s.SumDB.Class.Words()))
 	default:
-		out.text("", sumDB+out.sign(classTone(s.SumDB.Class), string(s.SumDB.Class))+out.dim("  via "+s.SumDB.Route))
+		out.text("", sumDB+out.sign(classTone(s.SumDB.Class), s.SumDB.Class.Words())+out.dim("  via "+s.SumDB.Route))
 	}
 	rows = nil
 	for _, ep := range s.Endpoints {
@@ -172,9 +172,9 @@ func classDetail(c probe.Class, ep *monitor.EndpointStatus) string {
 		return ""
 	}
 	if ep != nil && ep.Detail != "" {
-		return string(c) + ": " + ep.Detail
+		return c.Words() + ": " + ep.Detail
 	}
-	return string(c)
+	return c.Words()
 }
 
 // goWillWords says what the go command does at a hop.

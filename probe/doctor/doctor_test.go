@@ -179,7 +179,7 @@ func TestSteps(t *testing.T) {
 		{"a certificate is not trusted", fails(0, probe.TLSUntrusted), "certificates", Fail, "https://proxy.example.com"},
 		{"the clock is before the toolchain's release", func(f *Facts) { f.Now = f.Machine.GoBuilt.Add(-time.Hour) }, "clock", Fail, "was released on"},
 		{"the clock, or the certificate", fails(0, probe.TLSExpired), "clock", Warn, "looks expired"},
-		{"the database", fails(2, probe.SumDBUnavailable), "checksum database", Fail, "sumdb_unavailable"},
+		{"the database", fails(2, probe.SumDBUnavailable), "checksum database", Fail, "sumdb unavailable"},
 		{"the database through a hop", func(*Facts) {}, "checksum database", OK, "through hop 1"},
 
 		{"no project", func(f *Facts) { f.Project = nil }, "project", Skip, "in no module"},

@@ -150,7 +150,7 @@ func endpointStep(name string, e monitor.EndpointStatus) Step {
 		}
 		return Step{name, OK, d, ""}
 	}
-	d := string(e.Class) + ": " + info.Meaning
+	d := e.Class.Words() + ": " + info.Meaning
 	if e.Detail != "" {
 		d += " (" + e.Detail + ")"
 	}
@@ -256,7 +256,7 @@ func Layers(r probe.Result) []Step {
 		steps = append(steps, s)
 	}
 	for _, c := range r.Checks {
-		s := Step{Name: "request " + string(c.File), State: OK, Detail: string(c.Class)}
+		s := Step{Name: "request " + string(c.File), State: OK, Detail: c.Class.Words()}
 		if c.Detail != "" {
 			s.Detail += ": " + c.Detail
 		}

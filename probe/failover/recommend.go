@@ -101,9 +101,9 @@ func pick(r Request, rec *Recommendation) (healthy []Candidate, end *Candidate) 
 // goes says why a hop of the chain in force is left out.
 func (c Candidate) goes() string {
 	if c.Class == probe.NotFound {
-		return fmt.Sprintf("%s goes: it lacks a module that it should have (%s)", c.Hop.Redacted(), c.Class)
+		return fmt.Sprintf("%s goes: it lacks a module that it should have (%s)", c.Hop.Redacted(), c.Class.Words())
 	}
-	return fmt.Sprintf("%s goes: it is %s (%s)", c.Hop.Redacted(), c.Health, c.Class)
+	return fmt.Sprintf("%s goes: it is %s (%s)", c.Hop.Redacted(), c.Health, c.Class.Words())
 }
 
 // same reports whether two chains do the same: before "off" the separator

@@ -257,7 +257,7 @@ func TestWarnings(t *testing.T) {
 		want          string
 	}{
 		{"direct goes", cn + "," + io + ",direct",
-			[]Candidate{cand(t, cn, "down refused current"), cand(t, io, "up 20ms current"), cand(t, "direct", "down dns_failure current")}, "direct is left out, because it is down (dns_failure)"},
+			[]Candidate{cand(t, cn, "down refused current"), cand(t, io, "up 20ms current"), cand(t, "direct", "down dns_failure current")}, "direct is left out, because it is down (DNS failure)"},
 		{"direct stays", cn + ",direct",
 			[]Candidate{cand(t, cn, "down refused current"), cand(t, io, "up 20ms"), cand(t, "direct", "up current")}, ""},
 		{"the database is refused for good", cn,

@@ -181,11 +181,11 @@ func leftOut(healthy, chosen []Candidate, rec *Recommendation) {
 		var why string
 		switch {
 		case c.breaks():
-			why = fmt.Sprintf("the checksum database fails through it (%s)", c.BreaksSum)
+			why = fmt.Sprintf("the checksum database fails through it (%s)", c.BreaksSum.Words())
 		case len(chosen) >= MaxProxies:
 			continue
 		case c.refuses():
-			why = fmt.Sprintf("it answers %s for the checksum database, and no hop behind it would serve that", c.RefusesSum)
+			why = fmt.Sprintf("it answers %s for the checksum database, and no hop behind it would serve that", c.RefusesSum.Words())
 		case c.unclear():
 			why = "it is not known whether the checksum database works through it"
 		default:
@@ -201,17 +201,17 @@ func (r Request) unverified(hops []Candidate, end *Candidate) string {
 	name := redact.Clean(r.SumDB.Name)
 	for _, c := range hops {
 		if c.breaks() && r.SumDB.URL == "" {
-			return fmt.Sprintf("through %s the checksum database %s fails (%s)", c.Hop.Redacted(), name, c.BreaksSum)
+			return fmt.Sprintf("through %s the checksum database %s fails (%s)", c.Hop.Redacted(), name, c.BreaksSum.Words())
 		}
 	}
 	if c, ok := refuses(hops, end); ok && r.SumDB.URL == "" {
-		return fmt.Sprintf("%s answers %s for the checksum database %s, and no hop of this chain is known to serve it", c.Hop.Redacted(), c.RefusesSum, name)
+		return fmt.Sprintf("%s answers %s for the checksum database %s, and no hop of this chain is known to serve it", c.Hop.Redacted(), c.RefusesSum.Words(), name)
 	}
 	switch {
 	case !r.SumDBDirect.Failed():
 		return ""
 	case r.SumDB.URL != "":
-		return fmt.Sprintf("the checksum database at %s does not answer (%s), and GOSUMDB names that URL: no proxy can stand in for it", redact.URL(r.SumDB.URL), r.SumDBDirect)
+		return fmt.Sprintf("the checksum database at %s does not answer (%s), and GOSUMDB names that URL: no proxy can stand in for it", redact.URL(r.SumDB.URL), r.SumDBDirect.Words())
 	case slices.ContainsFunc(hops, Candidate.passes):
 		return ""
 	}
@@ -219,5 +219,5 @@ func (r Request) unverified(hops []Candidate, end *Candidate) string {
 	if slices.ContainsFunc(hops, Candidate.unclear) {
 		how = "no hop of this chain is known to serve it"
 	}
-	return fmt.Sprintf("the checksum database %s does not answer (%s) and %s", name, r.SumDBDirect, how)
+	return fmt.Sprintf("the checksum database %s does not answer (%s) and %s", name, r.SumDBDirect.Words(), how)
 }

@@ -14,7 +14,7 @@ func warnDirect(r Request, end *Candidate, rec *Recommendation) {
 	}
 	for _, c := range r.Candidates {
 		if c.Current && c.Hop.Kind == chain.Direct {
-			rec.Warnings = append(rec.Warnings, fmt.Sprintf("direct is left out, because it is %s (%s): what no proxy has cannot be downloaded until it is back in the chain", c.Health, c.Class))
+			rec.Warnings = append(rec.Warnings, fmt.Sprintf("direct is left out, because it is %s (%s): what no proxy has cannot be downloaded until it is back in the chain", c.Health, c.Class.Words()))
 		}
 	}
 }

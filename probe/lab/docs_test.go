@@ -81,7 +81,8 @@ func classesPage() string {
 	var b strings.Builder
 	b.WriteString("# Classes: how an endpoint can be\n\n" +
 		"Every probe ends in one of these classes. `gpx doctor`, the detail pane of the screen and `gpx probe` say the same\n" +
-		"as this page, which is printed from the table in `probe`.\n\n" +
+		"as this page, which is printed from the table in `probe`. They write a class in words (connect timeout, TLS untrusted);\n" +
+		"its name here is the one in JSON.\n\n" +
 		"A hop followed by `,` hands a request on after 404 and 410 only; a hop followed by `|` after any error.\n\n")
 	for _, c := range probe.Classes {
 		if c.Class == probe.ClassUnknown {

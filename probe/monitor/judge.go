@@ -323,7 +323,7 @@ func evidence(f Facts) []string {
 		if i > end {
 			reached = "not asked now; when it is, "
 		}
-		line := fmt.Sprintf("hop %d %s: %s, %s%s", h.N, h.Name, h.Class, reached, consequence(h.Action, h.Class))
+		line := fmt.Sprintf("hop %d %s: %s, %s%s", h.N, h.Name, h.Class.Words(), reached, consequence(h.Action, h.Class))
 		if h.Kind == probe.KindOff {
 			line = fmt.Sprintf("hop %d off: %s", h.N, consequence(h.Action, h.Class))
 		}
@@ -345,12 +345,12 @@ func evidence(f Facts) []string {
 		if f.SumDB.Via > 0 {
 			way = fmt.Sprintf("through hop %d", f.SumDB.Via)
 		}
-		lines = append(lines, fmt.Sprintf("checksum database %s: %s, %s", f.SumDB.Name, f.SumDB.Class, way))
+		lines = append(lines, fmt.Sprintf("checksum database %s: %s, %s", f.SumDB.Name, f.SumDB.Class.Words(), way))
 	}
 	if f.Forward != nil {
 		line := fmt.Sprintf("forward proxy %s: ", f.Forward.Name)
 		detail := strings.TrimPrefix(f.Forward.Detail, line) // whether its port is listening
-		line += string(f.Forward.Class)
+		line += f.Forward.Class.Words()
 		if detail != "" {
 			line += ": " + detail
 		}

@@ -30,7 +30,7 @@ func localCause(f Facts, w walk) (Verdict, bool) {
 	}
 	v := Verdict{State: StateOutage, Scope: ScopeLocal}
 	for _, e := range seen {
-		line := fmt.Sprintf("%s: %s", e.Name, e.Last)
+		line := fmt.Sprintf("%s: %s", e.Name, e.Last.Words())
 		if e.Detail != "" {
 			line += ": " + e.Detail
 		}

@@ -306,7 +306,7 @@ func TestEvidence(t *testing.T) {
 	f.ProjectErr = "go.mod:3: unknown directive: requir"
 	lines := strings.Join(Judge(f).Evidence, "\n")
 	for _, want := range []string{
-		"forward proxy squid.corp.example:3128: forward_proxy_down: nothing is listening on its port",
+		"forward proxy squid.corp.example:3128: forward proxy down: nothing is listening on its port",
 		"project: go.mod:3: unknown directive: requir: every go command in it fails",
 	} {
 		if !strings.Contains(lines, want) {

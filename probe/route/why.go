@@ -42,7 +42,7 @@ func (w *walker) verdict(end ending) (result, why string) {
 		return result, "stops at what is in the module cache: " + w.reason
 	}
 	s := w.route.Steps[end.step]
-	where := fmt.Sprintf("%s from %s (%s)", label(s.File), s.Hop, s.Class)
+	where := fmt.Sprintf("%s from %s (%s)", label(s.File), s.Hop, s.Class.Words())
 	switch result {
 	case NotFound:
 		return result, "no hop has the module; the last one asked for " + where

@@ -135,19 +135,9 @@ func (d *Plan) body(th *theme.Theme, w int) []widget.Line {
 		section("", variable(th, &d.plan.Changes[i], w))
 	}
 	section("Actions", d.others(th, w))
-	section("", list(theme.Warn, th.Glyphs.Warn+" ", sentences(d.notes, d.plan.Warnings)...))
-	section("", list(theme.Text, "", sentences(d.why)...))
+	section("", list(theme.Warn, th.Glyphs.Warn+" ", slices.Concat(d.notes, d.plan.Warnings)...))
+	section("", list(theme.Text, "", d.why...))
 	section("The same by hand", list(theme.Accent, "  $ ", d.plan.Commands...))
-	return out
-}
-
-// sentences are texts for reading: classes in words.
-func sentences(lists ...[]string) (out []string) {
-	for _, texts := range lists {
-		for _, s := range texts {
-			out = append(out, view.Words(s))
-		}
-	}
 	return out
 }
 

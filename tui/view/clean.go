@@ -12,10 +12,10 @@ import (
 func CleanSnapshot(s monitor.Snapshot) monitor.Snapshot {
 	text := redact.Text
 	s.Verdict.State = monitor.State(text(string(s.Verdict.State)))
-	s.Verdict.Headline = sentence(s.Verdict.Headline)
-	s.Verdict.Evidence = each(s.Verdict.Evidence, sentence)
+	s.Verdict.Headline = text(s.Verdict.Headline)
+	s.Verdict.Evidence = each(s.Verdict.Evidence, text)
 	s.Verdict.Fixes = each(s.Verdict.Fixes, func(f monitor.Fix) monitor.Fix {
-		return monitor.Fix{Title: sentence(f.Title), Command: text(f.Command)}
+		return monitor.Fix{Title: text(f.Title), Command: text(f.Command)}
 	})
 	s.Chain.Value = text(s.Chain.Value)
 	s.Chain.Origin = text(s.Chain.Origin)
@@ -47,13 +47,13 @@ func CleanResult(r probe.Result) probe.Result {
 	r.Kind = probe.Kind(text(string(r.Kind)))
 	r.Class = probe.Class(text(string(r.Class)))
 	r.Layer = probe.Layer(text(string(r.Layer)))
-	r.Detail = sentence(r.Detail)
+	r.Detail = text(r.Detail)
 	r.Module = text(r.Module)
 	r.RemoteAddr = text(r.RemoteAddr)
 	r.Checks = each(r.Checks, func(c probe.Check) probe.Check {
 		c.File = probe.File(text(string(c.File)))
 		c.Class = probe.Class(text(string(c.Class)))
-		c.Detail = sentence(c.Detail)
+		c.Detail = text(c.Detail)
 		return c
 	})
 	if r.SumDB != nil {
@@ -71,9 +71,6 @@ func CleanStatus(st Status) Status {
 	st.Unverifiable, st.Notices = each(st.Unverifiable, text), each(st.Notices, text)
 	return st
 }
-
-// sentence is text that is for reading: clean, and with classes in words.
-func sentence(s string) string { return Words(redact.Text(s)) }
 
 func each[T any](in []T, f func(T) T) []T {
 	if in == nil {

@@ -248,7 +248,7 @@ func (c *Common) Wait(limit time.Duration) {
 
 // Say puts a message on the line above the footer.
 func (c *Common) Say(role theme.Role, format string, args ...any) tea.Cmd {
-	c.Message = Message{role, sentence(fmt.Sprintf(format, args...)), c.Now()}
+	c.Message = Message{role, redact.Text(fmt.Sprintf(format, args...)), c.Now()}
 	return nil
 }
 

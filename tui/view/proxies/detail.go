@@ -11,7 +11,6 @@ import (
 	"gpx/probe/failover"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
-	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -40,7 +39,7 @@ func words(th *theme.Theme, r *row, now time.Time, w int) []widget.Line {
 		if st != nil && st.Layer != "" && r.class.Failed() {
 			layer = " (" + layerWord(st.Layer) + ")"
 		}
-		add(theme.Text, class(r.class)+layer)
+		add(theme.Text, r.class.Words()+layer)
 	}
 	if st != nil && !st.At.IsZero() {
 		add(theme.Dim, widget.Age(now.Sub(st.At.Time))+" ago")
@@ -163,7 +162,7 @@ func facts(st *monitor.EndpointStatus) []string {
 	switch db := st.SumDB; {
 	case db == nil:
 	case db.Supported && db.Class.Failed():
-		out = append(out, "says that it serves "+db.Name+", and fails there: "+string(db.Class))
+		out = append(out, "says that it serves "+db.Name+", and fails there: "+db.Class.Words())
 	case db.Supported:
 		out = append(out, "serves "+db.Name)
 	case !db.Class.Failed(): // else it did not say
@@ -195,7 +194,7 @@ func checks(th *theme.Theme, r *row, deep *probe.Result, now time.Time) []widget
 			took = widget.Millis(time.Duration(c.Total))
 		}
 		l := widget.L(mark, widget.S(theme.Text, " "+widget.Pad(string(c.File), 10, false)), widget.S(theme.Text, widget.Pad(took, 6, true)),
-			widget.S(theme.Dim, "  "+class(c.Class)))
+			widget.S(theme.Dim, "  "+c.Class.Words()))
 		if c.Detail != "" {
 			l = append(l, widget.S(theme.Dim, "  "+c.Detail))
 		}
@@ -271,7 +270,7 @@ func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Rec
 		out = append(out, widget.L(label(""), widget.S(theme.Key, "s"), widget.S(theme.Text, " shows the plan, "), widget.S(theme.Key, "y"),
 			widget.S(theme.Text, " applies, "), widget.S(theme.Key, "u"), widget.S(theme.Text, " undoes")).Fit(w, th.Glyphs.Ellipsis))
 	case rec != nil && len(rec.Reasons) > 0:
-		out = append(out, say("Switch", theme.Text, "No better chain is known: "+view.Words(redact.Text(strings.Join(rec.Reasons, "; "))), w)...)
+		out = append(out, say("Switch", theme.Text, "No better chain is known: "+redact.Text(strings.Join(rec.Reasons, "; ")), w)...)
 		out = append(out, widget.L(label(""), widget.S(theme.Key, "a"), widget.S(theme.Text, " looks for another proxy in the catalog")).Fit(w, th.Glyphs.Ellipsis))
 	}
 	out = append(out, now...)

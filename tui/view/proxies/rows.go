@@ -116,7 +116,7 @@ func (r *row) note() string {
 	var parts []string
 	wrong := ""
 	if r.class != probe.OK && r.class != probe.ClassUnknown && r.class != "" && r.kind != probe.KindOff && !r.cacheOnly() {
-		wrong = class(r.class)
+		wrong = r.class.Words()
 	}
 	switch {
 	case r.cacheOnly():

@@ -5,7 +5,6 @@ import (
 	"gpx/probe"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
-	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -42,9 +41,6 @@ func severity(h monitor.Health) int {
 	}
 	return 3
 }
-
-// class is a class in words: "connect timeout", "TLS untrusted".
-func class(c probe.Class) string { return view.ClassWords(c) }
 
 // goWord is one word for what the go command does, with its glyph.
 func goWord(g *theme.Glyphs, a probe.Action) widget.Span {
@@ -84,7 +80,7 @@ func goSentence(a probe.Action, c probe.Class, sep chain.Separator) string {
 	case probe.Stop:
 		switch sep {
 		case chain.Comma:
-			return `stops here, the build fails: "," passes only 404 and 410 on, and this is ` + class(c) + "."
+			return `stops here, the build fails: "," passes only 404 and 410 on, and this is ` + c.Words() + "."
 		case chain.Last:
 			return "stops here, the build fails: nothing follows in the chain."
 		}
