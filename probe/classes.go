@@ -41,8 +41,8 @@ type ClassInfo struct {
 
 // Sentences that many rows share.
 const (
-	goStopsOrNext = `Fails at once. Before "," the go command stops; before "|" it asks the next entry.`
-	goMovesOn     = `Asks the next entry, before "," and before "|". At the end of the chain it stops.`
+	goStopsOrNext = `Fails at once. Before "," the go command stops; before "|" it asks the next hop.`
+	goMovesOn     = `Asks the next hop, before "," and before "|". At the end of the chain it stops.`
 	goHangs       = `Waits for ever: the go command has no time limit for an answer, and no separator helps.`
 	useAnother    = "Switch to another proxy, or put a healthy one in front."
 )
@@ -54,14 +54,14 @@ var Classes = []ClassInfo{
 		GoDoes: "Uses it.", Advice: "Nothing to do."},
 	{Class: NotFound, Layer: LayerHTTP, Meaning: "It is alive, and does not have this module version (404 or 410).",
 		GoDoes: goMovesOn,
-		Advice: "Nothing, if a later entry has it. A fresh version can be missing from a public mirror for up to 30 minutes."},
+		Advice: "Nothing, if a later hop has it. A fresh version can be missing from a public mirror for up to 30 minutes."},
 	{Class: MissingFile, Layer: LayerProtocol, Failed: true, Meaning: "The file tree is not there.",
 		GoDoes: goMovesOn,
 		Advice: "Correct the path, or mount the tree."},
 
 	{Class: ConfigInvalid, Layer: LayerConfig, Failed: true,
 		Meaning: "The setting cannot be used: a malformed URL, or credentials in a plain http URL.",
-		GoDoes:  `Refuses before it dials. A malformed entry fails every request; credentials on plain http stop before "," and move on before "|".`,
+		GoDoes:  `Refuses before it dials. A malformed hop fails every request; credentials on plain http stop before "," and move on before "|".`,
 		Advice:  "Correct the value with: gpx use CHAIN"},
 
 	{Class: DNSNotFound, Layer: LayerDNS, Failed: true, Meaning: "The name does not exist in the DNS.",
@@ -71,7 +71,7 @@ var Classes = []ClassInfo{
 		GoDoes: goStopsOrNext,
 		Advice: "Check the resolver (/etc/resolv.conf) and the network connection."},
 	{Class: DNSTimeout, Layer: LayerDNS, Failed: true, GoWaits: goDNSTimeout, Meaning: "The resolver does not answer.",
-		GoDoes: `Waits about 10 s for every request, then stops before "," and asks the next entry before "|".`,
+		GoDoes: `Waits about 10 s for every request, then stops before "," and asks the next hop before "|".`,
 		Advice: "Check the resolver (/etc/resolv.conf) and the network connection."},
 
 	{Class: Refused, Layer: LayerTCP, Failed: true, Meaning: "The host is there, and nothing listens on the port.",
@@ -79,7 +79,7 @@ var Classes = []ClassInfo{
 	{Class: Unreachable, Layer: LayerTCP, Failed: true, Meaning: "There is no way to the host (no route, network down, or dialling is not permitted).",
 		GoDoes: goStopsOrNext, Advice: "Check the network connection, the VPN and the firewall."},
 	{Class: ConnectTimeout, Layer: LayerTCP, Failed: true, GoWaits: goDialTimeout, Meaning: "The packets vanish: no connection, and no refusal.",
-		GoDoes: `Waits 30 s for every request (a small module needs seven), then stops before "," and asks the next entry before "|".`,
+		GoDoes: `Waits 30 s for every request (a small module needs seven), then stops before "," and asks the next hop before "|".`,
 		Advice: "Check VPN and firewall. " + useAnother},
 
 	{Class: TLSUntrusted, Layer: LayerTLS, Failed: true, Meaning: "The certificate is signed by nobody this machine trusts: self-signed, a private authority, or someone in between.",
@@ -92,7 +92,7 @@ var Classes = []ClassInfo{
 	{Class: TLSHandshake, Layer: LayerTLS, Failed: true, Meaning: "The port does not speak usable TLS (plain http, or no common version).",
 		GoDoes: goStopsOrNext, Advice: "Correct scheme or port in the URL."},
 	{Class: TLSTimeout, Layer: LayerTLS, Failed: true, GoWaits: goTLSTimeout, Meaning: "Connected, and the TLS handshake gets no answer.",
-		GoDoes: `Waits 10 s for every request, then stops before "," and asks the next entry before "|".`,
+		GoDoes: `Waits 10 s for every request, then stops before "," and asks the next hop before "|".`,
 		Advice: useAnother},
 
 	{Class: Reset, Layer: LayerHTTP, Failed: true, Meaning: "The connection was cut with a reset.",
@@ -131,7 +131,7 @@ var Classes = []ClassInfo{
 		Advice: useAnother},
 
 	{Class: ChecksumMismatch, Layer: LayerContent, Failed: true, Meaning: "The bytes are not those that go.sum or the checksum database knows.",
-		GoDoes: `Reports a security error and stops: go.sum's word is final, and a zip is checked after all entries were asked. Only a .mod that the checksum database contradicts, and a transfer cut short, make it ask the next entry silently, before "|".`,
+		GoDoes: `Reports a security error and stops: go.sum's word is final, and a zip is checked after all hops were asked. Only a .mod that the checksum database contradicts, and a transfer cut short, make it ask the next hop silently, before "|".`,
 		Advice: "Never switch checks off for this. " + useAnother},
 
 	{Class: SumDBUnavailable, Layer: LayerSumDB, Failed: true, Meaning: "The checksum database cannot be reached by the route that the go command takes.",
