@@ -18,12 +18,16 @@ func sumdbCommand(a *app) *cobra.Command {
 		Long: `on      takes "off" back: what GOSUMDB was before, or the toolchain's default
 off     stops verification; whatever a proxy sends is then believed. --for ends
         it again: at the next start of gpx, the next prompt of a shell with the
-        hook, or in a gpx that runs. --modules limits it to module patterns.
+        hook, or in a gpx that runs. --modules limits it to module patterns
+        (GONOSUMDB); on --modules takes them out again.
 VALUE   a database name, "KEY URL", or sum.golang.google.cn`,
 		Args: arguments(1, 1, "on, off or a value"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[0] != "off" && (cmd.Flags().Changed("for") || cmd.Flags().Changed("modules")) {
-				return usage("sumdb", "--for and --modules go with off")
+			switch {
+			case args[0] != "off" && cmd.Flags().Changed("for"):
+				return usage("sumdb", "--for goes with off")
+			case args[0] != "off" && args[0] != "on" && cmd.Flags().Changed("modules"):
+				return usage("sumdb", "--modules goes with on and off")
 			}
 			if period < 0 {
 				return usage("sumdb", "--for %v is not a time to come", period)
@@ -34,7 +38,7 @@ VALUE   a database name, "KEY URL", or sum.golang.google.cn`,
 				return failed("sumdb", "", err)
 			}
 			var plan *change.Plan
-			if args[0] == "on" {
+			if args[0] == "on" && !cmd.Flags().Changed("modules") {
 				plan, err = profiles.SumDBOn(ctx, e, p, a.changer(ctx))
 			} else {
 				plan, err = profiles.SumDB(ctx, e, p, profiles.SumDBOptions{Value: args[0], For: period, Modules: modules, Now: a.now()})
@@ -46,7 +50,7 @@ VALUE   a database name, "KEY URL", or sum.golang.google.cn`,
 		},
 	}
 	cmd.Flags().DurationVar(&period, "for", 0, "off: switch on again after `TIME`, such as 1h")
-	cmd.Flags().StringVar(&modules, "modules", "", "off: only for modules that match `PATTERNS`")
+	cmd.Flags().StringVar(&modules, "modules", "", "off, on: only for the module `PATTERNS`")
 	c.addFlags(cmd)
 	return cmd
 }

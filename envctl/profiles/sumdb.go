@@ -109,16 +109,25 @@ func sumDBSkip(e *env.Env, p *project.Project, o SumDBOptions, patterns []string
 	return plan, nil
 }
 
+// backOn is the command that ends what o switched off.
+func backOn(o SumDBOptions) string {
+	if o.Modules == "" {
+		return "gpx sumdb on"
+	}
+	patterns := strings.Join(splitPatterns(redact.Text(o.Modules)), ",")
+	return "gpx sumdb on --modules '" + strings.ReplaceAll(patterns, "'", `'\''`) + "'"
+}
+
 // limit gives a plan its end, and says when the end is noticed.
 func limit(plan *change.Plan, o SumDBOptions) {
 	if plan.Empty() {
 		if o.For != 0 {
-			plan.Warn("it is so already, and gpx records no end for what it did not begin; end it with: gpx sumdb on")
+			plan.Warn("it is so already, and gpx records no end for what it did not begin; end it with: " + backOn(o))
 		}
 		return
 	}
 	if o.For == 0 {
-		plan.Warn("it stays so until: gpx sumdb on, or gpx undo")
+		plan.Warn("it stays so until: " + backOn(o) + ", or gpx undo")
 		return
 	}
 	end := o.Now.Add(o.For)
@@ -176,7 +185,8 @@ func warnSkipped(plan *change.Plan, e *env.Env) {
 
 // sumDBUnskip takes patterns out of GONOSUMDB.
 func sumDBUnskip(e *env.Env, patterns []string) (*change.Plan, error) {
-	rest := slices.DeleteFunc(splitPatterns(e.NoSumDB()), func(s string) bool { return slices.Contains(patterns, s) })
+	now := splitPatterns(e.NoSumDB())
+	rest := slices.DeleteFunc(slices.Clone(now), func(s string) bool { return slices.Contains(patterns, s) })
 	a := change.Assignment{Name: "GONOSUMDB", Value: strings.Join(rest, ",")}
 	private := splitPatterns(e.Get("GOPRIVATE"))
 	switch {
@@ -185,7 +195,19 @@ func sumDBUnskip(e *env.Env, patterns []string) (*change.Plan, error) {
 	case len(rest) == 0:
 		a.Value = "none" // empty would mean GOPRIVATE
 	}
-	return change.PlanEnv(e, "checksums on for "+redact.Text(strings.Join(patterns, ",")), []change.Assignment{a})
+	plan, err := change.PlanEnv(e, "checksums on for "+redact.Text(strings.Join(patterns, ",")), []change.Assignment{a})
+	if err != nil {
+		return nil, err
+	}
+	for _, pattern := range patterns {
+		if !slices.Contains(now, pattern) {
+			plan.Warn(redact.Text(pattern) + " is none of the patterns in GONOSUMDB or GOPRIVATE, so there is nothing to take out")
+		}
+	}
+	if len(rest) > 0 {
+		plan.Warn("modules that match " + redact.Text(strings.Join(rest, ",")) + " are still not verified (GONOSUMDB or GOPRIVATE)")
+	}
+	return plan, nil
 }
 
 // sumDBValue uses another database, or the public one at another place.
