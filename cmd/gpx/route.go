@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/module"
 
-	"gpx/probe"
 	"gpx/probe/route"
 )
 
@@ -110,23 +109,4 @@ func why(s string) string {
 		return ""
 	}
 	return ": " + s
-}
-
-func actionWords(out *printer, act probe.Action) string {
-	switch act {
-	case probe.Serve:
-		return "is used"
-	case probe.GoDirect:
-		return "is used (version control)"
-	case probe.Next:
-		return "next hop"
-	case probe.Stop:
-		return out.bad("go stops")
-	case probe.Hang:
-		return out.bad("go hangs")
-	case probe.GoOff:
-		return out.bad("off: go stops")
-	default:
-		return out.dim("not known")
-	}
 }

@@ -78,7 +78,7 @@ func (a *app) printStatus(s monitor.Snapshot) {
 	reached := true
 	for _, h := range s.Chain.Hops {
 		ep := endpointOfHop(s, h.N)
-		will := goWillWords(out, h.GoWill)
+		will := actionWords(out, h.GoWill)
 		if !reached {
 			will = out.dim("not asked now")
 		}
@@ -177,13 +177,15 @@ func classDetail(c probe.Class, ep *monitor.EndpointStatus) string {
 	return c.Words()
 }
 
-// goWillWords says what the go command does at a hop.
-func goWillWords(out *printer, act probe.Action) string {
+// actionWords says what the go command does at a hop.
+func actionWords(out *printer, act probe.Action) string {
 	switch act {
-	case probe.Serve, probe.GoDirect:
+	case probe.Serve:
 		return "go uses it"
+	case probe.GoDirect:
+		return "go uses version control"
 	case probe.Next:
-		return "go asks the next"
+		return "go moves on"
 	case probe.Stop:
 		return out.bad("go stops here")
 	case probe.Hang:
@@ -191,7 +193,7 @@ func goWillWords(out *printer, act probe.Action) string {
 	case probe.GoOff:
 		return "go stops here (off)"
 	default:
-		return out.dim("unknown")
+		return out.dim("not known")
 	}
 }
 
