@@ -249,8 +249,13 @@ func (s settings) check() error {
 	return nil
 }
 
+// strategies are the names of failover's, for messages.
 func strategies() []string {
-	return []string{string(failover.Latency), string(failover.Availability), string(failover.Region), string(failover.Manual)}
+	var names []string
+	for _, s := range failover.Strategies {
+		names = append(names, string(s))
+	}
+	return names
 }
 
 // redacted returns the settings as they may be shown.
