@@ -37,9 +37,6 @@ func (p *Plan) PlanFile(path string, data []byte) error {
 	return p.planFile(path, image{Exists: true, Data: data}, nil)
 }
 
-// PlanRemove adds to p that path shall not exist.
-func (p *Plan) PlanRemove(path string) error { return p.planFile(path, image{}, nil) }
-
 // planFile adds the step that makes path equal after. dirs, when not nil, are
 // removed with the file if they are empty then.
 func (p *Plan) planFile(path string, after image, dirs []string) error {
