@@ -45,7 +45,7 @@ type SumLines struct {
 }
 
 // Cached says which files of the module version are in GOMODCACHE. They are
-// taken to be genuine; `gpx cache verify` is what checks that.
+// taken to be genuine, as the go command takes them.
 type Cached struct {
 	Info, Mod, Zip, ZipHash bool
 	// Dir is the extracted tree. `go mod download` wants the zip nevertheless;

@@ -3,5 +3,5 @@
 // stands in a file or a commit message, and that the build says what to
 // install. It has no code of its own.
 //
-//	cmd ─▶ tui ─▶ history ─▶ cachectl ─▶ probe ─▶ envctl
+//	cmd ─▶ tui ─▶ history ─▶ probe ─▶ envctl
 package house
