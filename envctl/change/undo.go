@@ -8,9 +8,18 @@ import (
 	"slices"
 	"strings"
 
+	"gpx/envctl/env"
 	"gpx/envctl/redact"
 	"gpx/envctl/wire"
 )
+
+// Env reads the environment as it is now.
+func (c *Changer) Env(ctx context.Context) (*env.Env, error) {
+	if c.o.Env == nil {
+		return nil, errors.New("the environment cannot be read")
+	}
+	return c.o.Env(ctx)
+}
 
 // PlanUndo plans how to take back change id, or, when id is empty, the last
 // change of which something is still in force. Apply applies it. It fails with
@@ -60,10 +69,7 @@ func (c *Changer) planUndoOf(ctx context.Context, rs []Record, r Record, force b
 	if err != nil {
 		return nil, err
 	}
-	if c.o.Env == nil {
-		return nil, errors.New("the environment cannot be read")
-	}
-	e, err := c.o.Env(ctx)
+	e, err := c.Env(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -245,6 +245,41 @@ func TestExpiryOfSeveral(t *testing.T) {
 	}
 }
 
+// A later change stands on top of a period: what the period switched off is
+// verified again at its end, what the later change switched off is not.
+func TestExpiryUnderALaterChange(t *testing.T) {
+	e, ch := user(t, "GOPRIVATE=own.example\n")
+	at := func(o SumDBOptions) {
+		t.Helper()
+		now, err := env.Read(t.Context(), env.Options{Environ: e.Environ, Dir: t.TempDir()})
+		must(t, err)
+		o.Value, o.Now = "off", noon
+		plan, err := SumDB(t.Context(), now, nil, o)
+		must(t, err)
+		_, err = ch.Apply(t.Context(), plan)
+		must(t, err)
+	}
+	at(SumDBOptions{Modules: "a.example", For: time.Minute})
+	at(SumDBOptions{Modules: "b.example"})
+	plans, err := Expired(t.Context(), ch, noon.Add(time.Hour))
+	if err != nil || len(plans) != 1 {
+		t.Fatalf("%v %v", plans, err)
+	}
+	_, err = ch.Apply(t.Context(), plans[0])
+	must(t, err)
+	if got := read(t, e.UserFile); got != "GONOSUMDB=own.example,b.example\nGOPRIVATE=own.example\n" {
+		t.Errorf("user file %q", got)
+	}
+	changes, err := ch.Changes(t.Context())
+	must(t, err)
+	if last := changes[len(changes)-1]; !last.Undone {
+		t.Errorf("the period still waits for its end: %+v", last)
+	}
+	if plans, err := Expired(t.Context(), ch, noon.Add(time.Hour)); err != nil || len(plans) != 0 {
+		t.Errorf("a second time: %v %v", plans, err)
+	}
+}
+
 func TestUse(t *testing.T) {
 	e, ch := user(t, "GOPROXY=https://old.example\n")
 	c, err := chain.Parse("https://user:pass@new.example|direct")

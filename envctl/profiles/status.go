@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,7 +115,8 @@ const clockSlack = 5 * time.Minute
 // Expired plans to take back the newest change whose time has run out. It is
 // at most one plan, since the next one has to be made on what this one leaves:
 // apply it and call again. A change that somebody has overwritten meanwhile is
-// closed without a plan.
+// closed without a plan; but module patterns that it made unverified and that
+// still stand under a later change are taken out.
 //
 // Time is the clock's, so a period goes on while the machine is off. A clock
 // that has been put back to before the period began says nothing about its
@@ -130,6 +132,11 @@ func Expired(ctx context.Context, ch *change.Changer, now time.Time) ([]*change.
 			continue
 		}
 		p, err := ch.PlanUndo(ctx, c.ID, false)
+		if errors.Is(err, change.ErrChangedSince) {
+			if rest, failed := planRest(ctx, ch, c); failed != nil || rest != nil {
+				p, err = rest, failed
+			}
+		}
 		switch {
 		case errors.Is(err, change.ErrChangedSince), err == nil && p.Empty():
 			errs = append(errs, ch.Close(ctx, c.ID))
@@ -140,4 +147,34 @@ func Expired(ctx context.Context, ch *change.Changer, now time.Time) ([]*change.
 		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+// planRest plans to take what c switched off out of a GONOSUMDB that has
+// changed since. It is nil where nothing of it is left.
+func planRest(ctx context.Context, ch *change.Changer, c change.Change) (*change.Plan, error) {
+	e, err := ch.Env(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := splitPatterns(e.UserFileValues["GONOSUMDB"])
+	rest := slices.Clone(now)
+	for _, a := range c.Actions {
+		if a.Target != "GONOSUMDB" {
+			continue
+		}
+		// What GOPRIVATE says was never the period's own.
+		kept := append(splitPatterns(a.Old), splitPatterns(e.Get("GOPRIVATE"))...)
+		rest = slices.DeleteFunc(rest, func(s string) bool {
+			return slices.Contains(splitPatterns(a.New), s) && !slices.Contains(kept, s)
+		})
+	}
+	if len(rest) == len(now) {
+		return nil, nil
+	}
+	p, err := change.PlanEnv(e, "undo: "+c.Title, []change.Assignment{skipping(e, rest)})
+	if err != nil {
+		return nil, err
+	}
+	p.Undoes = c.ID
+	return p, nil
 }

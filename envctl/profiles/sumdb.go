@@ -187,15 +187,7 @@ func warnSkipped(plan *change.Plan, e *env.Env) {
 func sumDBUnskip(e *env.Env, patterns []string) (*change.Plan, error) {
 	now := splitPatterns(e.NoSumDB())
 	rest := slices.DeleteFunc(slices.Clone(now), func(s string) bool { return slices.Contains(patterns, s) })
-	a := change.Assignment{Name: "GONOSUMDB", Value: strings.Join(rest, ",")}
-	private := splitPatterns(e.Get("GOPRIVATE"))
-	switch {
-	case slices.Equal(rest, private):
-		a = change.Assignment{Name: "GONOSUMDB", Unset: true} // GOPRIVATE says the same
-	case len(rest) == 0:
-		a.Value = "none" // empty would mean GOPRIVATE
-	}
-	plan, err := change.PlanEnv(e, "checksums on for "+redact.Text(strings.Join(patterns, ",")), []change.Assignment{a})
+	plan, err := change.PlanEnv(e, "checksums on for "+redact.Text(strings.Join(patterns, ",")), []change.Assignment{skipping(e, rest)})
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +200,17 @@ func sumDBUnskip(e *env.Env, patterns []string) (*change.Plan, error) {
 		plan.Warn("modules that match " + redact.Text(strings.Join(rest, ",")) + " are still not verified (GONOSUMDB or GOPRIVATE)")
 	}
 	return plan, nil
+}
+
+// skipping makes GONOSUMDB say patterns and nothing else.
+func skipping(e *env.Env, patterns []string) change.Assignment {
+	switch {
+	case slices.Equal(patterns, splitPatterns(e.Get("GOPRIVATE"))):
+		return change.Assignment{Name: "GONOSUMDB", Unset: true} // GOPRIVATE says the same
+	case len(patterns) == 0:
+		return change.Assignment{Name: "GONOSUMDB", Value: "none"} // empty would mean GOPRIVATE
+	}
+	return change.Assignment{Name: "GONOSUMDB", Value: strings.Join(patterns, ",")}
 }
 
 // sumDBValue uses another database, or the public one at another place.
