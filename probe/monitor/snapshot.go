@@ -1,9 +1,3 @@
-// Package monitor turns probe results into health, snapshots and a verdict.
-//
-//	schedule ▶ probes ▶ windows ▶ health ▶ verdict ▶ snapshot ▶ whoever listens
-//
-// What it decides is decided by pure functions; what it schedules runs on an
-// injected clock.
 package monitor
 
 import (
