@@ -74,7 +74,7 @@ outage it may also probe the catalog of public proxies when that was agreed to
 		},
 	}
 	cmd.Flags().BoolVar(&best, "best", false, "probe, and take what is healthy")
-	cmd.Flags().StringVar(&strategy, "strategy", "", "order of the hops: "+strings.Join(strategies(), ", "))
+	cmd.Flags().StringVar(&strategy, "strategy", "", "put the hops in `ORDER`: "+strings.Join(strategies(), ", "))
 	c.addFlags(cmd)
 	return cmd
 }
