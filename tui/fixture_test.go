@@ -275,7 +275,6 @@ func (f *fake) services() Services {
 			f.consent, f.asked = ok, true
 			return nil
 		},
-		Copy:  func(s string) error { f.note("copy %s", s); return nil },
 		Crash: func(v any, _ []byte) string { f.note("crash %v", v); return "crash.txt" },
 	}
 }

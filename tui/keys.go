@@ -124,16 +124,13 @@ func (m *model) copy() tea.Cmd {
 	if text == "" {
 		return nil
 	}
-	osc, native := m.osc, m.c.Services.Copy
+	osc := m.osc
 	m.c.Say(theme.Text, "copied: %s", text)
 	if strings.Contains(text, redact.Mark) {
 		m.c.Say(theme.Warn, "copied without its credentials: %s", text)
 	}
 	return m.c.Cmd(func() tea.Msg {
 		osc(text)
-		if native != nil {
-			_ = native(text) // the terminal may have taken it even where no clipboard tool is
-		}
 		return nil
 	})
 }

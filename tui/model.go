@@ -74,7 +74,7 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 		cfg.Now = time.Now
 	}
 	m := &model{cfg: cfg, began: cfg.Now(), mouse: !cfg.NoMouse, osc: func(string) {}}
-	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Propose: m.propose, Reload: m.reload}
+	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Propose: m.propose}
 	m.spin = spinner.New(spinner.WithSpinner(spinner.Spinner{Frames: th.Glyphs.Spinner, FPS: beat}))
 	m.views = []view.View{proxies.New(m.c), envview.New(m.c)}
 	m.table = m.actions()

@@ -408,7 +408,9 @@ func TestCopy(t *testing.T) {
 	s.f.called()
 	s.show(outage())
 	s.press("y")
-	s.asked("copy https://proxy.example.com")
+	if want := "https://proxy.example.com"; osc != want {
+		t.Errorf("copied %q, want %q", osc, want)
+	}
 	s.press("2", "y")
 	if want := "go env -w GOPROXY='https://proxy.example.com,https://mirror.example.org|direct'"; osc != want {
 		t.Errorf("copied %q, want %q", osc, want)
@@ -476,6 +478,12 @@ func TestShadowedVariableIsSaid(t *testing.T) {
 	p.Changes[0].Shadowed = true
 	s.settle(s.m.propose(view.Proposal{Plan: p}))
 	s.has("! the environment hides it: no effect in this shell")
+	s.press("n")
+	// The undo to what the shell has said all along: in effect nothing changes.
+	p.Changes[0].Shadowed, p.Changes[0].OriginOld = false, string(env.OS)
+	p.Changes[0].EffectiveOld, p.Changes[0].EffectiveNew = "https://b.example.com", "https://b.example.com"
+	s.settle(s.m.propose(view.Proposal{Plan: p}))
+	s.has("the environment has this value already", "- https://a.example.com  (user file)", "+ https://b.example.com")
 	s.press("n")
 	p.Actions = append(p.Actions, change.Action{Kind: "remove_tree", Target: "/x"})
 	s.settle(s.m.propose(view.Proposal{Plan: p}))

@@ -83,8 +83,6 @@ type Common struct {
 	Message Message
 	Log     []LogEntry // commands run, oldest first
 
-	// Reload reads environment and status again.
-	Reload func() tea.Cmd
 	// Propose shows a plan and applies it when the user agrees.
 	Propose func(Proposal) tea.Cmd
 
@@ -260,7 +258,7 @@ func (c *Common) Fail(err error) tea.Cmd {
 	return c.Say(theme.Bad, "%v", err)
 }
 
-// OriginWord is an origin as people say it.
+// OriginWord is an origin in a column; [env.Origin.Words] is for sentences.
 func OriginWord(o env.Origin) string {
 	switch o {
 	case env.OS:

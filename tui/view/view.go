@@ -63,9 +63,6 @@ type Services struct {
 	// SetConsent remembers the answer; granted starts watching the catalog.
 	SetConsent func(ctx context.Context, granted bool) error
 
-	// Copy puts text on the system's clipboard, beside the OSC 52 sequence that
-	// the screen writes itself.
-	Copy func(text string) error
 	// Crash writes a report of a panic and returns the file's path.
 	Crash func(value any, stack []byte) (path string)
 }
@@ -74,7 +71,7 @@ type Services struct {
 type Status struct {
 	Offline      string    // "", "offline", "offline strict" …: the profile in force
 	Unverifiable []string  // module@version that offline mode cannot verify
-	SumDBOff     bool      // checksums are off for everything or for Modules
+	SumDBOff     bool      // checksums are off for everything or for SumDBModules
 	SumDBUntil   time.Time // zero: no expiry
 	SumDBModules string    // GONOSUMDB patterns; "" means every module
 	Notices      []string  // what the user should know: a damaged database, recovered changes
