@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -129,6 +130,21 @@ func (a *app) ask(ctx context.Context, question string) bool {
 	}
 }
 
+// hiddenBy says what the environment of this shell does to a change that it
+// hides. A plan has no line for the shell where the user's own value comes back
+// under an environment that hid it before (see the undo of gpx/envctl/change).
+func hiddenBy(p *change.Plan, c *change.VarChange) string {
+	text := "this shell's environment sets " + c.Var + " to " + c.EffectiveOld + ", "
+	switch {
+	case !c.Shadowed:
+		return text + "so nothing changes here"
+	case slices.ContainsFunc(p.Shell(), func(a change.Assignment) bool { return a.Name == c.Var }):
+		return text + "which hides this until the line below is run"
+	default:
+		return text + "which goes on hiding this"
+	}
+}
+
 // printPlan writes what would be done, and why.
 func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 	out.line(out.strong(p.Title))
@@ -148,12 +164,16 @@ func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 	for _, c := range p.Changes {
 		shown[c.Var] = true
 		out.line("  " + out.strong(c.Var))
+		was, then, origin := c.EffectiveOld, c.EffectiveNew, env.Origin(c.OriginOld)
+		if c.Hidden() { // in effect nothing changes, so show what does: the user file
+			was, then, origin = c.Old, c.New, env.User
+		}
 		out.table("    ", [][]string{
-			{out.dim("now"), out.dash(c.EffectiveOld) + out.dim("  from "+env.Origin(c.OriginOld).Words())},
-			{out.dim("then"), out.dash(c.EffectiveNew)},
+			{out.dim("now"), out.dash(was) + out.dim("  from "+origin.Words())},
+			{out.dim("then"), out.dash(then)},
 		})
-		if c.Shadowed {
-			out.text("    ", out.sign(toneWarn, "the environment of this shell hides the new value until the line below is run"))
+		if c.Hidden() {
+			out.text("    ", out.sign(toneWarn, hiddenBy(p, &c)))
 		}
 	}
 	for _, act := range p.Actions {

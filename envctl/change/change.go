@@ -26,6 +26,7 @@ package change
 import (
 	"encoding/json"
 
+	"gpx/envctl/env"
 	"gpx/envctl/wire"
 )
 
@@ -49,6 +50,12 @@ type VarChange struct {
 	EffectiveOld string `json:"effective_old"`
 	EffectiveNew string `json:"effective_new"`
 	Shadowed     bool   `json:"shadowed"` // the OS environment hides the new value
+}
+
+// Hidden reports whether the OS environment decides before the plan and after
+// it, so that only Old and New tell what the plan does.
+func (c *VarChange) Hidden() bool {
+	return c.Shadowed || c.OriginOld == string(env.OS) && c.EffectiveOld == c.EffectiveNew
 }
 
 // A Plan is what would be done, as data.

@@ -148,8 +148,12 @@ func variable(th *theme.Theme, c *change.VarChange, w int) []widget.Line {
 	if c.OriginOld != "" {
 		from = "  (" + view.OriginWord(env.Origin(c.OriginOld)) + ")"
 	}
-	if c.Shadowed {
-		head = append(head, widget.S(theme.Warn, "  "+th.Glyphs.Shadow+" the environment hides it: no effect in this shell"))
+	if c.Hidden() {
+		note := "the environment hides it: no effect in this shell"
+		if !c.Shadowed {
+			note = "the environment has this value already"
+		}
+		head = append(head, widget.S(theme.Warn, "  "+th.Glyphs.Shadow+" "+note))
 		was, now, from = value(c.Old), value(c.New), "  (user file)"
 	}
 	out := append([]widget.Line{head}, paragraph(theme.Bad, "  - ", was+from, w)...)
