@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gpx/envctl/chain"
 	"gpx/probe"
@@ -156,10 +157,22 @@ func brokenChain(f Facts, w walk) Verdict {
 	}
 	if s, ok := shadowOf(f, "GOPROXY"); ok {
 		v.Scope = ScopeConfig
-		v.Headline = headline("OUTAGE: the shell's GOPROXY hides your own, and its %s "+does(at.EndpointFact), at.Name)
+		v.Headline = hiddenBy(at)
 		v.Fixes = append([]Fix{unsetFix(s)}, v.Fixes...)
 	}
 	return v
+}
+
+// hiddenBy is the headline about a hop of a chain that the shell put in front of
+// the user's own. Where there is no room for what the hop does and a name that
+// can still be told, it fails: the evidence says how.
+func hiddenBy(at HopFact) string {
+	const format, room = "OUTAGE: the shell's GOPROXY hides your own, and its %s ", 12
+	says := does(at.EndpointFact)
+	if utf8.RuneCountInString(format+says)-len("%s")+min(room, utf8.RuneCountInString(at.Name)) > headlineColumns {
+		says = "fails"
+	}
+	return headline(format+says, at.Name)
 }
 
 // lacks reports whether a class says that the module is not there, rather than

@@ -257,6 +257,18 @@ func TestHeadlinesFit(t *testing.T) {
 	}
 }
 
+// A name may be shortened, the sentence around it may not.
+func TestHeadlineOfAShadow(t *testing.T) {
+	for _, info := range probe.Classes {
+		f := judged(t, "proxy.internal:down:"+string(info.Class))
+		f.Shadows = []Shadow{{Name: "GOPROXY", Value: "https://a.example.com", Hidden: "https://b.example.com"}}
+		v := Judge(f)
+		if v.Scope == ScopeConfig && (!strings.Contains(v.Headline, "hides your own, and its ") || utf8.RuneCountInString(v.Headline) > headlineColumns) {
+			t.Errorf("%s: %q", info.Class, v.Headline)
+		}
+	}
+}
+
 // Whatever the facts are, there is a verdict, and it agrees with the walk: an
 // outage is where the go command stops or hangs, and nowhere else.
 func TestJudgeAgreesWithTheWalk(t *testing.T) {
