@@ -150,14 +150,21 @@ func endpointStep(name string, e monitor.EndpointStatus) Step {
 		}
 		return Step{name, OK, d, ""}
 	}
-	d := e.Class.Words() + ": " + info.Meaning
-	if e.Detail != "" {
-		d += " (" + e.Detail + ")"
-	}
+	d := e.Class.Words() + ": " + meaning(e.Result)
 	if e.Class.Failed() {
 		return Step{name, Fail, d, info.Advice}
 	}
 	return Step{name, OK, d, ""}
+}
+
+// meaning says what the class of a result means and what was seen, without a full
+// stop: more follows.
+func meaning(r probe.Result) string {
+	s := strings.TrimSuffix(r.Class.Info().Meaning, ".")
+	if r.Detail != "" {
+		s += " (" + r.Detail + ")"
+	}
+	return s
 }
 
 // certificateSteps look at the certificates that were shown.
@@ -241,10 +248,7 @@ func Layers(r probe.Result) []Step {
 		case i > last && r.Class != probe.OK:
 			s.State, s.Detail = Skip, "not reached"
 		case i == last && r.Class != probe.OK:
-			s.Detail = r.Class.Info().Meaning
-			if r.Detail != "" {
-				s.Detail += " (" + r.Detail + ")"
-			}
+			s.Detail = meaning(r)
 			if r.Class.Failed() {
 				s.State, s.Hint = Fail, r.Class.Info().Advice
 			}
