@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gpx/envctl/chain"
+	"gpx/envctl/change"
 	"gpx/envctl/env"
 	"gpx/envctl/profiles"
 	"gpx/probe"
@@ -48,10 +49,12 @@ outage it may also probe the catalog of public proxies when that was agreed to
 			}
 			var wanted chain.Chain
 			var why, warnings []string
+			var keep bool // it works, and nothing better is known
 			var err error
 			if best {
 				var r failover.Recommendation
 				r, err = a.bestChain(ctx, strategy)
+				keep = !r.Found
 				wanted, why, warnings = r.Chain, r.Reasons, append(r.Warnings, leakWarnings(r.Leaks, r.Patterns)...)
 			} else {
 				wanted, err = a.chainNamed(ctx, args[0])
@@ -63,7 +66,10 @@ outage it may also probe the catalog of public proxies when that was agreed to
 			if err != nil {
 				return failed("use", "", err)
 			}
-			plan, err := profiles.Use(e, p, wanted)
+			plan := &change.Plan{Title: "use --best"}
+			if !keep {
+				plan, err = profiles.Use(e, p, wanted)
+			}
 			if err != nil {
 				return failed("use", wanted.Redacted(), err)
 			}
@@ -144,7 +150,8 @@ func (a *app) chainNamed(ctx context.Context, arg string) (chain.Chain, error) {
 	return c, nil
 }
 
-// bestChain probes and recommends.
+// bestChain probes and recommends. Finding nothing is a failure only where the
+// chain in force does not work.
 func (a *app) bestChain(ctx context.Context, strategy string) (failover.Recommendation, error) {
 	s, err := a.settings()
 	if err != nil {
@@ -176,7 +183,8 @@ func (a *app) bestChain(ctx context.Context, strategy string) (failover.Recommen
 		return failover.Recommendation{}, interrupted(failed("use", "", ctx.Err()))
 	}
 	r := failover.Recommend(failover.RequestFor(snapshot, in, failover.Strategy(strategy), s.Switch.Region))
-	if !r.Found {
+	works := snapshot.Verdict.State == monitor.StateOK || snapshot.Verdict.State == monitor.StateDegraded
+	if !r.Found && !works {
 		f := &failure{Op: "use", Target: "--best", Class: "no_better_chain", Message: strings.Join(r.Reasons, "; "), status: statusBadNews}
 		if f.Message == "" {
 			f.Message = "nothing better is known"
