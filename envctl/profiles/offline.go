@@ -204,6 +204,8 @@ func splitFlags(s string) []string {
 func warnOffline(plan *change.Plan, e *env.Env, p *project.Project, db chain.SumDB, o OfflineOptions, unverifiable []module.Version) {
 	if _, err := os.Stat(downloadDir(e)); err != nil {
 		plan.Warn("the module cache is empty: nothing can be built but what needs no module")
+	} else if absent := uncached(e, p); len(absent) > 0 {
+		plan.Warn(fmt.Sprintf("%d of %d modules are not in the module cache, so what imports them cannot be built: ", len(absent), len(p.Requires)) + names(absent))
 	}
 	if db.Off {
 		plan.Warn("GOSUMDB=off: what is taken from the cache and has no go.sum line is not verified")
@@ -223,6 +225,31 @@ func warnOffline(plan *change.Plan, e *env.Env, p *project.Project, db chain.Sum
 		text = "cannot be verified offline (a build from vendor does not need it): "
 	}
 	plan.Warn(fmt.Sprintf("%d of %d modules ", len(unverifiable), len(p.Requires)) + text + names(unverifiable))
+}
+
+// uncached lists the required modules of which the cache has neither the zip
+// nor the extracted directory; a build needs one of them for each module from
+// which it takes a package. A project with a vendor directory needs none.
+func uncached(e *env.Env, p *project.Project) (absent []module.Version) {
+	if p == nil || p.Vendored {
+		return nil
+	}
+	there := func(elem ...string) bool {
+		_, err := os.Stat(filepath.Join(elem...))
+		return err == nil
+	}
+	for _, r := range p.Requires {
+		m, local := fetched(p, r.Version)
+		path, err := module.EscapePath(m.Path)
+		version, verr := module.EscapeVersion(m.Version)
+		if local || err != nil || verr != nil || slices.Contains(absent, m) {
+			continue
+		}
+		if path = filepath.FromSlash(path); !there(downloadDir(e), path, "@v", version+".zip") && !there(e.Get("GOMODCACHE"), path+"@"+version) {
+			absent = append(absent, m)
+		}
+	}
+	return absent
 }
 
 // names lists modules, at most ten of them.

@@ -216,6 +216,35 @@ func TestOfflineWithoutANetwork(t *testing.T) {
 	}
 }
 
+// What nobody downloaded cannot be built, whoever would vouch for it.
+func TestOfflineNamesWhatIsNotCached(t *testing.T) {
+	w := newWorld(t, 3)
+	w.goSum(all)
+	w.mustGo(nil, "mod", "download", modPath(0)+"@v1.0.0")
+	warned := func(o OfflineOptions) string {
+		t.Helper()
+		e := w.env()
+		plan, err := Offline(t.Context(), e, w.find(e), o)
+		must(t, err)
+		return strings.Join(plan.Warnings, "\n")
+	}
+	want := "2 of 3 modules are not in the module cache, so what imports them cannot be built: " + modPath(1) + "@v1.0.0, " + modPath(2) + "@v1.0.0"
+	for _, o := range []OfflineOptions{{}, {Strict: true}} {
+		if got := warned(o); !strings.Contains(got, want) {
+			t.Errorf("%+v: warned %q, want %q", o, got, want)
+		}
+	}
+	w.write("project/vendor/modules.txt", "")
+	if got := warned(OfflineOptions{Vendor: true}); strings.Contains(got, "not in the module cache") {
+		t.Errorf("a build from vendor needs no cache, and %q", got)
+	}
+	must(t, os.RemoveAll(filepath.Join(w.project, "vendor")))
+	w.mustGo(nil, "mod", "download")
+	if got := warned(OfflineOptions{}); strings.Contains(got, "not in the module cache") {
+		t.Errorf("everything is there, and %q", got)
+	}
+}
+
 func TestOfflineStrict(t *testing.T) {
 	w := newWorld(t, 3)
 	w.environ = append(w.environ, "GOPRIVATE=private.example.com")
