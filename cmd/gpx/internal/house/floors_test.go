@@ -13,7 +13,7 @@ import (
 )
 
 // floors, lowest first. A package may import its own floor and those below.
-var floors = []string{"envctl", "probe", "history", "tui", "cmd"}
+var floors = []string{"envctl", "probe", "cachectl", "history", "tui", "cmd"}
 
 // A libraryRule says on which floors a library may be named in an import, and
 // on which it may be reached at all.
