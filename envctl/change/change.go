@@ -87,7 +87,7 @@ type Change struct {
 	Undone  bool      `json:"undone"`
 	Undoes  string    `json:"undoes,omitempty"`
 	Expires wire.Time `json:"expires,omitzero"`
-	Note    string    `json:"note,omitempty"` // what Recover did with it
+	Note    string    `json:"note,omitempty"` // what Recover did with it, or what Apply had to leave
 }
 
 // A Step is one action with what its kind needs to do it and to take it back.

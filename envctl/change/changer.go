@@ -77,17 +77,44 @@ func DefaultStateDir() (string, error) {
 	return filepath.Join(home, ".local", "state", "gpx"), nil
 }
 
-// Apply does p, journaled. On an error the machine is as it was before.
+// Apply does p, journaled. On an error the machine is as it was before. What
+// was left as it is, because somebody else is at work on it, is named in the
+// plan's warnings and in the change's note. Under a context of [WithProgress] it
+// tells how far it has come.
 func (c *Changer) Apply(ctx context.Context, p *Plan) (Change, error) {
+	ctx, heard := listening(ctx)
 	ch, err := c.apply(ctx, p)
 	switch {
 	case err == nil:
+		behind(ctx, ch.ID, p.steps)
+		ch.Note = joinNotes(ch.Note, heard.into(p))
 		return ch, nil
-	case errors.Is(err, errHalfWay):
+	case errors.Is(err, ErrHalfWay):
 		return ch, fmt.Errorf("%s: %w", redact.Clean(p.Title), brief(err))
 	default:
 		return ch, fmt.Errorf("%s: %w; nothing was changed%s", redact.Clean(p.Title), brief(err), hint(err, p))
 	}
+}
+
+// behind does what follows a change that is done.
+func behind(ctx context.Context, id string, steps []Step) {
+	gs, err := groups(steps)
+	for _, g := range gs {
+		if err == nil && g.kind.Behind != nil {
+			err = g.kind.Behind(ctx, id, g.steps)
+		}
+	}
+	if err != nil {
+		Remark(ctx, brief(err).Error())
+	}
+}
+
+// joinNotes puts two notes into one; either may be empty.
+func joinNotes(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
 }
 
 // hint says what to do about an error of the file system.
@@ -113,9 +140,6 @@ func hint(err error, p *Plan) string {
 	}
 	return what + ", or " + instead(as)
 }
-
-// errHalfWay: a failed change could not be rolled back whole.
-var errHalfWay = errors.New("rolling back failed too")
 
 func (c *Changer) apply(ctx context.Context, p *Plan) (Change, error) {
 	switch {
@@ -191,9 +215,9 @@ func (c *Changer) do(ctx context.Context, st *state, r Record, steps []Step, gs 
 	}
 	ctx = context.WithoutCancel(ctx)
 	if rerr := revert(ctx, r.ID, gs[:done]); rerr != nil {
-		return fmt.Errorf("%w, and %w: %w", err, errHalfWay, rerr)
+		return fmt.Errorf("%w, and %w: %w", err, ErrHalfWay, rerr)
 	}
-	if errors.Is(err, errHalfWay) {
+	if errors.Is(err, ErrHalfWay) {
 		return err
 	}
 	st.forget(r.ID)

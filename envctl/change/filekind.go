@@ -90,7 +90,7 @@ func (i image) describe() string {
 	}
 }
 
-func undoFiles(_ context.Context, _ *env.Env, steps []Step, force bool) (*Plan, error) {
+func undoFiles(_ context.Context, _ *env.Env, _ string, steps []Step, force bool) (*Plan, error) {
 	p := &Plan{}
 	for i := len(steps) - 1; i >= 0; i-- {
 		f, err := fileOf(steps[i])
@@ -170,7 +170,7 @@ func doFiles(_ context.Context, id string, steps []Step) error {
 	}
 	for _, f := range slices.Backward(done) {
 		if rerr := f.revert(id); rerr != nil {
-			err = fmt.Errorf("%w, and %w: %w", err, errHalfWay, rerr)
+			err = fmt.Errorf("%w, and %w: %w", err, ErrHalfWay, rerr)
 		}
 	}
 	return err

@@ -27,10 +27,16 @@ type Kind struct {
 	// It leaves alone what somebody else has changed meanwhile, and removes
 	// what Do left lying about.
 	Revert func(ctx context.Context, id string, steps []Step) error
-	// Undo plans how to take the steps back later. Without force it fails
-	// with an error that wraps [ErrChangedSince] when that would lose what
-	// somebody else did since.
-	Undo func(ctx context.Context, e *env.Env, steps []Step, force bool) (*Plan, error)
+	// Undo plans how to take the steps of change id back later. Without force
+	// it fails with an error that wraps [ErrChangedSince] when that would lose
+	// what somebody else did since, and always with one that wraps
+	// [ErrForGood] when nothing can bring back what was there.
+	Undo func(ctx context.Context, e *env.Env, id string, steps []Step, force bool) (*Plan, error)
+	// Behind may be nil. It does what can follow at leisure once the change is
+	// in the journal as done, without the lock that keeps other gpx processes
+	// waiting. Cut short by ctx or SIGKILL, it is for the kind's package to
+	// finish at the next start.
+	Behind func(ctx context.Context, id string, steps []Step) error
 }
 
 // Errors that callers may want to tell apart.
@@ -41,6 +47,12 @@ var (
 	ErrChangedSince = errors.New("changed since")
 	// ErrNothing: there is no change to take back.
 	ErrNothing = errors.New("nothing to undo")
+	// ErrForGood: what a change took away is gone for good.
+	ErrForGood = errors.New("cannot be taken back")
+	// ErrHalfWay: a failed change could not be rolled back whole. A Kind's Do
+	// wraps it when that is so; the change then stays in flight, and
+	// [Changer.Recover] tries again.
+	ErrHalfWay = errors.New("rolling back failed too")
 )
 
 var (

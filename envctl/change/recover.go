@@ -51,7 +51,9 @@ func (c *Changer) Recover(ctx context.Context) ([]Change, error) {
 
 // recoverOne deals with one change that was begun.
 func (c *Changer) recoverOne(ctx context.Context, st *state, r Record) (Change, error) {
+	ctx, heard := listening(ctx)
 	abort := func(note string) (Change, error) {
+		note = joinNotes(note, heard.into(nil))
 		st.forget(r.ID)
 		return changeOf(r, errors.New(note)), c.o.Journal.Abort(ctx, r.ID, note)
 	}
@@ -84,7 +86,12 @@ func (c *Changer) recoverOne(ctx context.Context, st *state, r Record) (Change, 
 		r.State = Applied
 		return changeOf(r, errors.New("interrupted when it was done already; it stands, and can be undone")), c.finish(ctx, st, r)
 	}
-	if err := revert(ctx, r.ID, gs); err != nil {
+	err = revert(ctx, r.ID, gs)
+	if errors.Is(err, ErrHalfWay) {
+		// The images stay, and the next start tries again.
+		return changeOf(r, fmt.Errorf("interrupted half way: %w", brief(err))), err
+	}
+	if err != nil {
 		return abort(redact.Text("interrupted half way: " + err.Error()))
 	}
 	return abort("interrupted half way and rolled back")

@@ -23,8 +23,10 @@ func (c *Changer) Env(ctx context.Context) (*env.Env, error) {
 
 // PlanUndo plans how to take back change id, or, when id is empty, the last
 // change of which something is still in force. Apply applies it. It fails with
-// [ErrNothing] when there is none, and without force with [ErrChangedSince]
-// when it would overwrite what was done later. The plan of a change that
+// [ErrNothing] when there is none, without force with [ErrChangedSince] when it
+// would overwrite what was done later, and with [ErrForGood] when nothing can
+// bring back what the change took away; when id is empty, such a change is
+// passed over and the plan's warnings name it. The plan of a change that
 // somebody has taken back by hand is [Plan.Empty].
 func (c *Changer) PlanUndo(ctx context.Context, id string, force bool) (*Plan, error) {
 	p, err := c.planUndo(ctx, id, force)
@@ -47,14 +49,25 @@ func (c *Changer) planUndo(ctx context.Context, id string, force bool) (*Plan, e
 		}
 		return c.planUndoOf(ctx, rs, r, force)
 	}
+	var passed []string // changes that stay, newest first
 	for _, r := range slices.Backward(rs) {
 		if r.State != Applied || isUndo(byID, r) {
 			continue
 		}
 		p, err := c.planUndoOf(ctx, rs, r, force)
+		if errors.Is(err, ErrForGood) {
+			passed = append(passed, fmt.Sprintf("%s (change %s) %s", redact.Clean(r.Title), r.ID, redact.Text(err.Error())))
+			continue
+		}
 		if err != nil || !p.Empty() || len(p.shell) > 0 {
+			if err == nil && len(passed) > 0 {
+				p.Warn("not the last change: " + few(passed))
+			}
 			return p, err
 		}
+	}
+	if len(passed) > 0 {
+		return nil, fmt.Errorf("%w: %s", ErrNothing, few(passed))
 	}
 	return nil, ErrNothing
 }
@@ -79,7 +92,7 @@ func (c *Changer) planUndoOf(ctx context.Context, rs []Record, r Record, force b
 		p.Expires = wire.At(recordsByID(rs)[r.Undoes].Expires)
 	}
 	for i := len(gs) - 1; i >= 0; i-- {
-		q, err := gs[i].kind.Undo(ctx, e, gs[i].steps, force)
+		q, err := gs[i].kind.Undo(ctx, e, r.ID, gs[i].steps, force)
 		if err != nil {
 			return nil, explain(rs, r, err)
 		}

@@ -13,7 +13,7 @@ import (
 // undoVariables plans to take back a group of set_variable steps: byte for
 // byte when the file is as the change left it, variable by variable when
 // something else in it changed since.
-func undoVariables(ctx context.Context, e *env.Env, steps []Step, force bool) (*Plan, error) {
+func undoVariables(ctx context.Context, e *env.Env, _ string, steps []Step, force bool) (*Plan, error) {
 	vs, file, err := variables(steps)
 	if err != nil {
 		return nil, err
