@@ -97,6 +97,7 @@ func (s *session) close() {
 type (
 	trackerKey struct{}
 	doneKey    struct{}
+	rangeKey   struct{} // a string: the part of a file that is asked for
 )
 
 // dial dials as http.DefaultTransport does. The transport detaches the context
@@ -215,39 +216,42 @@ func (s *session) checkRedirect(req *http.Request, via []*http.Request) error {
 // of the answer. ctx carries the attempt's deadline.
 func (s *session) get(ctx context.Context, u *url.URL, limit int64) *exchange {
 	x := &exchange{}
-	switch u.Scheme {
-	case "file":
+	if u.Scheme == "file" {
 		s.p.getFile(ctx, u, limit, x)
 		return x
-	case "https", "http":
-	default:
-		x.finding = finding{ConfigInvalid, LayerConfig, "unsupported scheme " + strconv.Quote(u.Scheme)}
-		return x
 	}
-	if u.Scheme == "http" && u.User != nil && !s.insecure {
+	res, t, cancel := s.open(ctx, u, x)
+	defer cancel()
+	if res != nil {
+		defer res.Body.Close()
+		x.receive(ctx, res, t, limit)
+	}
+	return x
+}
+
+// open sends a GET and returns the response when its headers are there. Without
+// a response x says why.
+func (s *session) open(ctx context.Context, u *url.URL, x *exchange) (*http.Response, *tracker, context.CancelFunc) {
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http":
+		x.finding = finding{ConfigInvalid, LayerConfig, "unsupported scheme " + strconv.Quote(u.Scheme)}
+		return nil, nil, func() {}
+	case u.Scheme == "http" && u.User != nil && !s.insecure:
 		x.finding = finding{ConfigInvalid, LayerConfig, "credentials in a plain http URL, which the go command refuses to send"}
-		return x
+		return nil, nil, func() {}
 	}
 	x.addSecret(userinfoSecrets(u.User)...)
 
 	res, t, cancel := s.send(ctx, u, x)
-	defer func() { cancel() }()
-	if res == nil {
-		return x
-	}
 	// The go command sends an https 4xx again, with what GOAUTH says of this URL.
 	// An equal request has an equal answer, so only other credentials are tried.
-	if u.Scheme == "https" && res.StatusCode >= 400 && res.StatusCode < 500 && s.p.auth.renew(ctx, u, res) {
+	if res != nil && u.Scheme == "https" && res.StatusCode >= 400 && res.StatusCode < 500 && s.p.auth.renew(ctx, u, res) {
 		res.Body.Close()
 		cancel()
 		x.finding = finding{}
-		if res, t, cancel = s.send(ctx, u, x); res == nil {
-			return x
-		}
+		return s.send(ctx, u, x)
 	}
-	defer res.Body.Close()
-	x.receive(ctx, res, t, limit)
-	return x
+	return res, t, cancel
 }
 
 // send makes one request. Without a response x says why.
@@ -278,6 +282,9 @@ func (s *session) send(ctx context.Context, u *url.URL, x *exchange) (*http.Resp
 	req, err := http.NewRequestWithContext(reqCtx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return fail(err)
+	}
+	if r, ok := ctx.Value(rangeKey{}).(string); ok {
+		req.Header.Set("Range", r)
 	}
 	if u.Scheme == "https" && !s.tunnelOnly {
 		if why := s.p.auth.refusal(); why != "" {

@@ -19,7 +19,7 @@ var codeHosts = map[string]int{
 // owner with none of the project's own modules. Every other path may be a secret.
 func Known(path string, own []string) bool {
 	host, _, _ := strings.Cut(path, "/")
-	return codeHosts[host] > 0 && !slices.ContainsFunc(own, func(o string) bool { return sameOwner(o, path) })
+	return codeHosts[host] > 0 && !slices.ContainsFunc(own, func(o string) bool { return SameOwner(o, path) })
 }
 
 // Owner is the part of a module path that says whose it is: the host, or the host
@@ -30,9 +30,9 @@ func Owner(path string) string {
 	return strings.Join(elems[:min(n, len(elems))], "/")
 }
 
-// sameOwner reports whether two modules belong to one owner. A shared host that
+// SameOwner reports whether two modules belong to one owner. A shared host that
 // is everybody's makes none.
-func sameOwner(own, path string) bool {
+func SameOwner(own, path string) bool {
 	host, _, _ := strings.Cut(own, "/")
 	return codeHosts[host] != 1 && strings.Contains(host, ".") && Owner(own) == Owner(path)
 }

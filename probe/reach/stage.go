@@ -1,0 +1,139 @@
+package reach
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/mod/module"
+
+	"gpx/probe"
+)
+
+// stage asks one source for all that is still wanted.
+func (c *call) stage(i int) {
+	list := c.wanted(i)
+	if len(list) == 0 || c.ctx.Err() != nil {
+		return
+	}
+	src := c.sources[i]
+	workers := c.r.o.Concurrency
+	if src.vcs() {
+		list, workers = list[:min(len(list), c.r.o.VCS)], 2
+	}
+	a := &asker{c: c, i: i, src: src, visit: c.r.prober.Visit(src.ep)}
+	defer a.visit.Close()
+	// The first question stands for the endpoint: while nothing is known of it,
+	// it is asked for one version, not for many at a time.
+	a.ask(list[0])
+	next := make(chan module.Version)
+	var wg sync.WaitGroup
+	for range min(workers, len(list)-1) {
+		wg.Go(func() {
+			for m := range next {
+				a.ask(m)
+			}
+		})
+	}
+	for _, m := range list[1:] {
+		next <- m
+	}
+	close(next)
+	wg.Wait()
+}
+
+// An asker asks one source for versions, until it is down.
+type asker struct {
+	c     *call
+	i     int
+	src   *source
+	visit *probe.Visit
+
+	down     atomic.Pointer[probe.Class]
+	up       atomic.Bool  // it has answered rightly, in this call
+	failures atomic.Int32 // in a row
+}
+
+// patience is after how many failures in a row an endpoint that was up is asked
+// again whether it is.
+const patience = 5
+
+// ask asks for one version. When the endpoint is down, its class is the answer.
+func (a *asker) ask(m module.Version) {
+	if !a.c.needs(a.i, m) || a.c.ctx.Err() != nil {
+		return
+	}
+	if class := a.down.Load(); class != nil {
+		a.c.record(a.i, m, *class)
+		return
+	}
+	class := a.look(m)
+	if class == probe.ClassUnknown {
+		return // given up
+	}
+	a.judge(class)
+	a.c.r.remember(memoKey{a.src.hop, m}, class)
+	a.c.record(a.i, m, class)
+}
+
+// look asks for the files that a version is made of: both must be there.
+func (a *asker) look(m module.Version) probe.Class {
+	if a.src.vcs() {
+		return a.given(a.visit.Request(a.c.ctx, m, probe.Info))
+	}
+	if class := a.given(a.visit.Request(a.c.ctx, m, probe.Info)); class != probe.OK {
+		return class
+	}
+	return a.given(a.visit.PeekZip(a.c.ctx, m))
+}
+
+// given is the class of a result, unknown where the call was given up meanwhile.
+func (a *asker) given(r probe.Result) probe.Class {
+	if err := a.c.ctx.Err(); err != nil && r.Class != probe.OK {
+		return probe.ClassUnknown
+	}
+	return r.Class
+}
+
+// judge decides whether a failure is the version's or the endpoint's. What never
+// came to the question is the endpoint's. An answer that is wrong may be about
+// this version alone, so then, and when failures pile up, it is asked for a
+// neutral module.
+func (a *asker) judge(class probe.Class) {
+	if !class.Failed() {
+		a.up.Store(true)
+		a.failures.Store(0)
+		return
+	}
+	if a.src.vcs() {
+		return // every module has a host of its own
+	}
+	if aboutEndpoint(class) {
+		a.down.Store(&class)
+		return
+	}
+	n := a.failures.Add(1)
+	if first := !a.up.Load(); !first && n%patience != 0 || first && n > 1 {
+		return
+	}
+	neutral := a.given(a.visit.Request(a.c.ctx, probe.Canary, probe.Info))
+	switch {
+	case neutral.Failed():
+		a.down.Store(&class)
+	case neutral != probe.ClassUnknown:
+		a.up.Store(true)
+	}
+}
+
+// aboutEndpoint reports whether a class says something about a whole endpoint,
+// whatever it was asked for.
+func aboutEndpoint(c probe.Class) bool {
+	switch c {
+	case probe.ConfigInvalid, probe.RateLimited, probe.CaptivePortal, probe.ForwardProxyDown, probe.MissingFile:
+		return true
+	}
+	switch c.Info().Layer {
+	case probe.LayerDNS, probe.LayerTCP, probe.LayerTLS:
+		return true
+	}
+	return false
+}
