@@ -17,6 +17,7 @@ import (
 	"gpx/envctl/env"
 	"gpx/envctl/project"
 	"gpx/envctl/redact"
+	"gpx/envctl/sumdb"
 )
 
 // OfflineOptions choose the kind of offline work.
@@ -151,7 +152,7 @@ func knownKey(key string) bool {
 // planMarker adds the empty file that makes the tree serve the checksum
 // database itself (design 25530; cmd/go/internal/modfetch, initBase).
 func planMarker(plan *change.Plan, cache string, db chain.SumDB) error {
-	marker, err := inside(filepath.Join(cache, "cache", "download", "sumdb"), db.Name+"/supported")
+	marker, err := sumdb.File(filepath.Join(cache, "cache", "download", "sumdb"), db.Name+"/supported")
 	if err != nil {
 		return err
 	}
