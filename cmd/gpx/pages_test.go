@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"gpx/tui"
@@ -83,10 +84,27 @@ func between(t *testing.T, text, name, with string) string {
 func commandTable() string {
 	var b strings.Builder
 	b.WriteString("| command | does |\n|---|---|\n| `gpx` | the screen |\n")
-	for _, c := range commands(newApp(streams{})) {
-		fmt.Fprintf(&b, "| `gpx %s` | %s |\n", strings.ReplaceAll(c.Use, "|", "\\|"), c.Short)
+	for _, c := range allCommands(newApp(streams{})) {
+		fmt.Fprintf(&b, "| `gpx %s` | %s |\n", strings.ReplaceAll(useOf(c), "|", "\\|"), c.Short)
 	}
 	return b.String()
+}
+
+// allCommands are the commands, each followed by those below it.
+func allCommands(a *app) []*cobra.Command {
+	var all []*cobra.Command
+	for _, c := range commands(a) {
+		all = append(append(all, c), c.Commands()...)
+	}
+	return all
+}
+
+// useOf is how a command is typed, without the program.
+func useOf(c *cobra.Command) string {
+	if !c.HasParent() {
+		return c.Use
+	}
+	return useOf(c.Parent()) + " " + c.Use
 }
 
 func commandsPage(t *testing.T) string {
@@ -105,8 +123,8 @@ that may be absent. A failure is:
 `)
 	fields(t, &b, "error")
 	b.WriteString("\nIts `class` is usage, failed, interrupted, declined, or a word of the command's own.\n")
-	for _, c := range commands(a) {
-		fmt.Fprintf(&b, "\n## gpx %s\n\n", c.Use)
+	for _, c := range allCommands(a) {
+		fmt.Fprintf(&b, "\n## gpx %s\n\n", useOf(c))
 		if c.Long != "" {
 			b.WriteString("```\n" + strings.TrimSpace(c.Long) + "\n```\n")
 		} else {
@@ -116,7 +134,7 @@ that may be absent. A failure is:
 			b.WriteString("\n")
 			flagList(&b, c.LocalFlags())
 		}
-		for _, name := range documents[c.Name()] {
+		for _, name := range documents[commandName(c)] {
 			b.WriteString("\n")
 			fields(t, &b, name)
 		}
@@ -158,11 +176,11 @@ func fields(t *testing.T, b *strings.Builder, name string) {
 // Every command is documented: a sentence in lists, and an example of use in a
 // script of its own.
 func TestEveryCommandHasAScript(t *testing.T) {
-	for _, c := range commands(newApp(streams{})) {
+	for _, c := range allCommands(newApp(streams{})) {
 		if c.Short == "" {
-			t.Errorf("%s has no description", c.Name())
+			t.Errorf("%s has no description", useOf(c))
 		}
-		name := strings.ReplaceAll(c.Name(), "-", "")
+		name := strings.NewReplacer("-", "", " ", "").Replace(commandName(c))
 		if _, err := os.Stat(filepath.Join("testdata", "script", name+".txtar")); err != nil {
 			t.Errorf("%s has no script: %v", c.Name(), err)
 		}
