@@ -112,7 +112,10 @@ func arguments(as []Assignment) (set, unset []string) {
 // goEnv runs go env in dir, on the file dir/env. The directory has no go.mod
 // and GOTOOLCHAIN is local, so nothing is ever downloaded.
 func goEnv(ctx context.Context, e *env.Env, dir string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, env.Patience, fmt.Errorf("%s does not answer within %v", e.Go, env.Patience))
+	defer cancel()
 	cmd := exec.CommandContext(ctx, e.Go, append([]string{"env"}, args...)...)
+	cmd.WaitDelay = time.Second // what a wrapper started may keep the pipes open
 	cmd.Dir = dir
 	cmd.Env = append(append([]string{}, e.Environ...),
 		"GOENV="+filepath.Join(dir, "env"), "GOTOOLCHAIN=local", "GOWORK=off", "PWD="+dir)
@@ -123,7 +126,7 @@ func goEnv(ctx context.Context, e *env.Env, dir string, args ...string) ([]byte,
 		return out, nil
 	}
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 	if text := complaint(stderr.String()); text != "" {
 		return nil, errors.New(text)

@@ -249,7 +249,7 @@ func TestStandardGOROOT(t *testing.T) {
 	if err != nil {
 		t.Skip("missing program: a go command with a go.env")
 	}
-	values := parseGOROOT(data)
+	values := ParseGOROOT(data)
 	for name, want := range standardGOROOT {
 		if v := values[name]; v != want && digest(v) != want {
 			t.Logf("this go.env was changed: %s", name)

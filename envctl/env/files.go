@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"gpx/envctl/bounded"
 	"gpx/envctl/redact"
 )
 
@@ -79,6 +80,10 @@ func (e *Env) xdg(name, rest string) (string, error) {
 	return dir, nil
 }
 
+// maxEnvFile bounds what is read of a user file or a GOROOT/go.env, in bytes:
+// they have a few hundred.
+const maxEnvFile = 4 << 20
+
 // readUserFile fills in UserFile, UserFileOff and UserFileValues. The go
 // command reads over everything odd in silence; here it is said.
 func (e *Env) readUserFile() {
@@ -93,9 +98,13 @@ func (e *Env) readUserFile() {
 		return
 	}
 	e.UserFile = file
-	data, err := os.ReadFile(file)
+	data, err := bounded.ReadFile(file, maxEnvFile)
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, bounded.ErrIrregular), errors.Is(err, bounded.ErrTooLarge):
+			e.endless = true
+			e.problem("user file: %v: the go command reads it to its end, and hangs where there is none; gpx reads on without it", err)
+		case !errors.Is(err, fs.ErrNotExist):
 			e.problem("the go command does not read the user file and does not say so: %v", err)
 		}
 		return
@@ -107,10 +116,10 @@ func (e *Env) readUserFile() {
 	}
 }
 
-// parseGOROOT reads the text of GOROOT/go.env. The go command reads it like the
+// ParseGOROOT reads the text of GOROOT/go.env. The go command reads it like the
 // user file but never overwrites what it has, so that here the earlier of two
 // lines counts; GOROOT in it does not count at all.
-func parseGOROOT(data []byte) map[string]string {
+func ParseGOROOT(data []byte) map[string]string {
 	values := map[string]string{}
 	for line := range strings.Lines(string(data)) {
 		one, _ := ParseFile([]byte(strings.TrimSuffix(line, "\n")))
@@ -188,12 +197,12 @@ func (e *Env) readGOROOT(said map[string]string) map[string]string {
 		return nil
 	}
 	file := filepath.Join(root, "go.env")
-	data, err := os.ReadFile(file)
+	data, err := bounded.ReadFile(file, maxEnvFile)
 	if err != nil {
 		e.problem("%v: GOPROXY, GOSUMDB and GOTOOLCHAIN have no default", err)
 		return nil
 	}
-	values := parseGOROOT(data)
+	values := ParseGOROOT(data)
 	for _, name := range slices.Sorted(maps.Keys(standardGOROOT)) {
 		if value, ok := values[name]; !ok || value == "" {
 			e.problem("%s was changed by whoever packaged Go: it has no %s", file, name)

@@ -2,6 +2,7 @@ package env
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,8 @@ type Options struct {
 	Dir     string   // working directory of the go command; "" is the current one
 	Environ []string // the OS environment, "NAME=value"; nil is os.Environ()
 	Go      string   // path of the go command; "" looks it up on PATH
+
+	patience time.Duration // with the go command; 0 means Patience
 }
 
 // An Env is the go environment of one directory at one moment.
@@ -38,6 +41,8 @@ type Env struct {
 	Problems       []string          // what is odd, one line each, redacted
 	Environ        []string          // the OS environment that was read, each name once
 	Dir            string            // the directory that was read for, absolute
+
+	endless bool // the go command would not come back from reading UserFile
 }
 
 // asked are the variables that the go command is asked for. They are named one
@@ -84,7 +89,7 @@ func Read(ctx context.Context, o Options) (*Env, error) {
 	e.readUserFile()
 	l.user = e.UserFileValues
 
-	said, err := e.ask(ctx)
+	said, err := e.ask(ctx, cmp.Or(o.patience, Patience))
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("go environment of %s: %w", redact.Clean(dir), ctx.Err())
@@ -103,14 +108,24 @@ func (e *Env) problem(format string, args ...any) {
 	e.Problems = append(e.Problems, redact.Text(fmt.Sprintf(format, args...)))
 }
 
+// Patience is how long the go command may take to print or write its
+// environment. It takes 10 ms; a wrapper in its place, or a home directory on a
+// dead file system, takes for ever.
+const Patience = 10 * time.Second
+
 // ask runs the go command for its own view of the values.
-func (e *Env) ask(ctx context.Context) (map[string]string, error) {
-	if e.Go == "" {
+func (e *Env) ask(ctx context.Context, patience time.Duration) (map[string]string, error) {
+	if e.Go == "" || e.endless {
 		return nil, nil
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s does not answer within %v", e.Go, patience))
+	defer cancel()
 	cmd := e.Command(ctx, "", append([]string{"env", "-json"}, asked...)...)
 	out, err := cmd.Output()
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		var ee *exec.ExitError
 		if errors.As(err, &ee) {
 			line, _, _ := strings.Cut(strings.TrimSpace(string(ee.Stderr)), "\n")

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/semver"
 
+	"gpx/envctl/bounded"
 	"gpx/envctl/redact"
 )
 
@@ -56,7 +55,7 @@ func (e *FileError) Unwrap() error { return e.Err }
 func (r *reader) work() {
 	file := r.p.GoWork
 	r.p.Root = filepath.Dir(file)
-	data, err := readFile(file)
+	data, err := bounded.ReadFile(file, maxFile)
 	if err != nil {
 		r.problem(err)
 		r.place()
@@ -117,7 +116,7 @@ func (r *reader) members() {
 		if i == 0 {
 			file = p.GoMod
 		}
-		data, err := readFile(file)
+		data, err := bounded.ReadFile(file, maxFile)
 		if err != nil {
 			r.problem(err)
 			p.Modules = append(p.Modules, "")
@@ -179,7 +178,7 @@ func (r *reader) sums() {
 		files[0] = strings.TrimSuffix(r.p.GoMod, ".mod") + ".sum"
 	}
 	for _, file := range files {
-		data, err := readFile(file)
+		data, err := bounded.ReadFile(file, maxFile)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
@@ -215,23 +214,6 @@ func compareBool(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-// readFile is os.ReadFile with a bound.
-func readFile(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s: larger than %d bytes, not read", file, maxFile)
-	}
-	return data, nil
 }
 
 // parseModLax reads what can be read of a go.mod that is broken: first as the

@@ -1,10 +1,9 @@
 package catalog
 
 import (
-	"os"
 	"path/filepath"
-	"strings"
 
+	"gpx/envctl/bounded"
 	"gpx/envctl/env"
 )
 
@@ -29,22 +28,9 @@ func DefaultChain(e *env.Env) string {
 	if e.GOROOT == "" {
 		return ""
 	}
-	data, err := os.ReadFile(filepath.Join(e.GOROOT, "go.env"))
+	data, err := bounded.ReadFile(filepath.Join(e.GOROOT, "go.env"), 4<<20)
 	if err != nil {
 		return ""
 	}
-	return lastValue(string(data), "GOPROXY")
-}
-
-// lastValue finds NAME=value in a go.env file as cmd/go/internal/cfg reads it:
-// lines that begin with # are comments, no quoting, the last line wins.
-func lastValue(text, name string) string {
-	value := ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\r\n")
-		if n, v, ok := strings.Cut(line, "="); ok && n == name {
-			value = v
-		}
-	}
-	return value
+	return env.ParseGOROOT(data)["GOPROXY"]
 }

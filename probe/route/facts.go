@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb"
 	"golang.org/x/mod/sumdb/dirhash"
 
+	"gpx/envctl/bounded"
 	"gpx/envctl/chain"
 	"gpx/envctl/env"
 	"gpx/envctl/project"
@@ -185,7 +186,7 @@ func vendoring(e *env.Env, p *project.Project, m module.Version) Vendor {
 	if mode != "vendor" {
 		return NotVendored
 	}
-	data, _ := os.ReadFile(filepath.Join(p.Root, "vendor", "modules.txt"))
+	data, _ := bounded.ReadFile(filepath.Join(p.Root, "vendor", "modules.txt"), 64<<20)
 	for line := range strings.Lines(string(data)) {
 		f := strings.Fields(line)
 		if len(f) >= 3 && f[0] == "#" && f[1] == m.Path && f[2] == m.Version {
