@@ -28,6 +28,7 @@ func TestTheDefaultIsReadAtRunTime(t *testing.T) {
 		{"no GOROOT", &env.Env{}, ""},
 		{"from GOROOT/go.env", withGOROOT(t, "# comment\nGOPROXY=https://proxy.example.com,direct\nGOSUMDB=sum.golang.org\n"), "https://proxy.example.com"},
 		{"changed by a distribution", withGOROOT(t, "GOPROXY=https://mirror.example.org/go|direct\n"), "https://mirror.example.org/go"},
+		{"set twice: the go command keeps the first", withGOROOT(t, "GOPROXY=https://first.example.com\nGOPROXY=https://second.example.com\n"), "https://first.example.com"},
 		{"direct only", withGOROOT(t, "GOPROXY=direct\n"), ""},
 		{"no value", withGOROOT(t, "GOSUMDB=off\n"), ""},
 		{"known to the environment", &env.Env{Vars: []env.Var{{Name: "GOPROXY", Value: "https://proxy.example.com", Origin: env.GOROOT}}}, "https://proxy.example.com"},
