@@ -364,37 +364,6 @@ func TestUnverifiedToolchainIsRefused(t *testing.T) {
 	}
 }
 
-func TestWantedToolchain(t *testing.T) {
-	cases := []struct {
-		setting, goLine, toolchain string
-		want                       string
-		download                   bool
-	}{
-		{"auto", "1.21", "", "", false},
-		{"auto", "1.99", "", "go1.99.0", true},
-		{"auto", "1.99.3", "", "go1.99.3", true},
-		{"auto", "1.99rc1", "", "go1.99rc1", true},
-		{"auto", "1.21", "go1.99.1", "go1.99.1", true},
-		{"auto", "1.99.3", "go1.99.1", "go1.99.3", true},
-		{"auto", "1.99.3", "default", "", false},
-		{"local", "1.99", "", "", false},
-		{"path", "1.99", "", "go1.99.0", false},
-		{"go1.98.0", "1.99", "", "go1.98.0", true},
-		{"go1.98.0+auto", "1.99", "", "go1.99.0", true},
-		{"go1.98.0+path", "1.99", "", "go1.99.0", false},
-		{"go1.20.1", "1.99", "", "go1.20.1", true},
-		{"local+auto", "1.99", "", "go1.99.0", true},
-		{"", "1.99", "", "", false},
-	}
-	for _, c := range cases {
-		e := &env.Env{GoVersion: "go1.26.0", Vars: []env.Var{{Name: "GOTOOLCHAIN", Value: c.setting}}}
-		got, download := wantedToolchain(e, &project.Project{Go: c.goLine, Toolchain: c.toolchain})
-		if got != c.want || got != "" && download != c.download {
-			t.Errorf("%+v: %q, download %v", c, got, download)
-		}
-	}
-}
-
 // A toolchain that is not on the machine: offline mode stays with the one that
 // is, and says what that means.
 func TestOfflineToolchain(t *testing.T) {
