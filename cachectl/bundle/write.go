@@ -1,0 +1,275 @@
+package bundle
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"gpx/cachectl/internal/flock"
+	"gpx/envctl/redact"
+)
+
+// A bundle is written beside its place and renamed when it is whole:
+//
+//	.NAME.gpx-lock   taken by the process that writes NAME; gone when it is done
+//	.NAME.gpx-part   what it has written so far; a killed process leaves it, and the next one begins anew
+
+func lockName(out string) string { return besideName(out, "lock") }
+func partName(out string) string { return besideName(out, "part") }
+
+func besideName(out, what string) string {
+	return filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".gpx-"+what)
+}
+
+// writeBundle writes the manifest and the files, and returns the size of what
+// was written.
+func writeBundle(ctx context.Context, o *ExportOptions, m *Manifest, files []source) (int64, error) {
+	text, err := m.marshal()
+	if err != nil {
+		return 0, err
+	}
+	if int64(len(text)) > limits[partManifest] || len(files) > maxFiles {
+		return 0, fmt.Errorf("%d files are more than one bundle holds; export fewer versions", len(files))
+	}
+	all := append([]source{sourceOf(name{path: ManifestName, part: partManifest}, text)}, files...)
+	unlock, err := lockOut(lockName(o.Out))
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	part := partName(o.Out)
+	if err := os.RemoveAll(part); err != nil {
+		return 0, err
+	}
+	w := &writer{ctx: ctx, o: o, total: m.Bytes + int64(len(text)), hash: sha256.New(), buf: make([]byte, 256<<10)}
+	var size int64
+	if archiveOf(o.Out) == notArchive {
+		size, err = w.folder(part, all)
+	} else {
+		size, err = w.archive(part, all)
+	}
+	if err == nil {
+		if _, serr := os.Lstat(o.Out); !errors.Is(serr, fs.ErrNotExist) {
+			err = errors.New("it exists by now; name another place")
+		}
+	}
+	if err == nil {
+		err = os.Rename(part, o.Out)
+	}
+	if err != nil {
+		os.RemoveAll(part)
+		return 0, err
+	}
+	syncDir(filepath.Dir(o.Out))
+	return size, nil
+}
+
+// lockOut keeps a second export away from the same place. The file is removed
+// by who holds it, so that who got hold of a removed one has to try again.
+func lockOut(path string) (unlock func(), err error) {
+	for range 10 {
+		f, err := flock.Try(path)
+		if errors.Is(err, flock.ErrHeld) {
+			return nil, errors.New("another export writes there; wait for its end")
+		}
+		if err != nil {
+			return nil, err
+		}
+		now, err := os.Stat(path)
+		mine, merr := f.Stat()
+		if err == nil && merr == nil && os.SameFile(now, mine) {
+			return func() { os.Remove(path); f.Close() }, nil
+		}
+		f.Close()
+	}
+	return nil, errors.New("other exports write there; wait for their end")
+}
+
+// A writer copies files, checks on the way that their bytes are those that were
+// hashed, and reports how far it is.
+type writer struct {
+	ctx         context.Context
+	o           *ExportOptions
+	done, total int64
+	hash        hash.Hash
+	buf         []byte
+}
+
+func (w *writer) copy(dst io.Writer, s *source) error {
+	r, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w.hash.Reset()
+	// One byte more than its size shows that it grew.
+	src := io.LimitReader(r, s.Size+1)
+	var n int64
+	for {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		k, err := src.Read(w.buf)
+		if n += int64(k); n > s.Size {
+			return &changedError{s.from}
+		}
+		w.hash.Write(w.buf[:k])
+		if _, err := dst.Write(w.buf[:k]); err != nil {
+			return err
+		}
+		w.done += int64(k)
+		w.o.report(Writing, w.done, w.total)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if n != s.Size || hex.EncodeToString(w.hash.Sum(nil)) != s.SHA256 {
+		return &changedError{s.from}
+	}
+	return nil
+}
+
+// maxWindow is the largest distance over which the compression finds what it
+// has seen before, in bytes: module zips are deflated, and share long runs of
+// bytes with the next version of the same module, if they share anything. It is
+// also the most that zstd unpacks without being asked to (--long=27).
+const maxWindow = 128 << 20
+
+// window is the smallest window that covers a bundle, or the largest.
+func window(total int64) int {
+	w := zstd.MinWindowSize
+	for int64(w) < total && w < maxWindow {
+		w *= 2
+	}
+	return w
+}
+
+// archive writes a .tar or .tar.zst with nothing in it that depends on the
+// machine, the user or the time.
+func (w *writer) archive(path string, files []source) (int64, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var out io.WriteCloser = &buffered{bufio.NewWriterSize(f, 1<<20)}
+	if archiveOf(w.o.Out) == zstdTar {
+		// The same bytes whatever the number of goroutines: blocks are
+		// compressed one after the other, beside the reading.
+		out, err = zstd.NewWriter(f, zstd.WithWindowSize(window(w.total)), zstd.WithEncoderConcurrency(max(2, runtime.GOMAXPROCS(0))))
+		if err != nil {
+			return 0, err
+		}
+	}
+	err = w.tar(out, files)
+	err = errors.Join(err, out.Close())
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), f.Close()
+}
+
+type buffered struct{ *bufio.Writer }
+
+func (b *buffered) Close() error { return b.Flush() }
+
+func (w *writer) tar(out io.Writer, files []source) error {
+	t := tar.NewWriter(out)
+	at := time.Unix(0, 0)
+	if !w.o.Created.IsZero() {
+		at = w.o.Created.Truncate(time.Second)
+	}
+	for i := range files {
+		s := &files[i]
+		if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: s.Path, Size: s.Size, Mode: 0o644, ModTime: at}); err != nil {
+			return fmt.Errorf("%s: %w", redact.Clean(s.Path), err)
+		}
+		if err := w.copy(t, s); err != nil {
+			return err
+		}
+	}
+	return t.Close()
+}
+
+// folder writes a file tree. Its files are not forced to the disk one by one:
+// should the power fail, the manifest tells which of them are not whole.
+func (w *writer) folder(dir string, files []source) (int64, error) {
+	var total int64
+	for i := range files {
+		path := filepath.Join(dir, filepath.FromSlash(files[i].Path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return 0, err
+		}
+		if err := w.file(path, &files[i]); err != nil {
+			return 0, err
+		}
+		total += files[i].Size
+	}
+	return total, nil
+}
+
+// file writes one file that does not exist yet.
+func (w *writer) file(path string, s *source) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.copy(f, s), f.Close())
+}
+
+// syncDir makes a rename in dir durable, where the system can do that.
+func syncDir(dir string) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	if d, err := os.Open(dir); err == nil {
+		d.Sync() // whatever it says, the rename stands
+		d.Close()
+	}
+}
+
+// replaceFile makes path hold data, in one instant.
+func replaceFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, bytes.NewReader(data))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// noSpace reports whether err says that a disk is full.
+func noSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
