@@ -40,6 +40,13 @@ func Sum(ctx context.Context, r io.ReaderAt, size int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return SumTo(ctx, z, func(*zip.File) io.Writer { return nil })
+}
+
+// SumTo is Sum of a zip that is open, and shows what it reads: the content of
+// each file is written to what to returns for it, unless that is nil. Files
+// come in the order of the hash, by name.
+func SumTo(ctx context.Context, z *zip.Reader, to func(*zip.File) io.Writer) (string, error) {
 	files := slices.Clone(z.File)
 	slices.SortStableFunc(files, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
 	s := scratches.Get().(*scratch)
@@ -53,7 +60,7 @@ func Sum(ctx context.Context, r io.ReaderAt, size int64) (string, error) {
 		for j := i + 1; j < len(files) && files[j].Name == f.Name; j++ {
 			f = files[j]
 		}
-		if err := s.add(ctx, f); err != nil {
+		if err := s.add(ctx, f, to(f)); err != nil {
 			return "", err
 		}
 	}
@@ -104,8 +111,8 @@ var scratches = sync.Pool{New: func() any {
 	return &scratch{outer: sha256.New(), inner: sha256.New(), buf: make([]byte, 64<<10)}
 }}
 
-// add hashes one file and its line.
-func (s *scratch) add(ctx context.Context, f *zip.File) error {
+// add hashes one file and its line, and copies the file to w.
+func (s *scratch) add(ctx context.Context, f *zip.File, w io.Writer) error {
 	r, err := f.Open()
 	if err != nil {
 		return err
@@ -118,6 +125,11 @@ func (s *scratch) add(ctx context.Context, f *zip.File) error {
 		}
 		n, err := r.Read(s.buf)
 		s.inner.Write(s.buf[:n])
+		if w != nil {
+			if _, err := w.Write(s.buf[:n]); err != nil {
+				return err
+			}
+		}
 		if err == io.EOF {
 			break
 		}
