@@ -7,6 +7,7 @@
 package widget
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -267,15 +268,28 @@ func Wrap(text string, w int) []string {
 	if w < 1 {
 		return nil
 	}
+	// ansi.Wrap breaks behind every hyphen. Those that a flag begins with stay
+	// with it: "gpx probe -" is no command.
+	const hyphen = "\u2011"
+	keep := !strings.Contains(text, hyphen)
+	if keep {
+		text = flags.ReplaceAllStringFunc(text, func(s string) string { return strings.ReplaceAll(s, "-", hyphen) })
+	}
 	var out []string
 	for _, para := range strings.Split(text, "\n") {
 		out = append(out, strings.Split(ansi.Wrap(para, w, " ,/"), "\n")...)
 	}
 	for i, s := range out {
+		if keep {
+			s = strings.ReplaceAll(s, hyphen, "-")
+		}
 		out[i] = strings.TrimRight(s, " ")
 	}
 	return out
 }
+
+// flags are the hyphens that flags begin with.
+var flags = regexp.MustCompile(`(?:^|\s)--?`)
 
 // Labeled wraps text to w cells behind a column with its label.
 func Labeled(label string, column int, role theme.Role, text string, w int) []Line {

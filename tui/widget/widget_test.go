@@ -289,6 +289,16 @@ func TestInputMasksPasswords(t *testing.T) {
 			t.Errorf("%s: the value is %q", text, in.Value())
 		}
 	}
+	for text, want := range map[string]string{
+		"others: gpx probe --all":    "others: gpx probe|--all",
+		"then: go env -u GOPROXY":    "then: go env -u|GOPROXY",
+		"a well-known fact-of-life":  "a well-known fact-|of-life",
+		"no\u2011break probe-x here": "no\u2011break probe-x|here",
+	} {
+		if got := strings.Join(Wrap(text, 18), "|"); got != want {
+			t.Errorf("%q wraps to %q, want %q", text, got, want)
+		}
+	}
 }
 
 func TestScroll(t *testing.T) {
