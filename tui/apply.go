@@ -78,7 +78,7 @@ func (m *model) apply(p view.Proposal) tea.Cmd {
 	return view.Start(m.c, "apply "+p.Plan.ID, "", func(ctx context.Context) (change.Change, error) {
 		return s.Apply(context.WithoutCancel(ctx), p.Plan)
 	}, func(ch change.Change, err error) tea.Cmd {
-		m.log(p.Plan, began, err)
+		m.log(p.Plan, ch.ID, began, err)
 		if err != nil {
 			return tea.Batch(m.c.Fail(err), m.reload())
 		}
@@ -105,14 +105,14 @@ func (m *model) apply(p view.Proposal) tea.Cmd {
 	})
 }
 
-// log keeps what a plan ran for @.
-func (m *model) log(p *change.Plan, began time.Time, err error) {
+// log keeps what a plan ran, as change id, for @.
+func (m *model) log(p *change.Plan, id string, began time.Time, err error) {
 	lines := p.Commands
 	if len(lines) == 0 {
 		lines = []string{p.Title}
 	}
 	for _, l := range lines {
-		e := view.LogEntry{At: began, Text: redact.Text(l)}
+		e := view.LogEntry{At: began, Change: id, Text: redact.Text(l)}
 		if err != nil {
 			e.Err = redact.Text(err.Error())
 		}

@@ -242,8 +242,8 @@ func (m *model) help() tea.Cmd {
 	return nil
 }
 
-// showLog lists the commands that were run in this session below what the
-// journal remembers of earlier ones.
+// showLog lists the commands that were run in this session among what the
+// journal remembers of earlier ones, and of other gpx processes.
 func (m *model) showLog() tea.Cmd {
 	if m.c.Services.Changes == nil {
 		return m.openLog(nil)
@@ -257,10 +257,11 @@ func (m *model) openLog(changes []change.Change) tea.Cmd {
 	m.c.Dialogs.Push(dialog.NewPager("Commands run", true, func(th *theme.Theme, w int) []widget.Line {
 		g := &th.Glyphs
 		var out []widget.Line
-		for _, ch := range slices.Backward(changes) { // oldest first, as in a terminal
-			if !ch.At.Before(m.began) {
-				continue // the commands of this session say it better
-			}
+		others := slices.DeleteFunc(slices.Clone(changes), func(ch change.Change) bool { // the commands say it better
+			return ch.ID != "" && slices.ContainsFunc(m.c.Log, func(e view.LogEntry) bool { return e.Change == ch.ID })
+		})
+		slices.Reverse(others) // oldest first, as in a terminal
+		other := func(ch change.Change) {
 			undone := ""
 			if ch.Undone {
 				undone = "  taken back"
@@ -268,6 +269,9 @@ func (m *model) openLog(changes []change.Change) tea.Cmd {
 			out = append(out, widget.L(widget.S(theme.Dim, ch.At.In(m.c.Now().Location()).Format("2006-01-02 15:04")+"  "+redact.Text(ch.Title)+undone)).Fit(w, g.Ellipsis))
 		}
 		for _, e := range m.c.Log {
+			for ; len(others) > 0 && !others[0].At.After(e.At); others = others[1:] {
+				other(others[0])
+			}
 			mark := widget.S(theme.Good, g.Good)
 			if e.Err != "" {
 				mark = widget.S(theme.Bad, g.Bad)
@@ -283,6 +287,9 @@ func (m *model) openLog(changes []change.Change) tea.Cmd {
 					out = append(out, widget.L(widget.S(theme.Bad, widget.Pad("", column, false)+s)))
 				}
 			}
+		}
+		for _, ch := range others {
+			other(ch)
 		}
 		if len(out) == 0 {
 			out = append(out, widget.L(widget.S(theme.Dim, "nothing has been changed yet")))

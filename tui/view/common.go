@@ -112,9 +112,10 @@ type Message struct {
 
 // A LogEntry is one line of the log of commands.
 type LogEntry struct {
-	At   time.Time
-	Text string
-	Err  string
+	At     time.Time
+	Change string // the change that it was part of; "" when it failed
+	Text   string
+	Err    string
 }
 
 // Work is something that runs.
