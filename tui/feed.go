@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -96,8 +97,14 @@ func (m *model) readStatus() tea.Cmd {
 			return m.c.Fail(err)
 		}
 		st = view.CleanStatus(st)
-		if len(st.Notices) > 0 && strings.Join(st.Notices, "\n") != strings.Join(m.c.Status.Notices, "\n") {
-			m.c.Say(theme.Warn, "%s", strings.Join(st.Notices, "; "))
+		var news []string
+		for _, n := range st.Notices {
+			if !slices.Contains(m.c.Status.Notices, n) {
+				news = append(news, n)
+			}
+		}
+		if len(news) > 0 {
+			m.c.Say(theme.Warn, "%s", strings.Join(news, "; "))
 		}
 		m.c.Status = st
 		return nil

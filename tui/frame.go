@@ -244,10 +244,16 @@ func (m *model) idle(hint widget.Line) widget.Line {
 	if len(hint) > 0 {
 		return append(widget.L(widget.S(theme.Text, " ")), hint...)
 	}
-	if len(m.c.Status.Notices) > 0 {
-		return widget.L(widget.S(theme.Warn, " "+m.c.Theme.Glyphs.Warn+" "+strings.Join(m.c.Status.Notices, "; ")))
+	notices := m.c.Status.Notices
+	if len(notices) == 0 {
+		return nil
 	}
-	return nil
+	newest := widget.L(widget.S(theme.Warn, " "+m.c.Theme.Glyphs.Warn+" "+notices[len(notices)-1]))
+	if len(notices) == 1 {
+		return newest
+	}
+	more := widget.L(widget.S(theme.Dim, fmt.Sprintf("%d more: ", len(notices)-1)), widget.S(theme.Key, "?"), widget.S(theme.Text, " "))
+	return append(newest.Fit(m.w-more.Width()-2, m.c.Theme.Glyphs.Ellipsis), append(widget.L(widget.S(theme.Text, "  ")), more...)...)
 }
 
 // footer lists the keys that work here, most important first, as far as there
