@@ -2,6 +2,7 @@ package proxies
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -92,7 +93,12 @@ func (v *View) onHop(f func(c chain.Chain, i int) (chain.Chain, int, error)) tea
 }
 
 func (v *View) top() tea.Cmd {
-	return v.onHop(func(c chain.Chain, i int) (chain.Chain, int, error) { return c.Top(i), 0, nil })
+	return v.onHop(func(c chain.Chain, i int) (chain.Chain, int, error) {
+		if i == 0 {
+			return c, i, errors.New("hop 1 stands first already")
+		}
+		return c.Top(i), 0, nil
+	})
 }
 
 func (v *View) shift(by int) func() tea.Cmd {
@@ -115,6 +121,9 @@ func (v *View) separator(s chain.Separator) func() tea.Cmd {
 		return v.onHop(func(c chain.Chain, i int) (chain.Chain, int, error) {
 			if i == len(c.Hops)-1 {
 				return c, i, fmt.Errorf("nothing follows hop %d: it has no separator", i+1)
+			}
+			if c.Hops[i].Separator == s {
+				return c, i, fmt.Errorf("behind hop %d stands %q already", i+1, string(s))
 			}
 			return c.WithSeparator(i, s), i, nil
 		})
