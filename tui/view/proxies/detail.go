@@ -220,7 +220,7 @@ func walk(th *theme.Theme, rows []row) widget.Line {
 		if r.cacheOnly() {
 			will = widget.S(theme.Idle, g.Idle+" alone")
 		}
-		out = append(out, widget.S(theme.Text, fmt.Sprintf("%d %s ", r.n, short(r))), will)
+		out = append(out, widget.S(theme.Text, fmt.Sprintf("%d %s ", r.n, short(r, g.Ellipsis))), will)
 		if decides(r.goWill) {
 			break
 		}
@@ -228,13 +228,15 @@ func walk(th *theme.Theme, rows []row) widget.Line {
 	return out
 }
 
-// short is a hop as a sentence can take it: its URL, or its host where that is long.
-func short(r *row) string {
+// short is a hop as a sentence can take it: its URL, or its host where that is
+// long; a long path without its middle.
+func short(r *row, ellipsis string) string {
+	const most = 32 // cells
 	s := shown(r)
-	if host, _, ok := strings.Cut(s, "/"); ok && host != "" && r.kind == probe.KindProxy && len(s) > 32 {
+	if host, _, ok := strings.Cut(s, "/"); ok && host != "" && r.kind == probe.KindProxy && widget.Width(s) > most {
 		return host
 	}
-	return s
+	return widget.Middle(s, most, ellipsis)
 }
 
 // chainLine draws a chain with its separators in the accent, where they can be
