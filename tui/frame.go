@@ -123,13 +123,11 @@ func (m *model) fullLines() []widget.Line {
 }
 
 // next is the next step while something is broken: the view's own, else that of
-// another view with the key that leads there.
+// another view.
 func (m *model) next(hint widget.Line) widget.Line {
 	for i, v := range m.views {
 		if h, ok := v.(interface{ Hint() widget.Line }); ok && len(hint) == 0 && i != m.active {
-			if hint = h.Hint(); len(hint) > 0 && hint[0].Role == theme.Key {
-				hint = append(widget.L(widget.S(theme.Key, fmt.Sprint(i+1)), widget.S(theme.Text, " ")), hint...)
-			}
+			hint = h.Hint()
 		}
 	}
 	return hint

@@ -70,6 +70,24 @@ func (m *model) actions() actions.Table {
 	return t
 }
 
+// press is the key of action id, with that of its view before it when another
+// one is shown.
+func (m *model) press(id string) string {
+	for _, a := range m.table {
+		if a.ID != id || a.Reason() != "" {
+			continue
+		}
+		label := actions.Label(a.Key.Keys()[0])
+		for i, v := range m.views {
+			if v.Name() == a.View && i != m.active {
+				return fmt.Sprint(i+1) + " " + label
+			}
+		}
+		return label
+	}
+	return ""
+}
+
 func (m *model) undo() tea.Cmd {
 	return view.Start(m.c, "plan", "making the plan", func(ctx context.Context) (*change.Plan, error) {
 		return m.c.Services.PlanUndo(ctx, "", false)

@@ -40,7 +40,6 @@ type model struct {
 	views  []view.View
 	active int
 
-	began     time.Time // when the screen was made
 	w, h      int
 	since     time.Time // when the verdict's state began
 	received  bool      // a snapshot has come
@@ -73,8 +72,8 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	m := &model{cfg: cfg, began: cfg.Now(), mouse: !cfg.NoMouse, osc: func(string) {}}
-	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Propose: m.propose}
+	m := &model{cfg: cfg, mouse: !cfg.NoMouse, osc: func(string) {}}
+	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Press: m.press, Propose: m.propose}
 	m.spin = spinner.New(spinner.WithSpinner(spinner.Spinner{Frames: th.Glyphs.Spinner, FPS: beat}))
 	m.views = []view.View{proxies.New(m.c), envview.New(m.c)}
 	m.table = m.actions()

@@ -83,6 +83,10 @@ type Common struct {
 	Message Message
 	Log     []LogEntry // commands run, oldest first
 
+	// Press is the key of an action as it is pressed from the view that is
+	// shown: "s", and "1 s" from another one. It is "" where the action cannot
+	// be done now.
+	Press func(id string) string
 	// Propose shows a plan and applies it when the user agrees.
 	Propose func(Proposal) tea.Cmd
 

@@ -8,7 +8,6 @@ import (
 	"gpx/envctl/chain"
 	"gpx/envctl/redact"
 	"gpx/probe"
-	"gpx/probe/failover"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
 	"gpx/tui/widget"
@@ -254,12 +253,13 @@ func chainLine(c chain.Chain) widget.Line {
 
 // outlook is the part of the detail pane about the whole chain: what the go
 // command will do now, and what to switch to.
-func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Recommendation, w int) []widget.Line {
+func (v *View) outlook(w int) []widget.Line {
+	th, s, rec := v.c.Theme, &v.c.Snapshot, v.rec
 	label := func(text string) widget.Span { return widget.S(theme.Dim, widget.Pad(text, labelWidth, false)) }
 	var out, now []widget.Line
 	if s.Chain.Error != "" {
 		now = say("Chain", theme.Bad, s.Chain.Error, w)
-	} else if l := walk(th, rows); len(l) > 0 {
+	} else if l := walk(th, v.now); len(l) > 0 {
 		now = append(now, append(widget.L(label("Now")), l...).Fit(w, th.Glyphs.Ellipsis))
 	}
 	if s.Verdict.State == monitor.StateOK || s.Verdict.State == monitor.StateOffline {
@@ -284,15 +284,15 @@ func outlook(th *theme.Theme, s *monitor.Snapshot, rows []row, rec *failover.Rec
 		out = append(out, say(label, theme.Dim, e, w)...)
 	}
 	for i, f := range s.Verdict.Fixes {
-		text := f.Title
-		if f.Command != "" {
-			text += ":  " + f.Command
-		}
-		label := ""
+		name := ""
 		if i == 0 {
-			label = "Or"
+			name = "Or"
 		}
-		out = append(out, say(label, theme.Dim, text, w)...)
+		if l := append(widget.L(label(name)), v.fix(f, theme.Dim)...); l.Width() <= w {
+			out = append(out, l)
+			continue
+		}
+		out = append(out, say(name, theme.Dim, v.fix(f, theme.Dim).Plain(), w)...)
 	}
 	return out
 }

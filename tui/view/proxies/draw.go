@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gpx/probe"
+	"gpx/probe/monitor"
 	"gpx/tui/theme"
 	"gpx/tui/view"
 	"gpx/tui/widget"
@@ -100,6 +101,40 @@ func (v *View) Hint() widget.Line {
 	return nil
 }
 
+// better is the command that s stands for.
+const better = "gpx use --best"
+
+// twins are the actions that do on the screen what a fix names as a command.
+var twins = map[string]string{
+	better:             "proxies.switch",
+	"gpx probe --all":  "proxies.add",
+	"gpx probe --deep": "proxies.deep",
+	"gpx offline on":   "env.profiles",
+	"gpx offline off":  "env.profiles",
+	"gpx sumdb on":     "env.profiles",
+}
+
+// press is the key that does what command does, "" when there is none.
+func (v *View) press(command string) string {
+	if id := twins[command]; id != "" && v.c.Press != nil {
+		return v.c.Press(id)
+	}
+	return ""
+}
+
+// fix says what mends something, with the key to press before the command.
+func (v *View) fix(f monitor.Fix, role theme.Role) widget.Line {
+	l := widget.L(widget.S(theme.Dim, f.Title))
+	if f.Command == "" {
+		return l
+	}
+	l = append(l, widget.S(theme.Dim, ":  "))
+	if key := v.press(f.Command); key != "" {
+		l = append(l, widget.S(theme.Key, key), widget.S(theme.Dim, " or "))
+	}
+	return append(l, widget.S(role, f.Command))
+}
+
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -151,8 +186,8 @@ func (v *View) band(w, h int) []widget.Line {
 
 // detail draws the pane of the selected row in h lines: what it means and what
 // to do at the left, figures and the chart at the right, one below the other
-// where the terminal is narrow.
-func (v *View) detail(r *row, w, h int) []widget.Line {
+// where the terminal is narrow; below is how many lines had no room.
+func (v *View) detail(r *row, w, h int) (out []widget.Line, below int) {
 	th := v.c.Theme
 	now := v.c.Now()
 	if r == nil {
@@ -168,11 +203,11 @@ func (v *View) detail(r *row, w, h int) []widget.Line {
 		if deep != nil {                          // what was asked for last comes first
 			lines = append(append(lines, checks(th, r, deep, now)[1:]...), nil)
 		}
-		lines = append(lines, outlook(th, &v.c.Snapshot, v.now, v.rec, w)...)
+		lines = append(lines, v.outlook(w)...)
 		return v.window(append(append(lines, nil), figures(th, r, deep, now, w)...), w, h)
 	}
 	lw, span := w*56/100, spanOf(v.now, now)
-	left := append(append(words(th, r, now, lw-3), nil), outlook(th, &v.c.Snapshot, v.now, v.rec, lw-3)...)
+	left := append(append(words(th, r, now, lw-3), nil), v.outlook(lw-3)...)
 	right := figures(th, r, deep, now, w-lw)
 	if room := h - len(right) - 2; room >= 3 && len(samples(r)) > 1 && !v.open {
 		right = append(right, nil, widget.L(widget.S(theme.Dim, spanTitle(span)), widget.S(theme.Faint, "  logarithmic, "+th.Glyphs.Lost+" is lost")))
@@ -181,12 +216,16 @@ func (v *View) detail(r *row, w, h int) []widget.Line {
 	return v.window(beside(left, right, lw, w), w, h)
 }
 
-// window cuts lines to h, scrolled when the detail is open.
-func (v *View) window(lines []widget.Line, w, h int) []widget.Line {
+// window cuts lines to h, scrolled when the detail is open; below is how many
+// come after them.
+func (v *View) window(lines []widget.Line, w, h int) (out []widget.Line, below int) {
+	v.paneHeight = h
+	below = max(len(lines)-h, 0)
 	if v.open {
 		lines = v.scroll.Show(lines, h)
+		below = v.scroll.Below()
 	}
-	out := make([]widget.Line, h)
+	out = make([]widget.Line, h)
 	for i := range out {
 		if i < len(lines) {
 			out[i] = lines[i].Fit(w, v.c.Theme.Glyphs.Ellipsis)
