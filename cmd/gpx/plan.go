@@ -3,11 +3,9 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"gpx/envctl/change"
@@ -23,9 +21,20 @@ func (c *consent) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "print the plan and change nothing")
 }
 
+// A proposal is a plan with what a person wants to know to decide about it.
+type proposal struct {
+	*change.Plan
+	why  []string      // the reasons for it
+	kept []keptVersion // of the module cache: what it does not take, and why; nil where that is no question
+}
+
 // carryOut shows a plan with the reasons for it, asks, applies it and says how
 // to take it back.
 func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent, why ...string) error {
+	return a.carryOutProposal(ctx, op, proposal{Plan: p, why: why}, c)
+}
+
+func (a *app) carryOutProposal(ctx context.Context, op string, p proposal, c consent) error {
 	if a.flags.showSecrets {
 		p.Commands = p.RawCommands()
 	}
@@ -36,16 +45,18 @@ func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent
 		a.out.document(p)
 		return a.out.err
 	case c.dryRun || nothing:
-		a.printPlan(a.out, p, why)
+		a.printPlan(a.out, p)
 		if c.dryRun {
 			a.out.line(a.out.dim("dry run: nothing was changed"))
 		}
 		return a.out.err
 	}
-	if err := a.confirm(ctx, op, p, c, why); err != nil {
+	if err := a.confirm(ctx, op, p, c); err != nil {
 		return err
 	}
-	done, err := a.apply(ctx, p)
+	warned := len(p.Warnings)
+	done, err := a.apply(ctx, p.Plan)
+	a.progress("")
 	if err != nil {
 		return failed(op, "", err)
 	}
@@ -53,6 +64,9 @@ func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent
 	if a.flags.json {
 		a.out.document(p)
 		return a.out.err
+	}
+	for _, w := range p.Warnings[warned:] { // what turned up while it was done
+		a.out.text("", a.out.sign(toneWarn, w))
 	}
 	what, back := "applied as change "+done.ID, "; take it back with: gpx undo"
 	switch {
@@ -62,19 +76,21 @@ func (a *app) carryOut(ctx context.Context, op string, p *change.Plan, c consent
 		// Plain undo goes on to the change before, so that an undo is taken
 		// back by its own id.
 		what, back = "took back change "+done.Undoes, "; bring it back with: gpx undo "+done.ID
+	case !slices.ContainsFunc(p.Actions, func(act change.Action) bool { return act.Undoable }):
+		back = "; it cannot be taken back"
 	}
 	a.out.line(a.out.sign(toneGood, what) + a.out.dim(back))
 	return a.out.err
 }
 
 // confirm shows a plan, and asks where nobody said yes beforehand.
-func (a *app) confirm(ctx context.Context, op string, p *change.Plan, c consent, why []string) error {
+func (a *app) confirm(ctx context.Context, op string, p proposal, c consent) error {
 	ask := !c.yes && a.std.inTTY && a.std.errTTY
 	switch {
 	case ask:
-		a.printPlan(a.errs, p, why)
+		a.printPlan(a.errs, p)
 	case !a.flags.json:
-		a.printPlan(a.out, p, why)
+		a.printPlan(a.out, p)
 	}
 	if !c.yes && !ask {
 		return usage(op, "this changes something, and there is no terminal to ask on").
@@ -97,6 +113,7 @@ func (a *app) apply(ctx context.Context, p *change.Plan) (change.Change, error) 
 	var done change.Change
 	var err error
 	if !p.Empty() {
+		ctx := change.WithProgress(ctx, a.changeProgress())
 		if done, err = a.changer(ctx).Apply(ctx, p); err != nil {
 			return done, err
 		}
@@ -146,7 +163,7 @@ func hiddenBy(p *change.Plan, c *change.VarChange) string {
 }
 
 // printPlan writes what would be done, and why.
-func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
+func (a *app) printPlan(out *printer, p proposal) {
 	out.line(out.strong(p.Title))
 	switch {
 	case p.Empty() && len(p.Changes) == 0:
@@ -154,9 +171,9 @@ func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 	case p.Empty():
 		out.line("  nothing to change in the user's go settings, only in this shell")
 	}
-	if len(why) > 0 {
+	if len(p.why) > 0 {
 		out.line(out.dim("  why"))
-		for _, reason := range why {
+		for _, reason := range p.why {
 			out.text("    ", reason)
 		}
 	}
@@ -173,25 +190,11 @@ func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 			{out.dim("then"), out.dash(then)},
 		})
 		if c.Hidden() {
-			out.text("    ", out.sign(toneWarn, hiddenBy(p, &c)))
+			out.text("    ", out.sign(toneWarn, hiddenBy(p.Plan, &c)))
 		}
 	}
-	for _, act := range p.Actions {
-		if shown[act.Target] {
-			continue
-		}
-		text := act.Kind + " " + act.Target
-		if act.New != "" {
-			text += " " + out.theme.Glyphs.Arrow + " " + act.New
-		}
-		if act.Bytes > 0 {
-			text += " (" + humanize.IBytes(uint64(act.Bytes)) + ")"
-		}
-		if !act.Undoable {
-			text += " " + out.sign(toneWarn, "cannot be undone")
-		}
-		out.line("  " + text)
-	}
+	printActions(out, slices.DeleteFunc(slices.Clone(p.Actions), func(act change.Action) bool { return shown[act.Target] }))
+	printKept(out, p.kept)
 	if len(p.Commands) > 0 {
 		out.line(out.dim("  the same by hand"))
 		for _, c := range p.Commands {
@@ -202,6 +205,6 @@ func (a *app) printPlan(out *printer, p *change.Plan, why []string) {
 		out.text("  ", out.sign(toneWarn, w))
 	}
 	if p.FreedBytes > 0 {
-		out.line(fmt.Sprintf("  frees %s", humanize.IBytes(uint64(p.FreedBytes))))
+		out.line("  frees " + size(p.FreedBytes))
 	}
 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gpx/envctl/change"
+)
+
+func TestPeriod(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"30d": 30 * day, "2w": 14 * day, "1.5d": 36 * time.Hour, "12h": 12 * time.Hour, "90m": 90 * time.Minute, "1h30m": 90 * time.Minute,
+		"": 0, "0d": 0, "0s": 0, "-1d": 0, "-2h": 0, "d": 0, "NaNd": 0, "Infd": 0, "1e300d": 0, "40000d": 0, "1d12h": 0, "30": 0, "30 d": 0,
+	} {
+		var p period
+		err := p.Set(text)
+		if time.Duration(p) != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %v, %v, want %v", text, time.Duration(p), err, want)
+		}
+	}
+}
+
+func TestByteSize(t *testing.T) {
+	for text, want := range map[string]int64{
+		"2GB": 2e9, "2GiB": 2 << 30, "500 MiB": 500 << 20, "1": 1, "0": 0,
+		"": -1, "x": -1, "-1": -1, "NaN": -1, "9e30": -1, "99EB": -1,
+	} {
+		s := bytesize(-1)
+		err := s.Set(text)
+		if int64(s) != want || (err == nil) != (want >= 0) {
+			t.Errorf("%q: %d, %v, want %d", text, s, err, want)
+		}
+	}
+}
+
+func TestAgo(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for d, want := range map[time.Duration]string{
+		-time.Hour: "now", 0: "now", 59 * time.Second: "now", 5 * time.Minute: "5m ago", 47 * time.Hour: "47h ago", 48 * time.Hour: "2d ago", 1000 * time.Hour: "41d ago",
+	} {
+		if got := ago(now, now.Add(-d)); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+	if got := ago(now, time.Time{}); got != "" {
+		t.Errorf("never: %q", got)
+	}
+}
+
+// TestLongPlan: people see what weighs most, and what the rest comes to; nothing
+// that cannot be undone hides in it.
+func TestLongPlan(t *testing.T) {
+	var actions []change.Action
+	for i := range 40 {
+		actions = append(actions, change.Action{Kind: "k", Target: "m" + string(rune('A'+i)), Bytes: int64(i) << 20, Undoable: i != 0})
+	}
+	text := printed(func(p *printer) { printActions(p, actions) })
+	hold(t, text, "k mh (39 MiB)\n", "and 28 more (378 MiB) ^ cannot be undone; all of them: --dry-run --json")
+	lack(t, text, "mA", "mB")
+	text = printed(func(p *printer) { printActions(p, actions[:3]) })
+	hold(t, text, "k mA ^ cannot be undone\n  k mB (1.0 MiB)\n")
+	lack(t, text, "more")
+}
+
+func TestKept(t *testing.T) {
+	kept := []keptVersion{{"a.example.com/m", "v1.0.0", "only copy", 1 << 20}}
+	for range 5 {
+		kept = append(kept, keptVersion{"b.example.com/m", "v1.0.0", "needed by ~/src/app", 2 << 20})
+	}
+	text := printed(func(p *printer) { printKept(p, kept) })
+	hold(t, text, "keeps 6 versions, 11 MiB\n    5 versions, 10 MiB: needed by ~/src/app\n    1 version, 1.0 MiB: only copy (a.example.com/m@v1.0.0)\n")
+}
+
+// printed is what f writes, in ASCII and without colour.
+func printed(f func(*printer)) string {
+	var b strings.Builder
+	f(newPrinter(&b, false, true))
+	return b.String()
+}
+
+func hold(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("lacks %q:\n%s", part, text)
+		}
+	}
+}
+
+func lack(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if strings.Contains(text, part) {
+			t.Errorf("holds %q:\n%s", part, text)
+		}
+	}
+}
