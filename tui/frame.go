@@ -115,7 +115,7 @@ func (m *model) fullLines() []widget.Line {
 		line = append(line, l.Fit(w, g.Ellipsis)...)
 		out = append(out, append(line, widget.S(theme.Text, " "), widget.S(theme.Faint, g.V)))
 	}
-	out = append(out, m.rule(g.BL, g.BR, nil, nil), m.message(m.next(body.Hint)))
+	out = append(out, m.rule(g.BL, g.BR, nil, body.Foot), m.message(m.next(body.Hint)))
 	if d := m.c.Dialogs.Top(); d != nil {
 		out = m.overlay(out, d)
 	}

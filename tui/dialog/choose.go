@@ -152,7 +152,12 @@ func (d *Choose) Lines(th *theme.Theme, w, h int) []widget.Line {
 	}
 	lines := make([]widget.Line, 1, detail)
 	if d.cursor < len(d.shown) {
-		lines = append(lines, paragraph(theme.Dim, "", d.shown[d.cursor].Detail, w)...)
+		about := paragraph(theme.Dim, "", d.shown[d.cursor].Detail, w)
+		if n := detail - 1; len(about) > n {
+			about = about[:n]
+			about[n-1] = append(about[n-1].Fit(w-1, ""), widget.S(theme.Dim, th.Glyphs.Ellipsis))
+		}
+		lines = append(lines, about...)
 	}
 	return append(out, append(lines, make([]widget.Line, detail)...)[:detail]...)
 }

@@ -6,6 +6,9 @@
 package dialog
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -59,6 +62,16 @@ func paragraph(role theme.Role, mark, text string, w int) []widget.Line {
 		out = append(out, widget.L(widget.S(role, lead+s)))
 	}
 	return out
+}
+
+// scrolled is the visible part of lines, at most h of them; the last one says
+// how many follow.
+func scrolled(s *widget.Scroll, lines []widget.Line, h int) []widget.Line {
+	shown := slices.Clone(s.Show(lines, h))
+	if below := s.Below(); below > 0 {
+		shown[len(shown)-1] = widget.L(widget.S(theme.Dim, fmt.Sprintf("%d more lines: down", below+1)))
+	}
+	return shown
 }
 
 // listKey moves a selection by the keys that lists share; ok is false for

@@ -8,6 +8,7 @@ import (
 
 	"gpx/envctl/change"
 	"gpx/tui/theme"
+	"gpx/tui/widget"
 )
 
 var th = theme.New(theme.Options{NoColor: true})
@@ -81,6 +82,31 @@ func TestALongPlanKeepsItsButtons(t *testing.T) {
 		if last := lines[len(lines)-1].Plain(); !strings.Contains(last, "Cancel") {
 			t.Errorf("no buttons in %d lines: %q", h, last)
 		}
+	}
+}
+
+func TestAPagerSaysHowMuchFollows(t *testing.T) {
+	d := NewPager("Text", false, func(*theme.Theme, int) (out []widget.Line) {
+		for range 20 {
+			out = append(out, widget.T("line"))
+		}
+		return out
+	})
+	for _, tc := range []struct{ key, last string }{{"", "16 more lines: down"}, {"down", "15 more lines: down"}, {"G", "line"}} {
+		if tc.key != "" {
+			d.Key(keyMsg(tc.key))
+		}
+		if lines := d.Lines(th, 60, 5); len(lines) != 5 || lines[4].Plain() != tc.last {
+			t.Errorf("after %q: %d lines, the last %q, want %q", tc.key, len(lines), lines[len(lines)-1].Plain(), tc.last)
+		}
+	}
+}
+
+func TestChooseCutsWithAMark(t *testing.T) {
+	d := NewChoose("Pick", []Item{{Title: "one", Detail: strings.Repeat("many words ", 20)}}, nil)
+	lines := d.Lines(th, 40, 8)
+	if last := lines[len(lines)-1].Plain(); !strings.HasSuffix(last, th.Glyphs.Ellipsis) {
+		t.Errorf("cut without a mark: %q", last)
 	}
 }
 

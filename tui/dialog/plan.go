@@ -1,7 +1,6 @@
 package dialog
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -103,11 +102,7 @@ func (d *Plan) Lines(th *theme.Theme, w, h int) []widget.Line {
 	if len(body) > room { // rather read it whole than in groups
 		body = slices.DeleteFunc(body, func(l widget.Line) bool { return len(l) == 0 })
 	}
-	shown := slices.Clone(d.scroll.Show(body, room))
-	if below := d.scroll.Below(); below > 0 {
-		shown[len(shown)-1] = widget.L(widget.S(theme.Dim, fmt.Sprintf("%d more lines: down", below+1)))
-	}
-	return append(shown, foot...)
+	return append(scrolled(&d.scroll, body, room), foot...)
 }
 
 func (d *Plan) body(th *theme.Theme, w int) []widget.Line {

@@ -156,5 +156,5 @@ func (d *Pager) Key(k tea.KeyMsg) (bool, tea.Cmd) {
 
 // Lines implements view.Dialog.
 func (d *Pager) Lines(th *theme.Theme, w, h int) []widget.Line {
-	return d.scroll.Show(d.lines(th, w), max(h, 1))
+	return scrolled(&d.scroll, d.lines(th, w), max(h, 1))
 }

@@ -54,6 +54,7 @@ type Body struct {
 	Splits map[int]widget.Line // titles of divider lines by index; the frame draws them
 	Status widget.Line         // right end of the tab line
 	Hint   widget.Line         // the message line while there is no message
+	Foot   widget.Line         // right end of the lower border: what is out of sight
 }
 
 // An Event is what happened around a view.

@@ -1,6 +1,10 @@
 package widget
 
-import "gpx/tui/theme"
+import (
+	"fmt"
+
+	"gpx/tui/theme"
+)
 
 // A Column is one column of a table, as data.
 type Column struct {
@@ -193,7 +197,17 @@ func (t *Table) At(y int) (int, bool) {
 	return i, y >= 1 && y <= t.height && i < t.rows
 }
 
-// More says how many rows are above and below the visible ones.
-func (t *Table) More() (above, below int) {
-	return t.top, max(t.rows-t.top-t.height, 0)
+// Unseen says how many rows are above and below the visible ones, "" when all
+// are to be seen. It stands beside their number: "45 variables · 3 above, 18 below".
+func (t *Table) Unseen() string {
+	above, below := t.top, max(t.rows-t.top-t.height, 0)
+	switch {
+	case above > 0 && below > 0:
+		return fmt.Sprintf("%d above, %d below", above, below)
+	case above > 0:
+		return fmt.Sprintf("%d above", above)
+	case below > 0:
+		return fmt.Sprintf("%d below", below)
+	}
+	return ""
 }

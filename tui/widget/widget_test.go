@@ -140,9 +140,21 @@ func TestTableDrawsOnlyWhatIsVisible(t *testing.T) {
 	}
 	tab.Move(9_999)
 	tab.Render(th, 20, 6, 10_000, row)
-	if above, below := tab.More(); above != 9_995 || below != 0 {
-		t.Errorf("%d above, %d below", above, below)
+	if got := tab.Unseen(); got != "9995 above" {
+		t.Errorf("at the end: %q", got)
 	}
+	for _, tc := range []struct {
+		at   int
+		want string
+	}{{0, "9995 below"}, {5, "1 above, 9994 below"}} {
+		tab.Select(tc.at)
+		tab.Render(th, 20, 6, 10_000, row)
+		if got := tab.Unseen(); got != tc.want {
+			t.Errorf("at row %d: %q, want %q", tc.at, got, tc.want)
+		}
+	}
+	tab.Move(9_999)
+	tab.Render(th, 20, 6, 10_000, row)
 	if i, ok := tab.At(1); !ok || i != 9_995 {
 		t.Errorf("line 1 is row %d, %v", i, ok)
 	}
@@ -265,6 +277,16 @@ func TestWrap(t *testing.T) {
 			t.Errorf("%q is wider than 20", l)
 		}
 	}
+	for text, want := range map[string]string{
+		"others: gpx probe --all":    "others: gpx probe|--all",
+		"then: go env -u GOPROXY":    "then: go env -u|GOPROXY",
+		"a well-known fact-of-life":  "a well-known fact-|of-life",
+		"no\u2011break probe-x here": "no\u2011break probe-x|here",
+	} {
+		if got := strings.Join(Wrap(text, 18), "|"); got != want {
+			t.Errorf("%q wraps to %q, want %q", text, got, want)
+		}
+	}
 }
 
 // TestInputMasksPasswords: what is typed into the userinfo of a URL is not
@@ -287,16 +309,6 @@ func TestInputMasksPasswords(t *testing.T) {
 		}
 		if in.Value() != text {
 			t.Errorf("%s: the value is %q", text, in.Value())
-		}
-	}
-	for text, want := range map[string]string{
-		"others: gpx probe --all":    "others: gpx probe|--all",
-		"then: go env -u GOPROXY":    "then: go env -u|GOPROXY",
-		"a well-known fact-of-life":  "a well-known fact-|of-life",
-		"no\u2011break probe-x here": "no\u2011break probe-x|here",
-	} {
-		if got := strings.Join(Wrap(text, 18), "|"); got != want {
-			t.Errorf("%q wraps to %q, want %q", text, got, want)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (v *View) Render(w, h int) view.Body {
 	if v.filter != "" {
 		status += "filter " + v.filter + " " + g.Dot + " "
 	}
-	b.Status = widget.L(widget.S(theme.Dim, fmt.Sprintf("%s%d set %s %d shown", status, set, g.Dot, len(v.rows))))
+	b.Status = widget.L(widget.S(theme.Dim, fmt.Sprintf("%s%d set %s %d variables", status, set, g.Dot, len(v.rows))))
 	if n := len(v.pending); n > 0 {
 		b.Status = append(widget.L(widget.S(theme.Warn, fmt.Sprintf("%s %d pending ", g.Pending, n)), widget.S(theme.Faint, g.Dot+" ")), b.Status...)
 	}
@@ -44,8 +44,9 @@ func (v *View) Render(w, h int) view.Body {
 	if r := v.selected(); r != nil {
 		pane = v.detail(r, w)
 	}
-	rows := max(min(len(v.rows)+1, h-1-min(len(pane), h/2)), 3)
-	if h-rows < 5 {
+	// The pane gets what it needs, as long as five variables stay in sight.
+	rows := max(min(len(v.rows)+1, h-1-min(len(pane), max(h/2, h-7))), 3)
+	if h-rows < min(len(pane)+1, 5) { // too little of it to be worth a rule
 		rows = h
 	}
 	if len(v.rows) == 0 {
@@ -59,17 +60,19 @@ func (v *View) Render(w, h int) view.Body {
 		b.Lines = append(b.Lines, widget.L(widget.S(theme.Dim, "  "+text)).Fit(w, g.Ellipsis))
 	} else {
 		b.Lines = v.table.Render(th, w, rows, len(v.rows), func(i int, _ []int) []widget.Line { return cells(th, &v.rows[i]) })
-		if above, below := v.table.More(); above+below > 0 {
-			b.Status = append(b.Status, widget.S(theme.Dim, fmt.Sprintf(" %s %d more", g.Dot, above+below)))
+		if unseen := v.table.Unseen(); unseen != "" {
+			b.Status = append(b.Status, widget.S(theme.Dim, " "+g.Dot+" "+unseen))
 		}
 	}
 	if r := v.selected(); r != nil && h-len(b.Lines) > 1 {
 		b.Splits[len(b.Lines)] = widget.L(widget.S(theme.Title, r.name), widget.S(theme.Dim, "  "+originWord(r)))
 		b.Lines = append(b.Lines, nil)
-		for _, l := range pane {
-			if len(b.Lines) < h {
-				b.Lines = append(b.Lines, l.Fit(w, g.Ellipsis))
+		for i, l := range pane {
+			if len(b.Lines) == h {
+				b.Foot = widget.L(widget.S(theme.Dim, fmt.Sprintf("%d more in a taller terminal", len(pane)-i)))
+				break
 			}
+			b.Lines = append(b.Lines, l.Fit(w, g.Ellipsis))
 		}
 	}
 	for len(b.Lines) < h {
@@ -99,6 +102,7 @@ func (v *View) detail(r *row, w int) []widget.Line {
 		places = v.chain(r, false)
 	}
 	out = append(out, places.Fit(w, th.Glyphs.Ellipsis))
+	out = append(out, hides(r, w)...)
 	if text := effect(r.name, rawAfter(r)); text != "" {
 		role := theme.Text
 		if strings.HasPrefix(text, "CHECKSUMS") || strings.HasPrefix(text, "The go command rejects") {
@@ -129,6 +133,23 @@ func (v *View) detail(r *row, w int) []widget.Line {
 				out = append(out, say("Note", theme.Warn, redact.Text(p), w)...)
 			}
 		}
+	}
+	return out
+}
+
+// hides are the values that the one in force stands before, whole: the table
+// has room for the first one only, and cuts it.
+func hides(r *row, w int) []widget.Line {
+	var out []widget.Line
+	for _, s := range r.v.Shadowed {
+		if s.Value == "" || s.Value == r.v.Value {
+			continue
+		}
+		label := ""
+		if len(out) == 0 {
+			label = "Instead of"
+		}
+		out = append(out, say(label, theme.Dim, redact.Value(r.name, s.Value)+"  ("+view.OriginWord(s.Origin)+")", w)...)
 	}
 	return out
 }

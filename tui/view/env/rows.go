@@ -181,9 +181,9 @@ func originWord(r *row) string {
 var columns = []widget.Column{
 	{Title: "VARIABLE", Min: 14, Max: 18, Grow: 1},
 	{Title: " ", Min: 1, Tight: true},
-	{Title: "VALUE", Min: 26, Grow: 6, Tight: true, Middle: true},
+	{Title: "VALUE", Min: 21, Grow: 5, Tight: true, Middle: true},
 	{Title: "ORIGIN", Min: 14},
-	{Title: "INSTEAD OF", Min: 16, Grow: 3, Max: 60, Drop: 1, Middle: true},
+	{Title: "INSTEAD OF", Min: 26, Grow: 4, Max: 60, Drop: 1, Middle: true},
 }
 
 // cells draws one row.

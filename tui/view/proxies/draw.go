@@ -29,12 +29,26 @@ func (v *View) Render(w, h int) view.Body {
 			title = detailTitle(r)
 		}
 		b.Splits[len(b.Lines)] = title
-		b.Lines = append(append(b.Lines, nil), v.detail(r, w, rest-1)...)
+		lines, below := v.detail(r, w, rest-1)
+		b.Lines = append(append(b.Lines, nil), lines...)
+		b.Foot = unseen(below, v.open)
 	}
 	for len(b.Lines) < h {
 		b.Lines = append(b.Lines, widget.Blank(w))
 	}
 	return b
+}
+
+// unseen says that n lines of the detail pane are below its end, and how to see
+// them.
+func unseen(n int, open bool) widget.Line {
+	switch {
+	case n <= 0:
+		return nil
+	case open:
+		return widget.L(widget.S(theme.Dim, count(n, "more line")+": "), widget.S(theme.Key, "down"))
+	}
+	return widget.L(widget.S(theme.Dim, count(n, "more line")+": "), widget.S(theme.Key, "enter"))
 }
 
 // listHeight is how many of h lines the table gets: up to nearly half, and all
@@ -73,8 +87,8 @@ func (v *View) status() widget.Line {
 		text += dot + "filter " + v.filter
 	}
 	text += dot + count(len(v.rows), "endpoint")
-	if _, below := v.table.More(); below > 0 && len(v.rows) > 0 {
-		text += fmt.Sprintf("%s%d more", dot, below)
+	if unseen := v.table.Unseen(); unseen != "" && len(v.rows) > 0 {
+		text += dot + unseen
 	}
 	line := widget.L(widget.S(theme.Dim, text))
 	if v.edits > 0 {
@@ -89,14 +103,10 @@ func (v *View) Hint() widget.Line {
 	fixes := v.c.Snapshot.Verdict.Fixes
 	switch {
 	case v.edits > 0:
-	case v.rec != nil && v.rec.Found:
-		return append(widget.L(widget.S(theme.Key, "s"), widget.S(theme.Dim, " switches to ")), chainLine(v.rec.Chain)...)
+	case v.rec != nil && v.rec.Found && v.press(better) != "":
+		return append(widget.L(widget.S(theme.Key, v.press(better)), widget.S(theme.Dim, " switches to ")), chainLine(v.rec.Chain)...)
 	case len(fixes) > 0:
-		l := widget.L(widget.S(theme.Dim, fixes[0].Title))
-		if fixes[0].Command != "" {
-			l = append(l, widget.S(theme.Dim, ":  "), widget.S(theme.Strong, fixes[0].Command))
-		}
-		return l
+		return v.fix(fixes[0], theme.Strong)
 	}
 	return nil
 }
@@ -191,7 +201,7 @@ func (v *View) detail(r *row, w, h int) (out []widget.Line, below int) {
 	th := v.c.Theme
 	now := v.c.Now()
 	if r == nil {
-		return v.window(outlook(th, &v.c.Snapshot, v.now, v.rec, w), w, h)
+		return v.window(v.outlook(w), w, h)
 	}
 	var deep *probe.Result
 	if d, ok := v.deep[r.key]; ok {
@@ -233,7 +243,7 @@ func (v *View) window(lines []widget.Line, w, h int) (out []widget.Line, below i
 			out[i] = widget.Blank(w)
 		}
 	}
-	return out
+	return out, below
 }
 
 // beside puts two blocks beside each other; the left one is lw wide.

@@ -32,17 +32,18 @@ const Name = "proxies"
 
 // View is the view. It is used from the update loop only.
 type View struct {
-	c      *view.Common
-	table  widget.Table
-	rows   []row
-	now    []row  // the hops in force, in order
-	would  []row  // the hops of the pending chain, in order
-	sel    string // id of the selected row
-	order  order
-	filter string
-	moved  bool // the user has chosen a row
-	open   bool // the detail has the whole body
-	scroll widget.Scroll
+	c          *view.Common
+	table      widget.Table
+	rows       []row
+	now        []row  // the hops in force, in order
+	would      []row  // the hops of the pending chain, in order
+	sel        string // id of the selected row
+	order      order
+	filter     string
+	moved      bool // the user has chosen a row
+	open       bool // the detail has the whole body
+	scroll     widget.Scroll
+	paneHeight int // lines of the detail at the last Render
 
 	base    *chain.Chain // the chain in force, raw; nil while unknown
 	baseErr error
@@ -78,8 +79,13 @@ func (v *View) Discard() {
 // Filter implements view.View.
 func (v *View) Filter() *string { return &v.filter }
 
-// Page implements view.View.
-func (v *View) Page() int { return v.table.Page() }
+// Page implements view.View: of the detail, while that is open.
+func (v *View) Page() int {
+	if v.open {
+		return max(v.paneHeight-1, 1) // one line is to be seen on both pages
+	}
+	return v.table.Page()
+}
 
 // Open implements view.View.
 func (v *View) Open() tea.Cmd {

@@ -36,8 +36,8 @@ var columns = []widget.Column{
 	colP95:   {Title: "p95", Min: 6, Right: true, Tight: true, Drop: 4},
 	colLoss:  {Title: "LOSS", Min: 5, Right: true, Tight: true},
 	colAge:   {Title: "AGE", Min: 4, Right: true, Tight: true, Drop: 5},
-	colSpark: {Title: "LAST 2 MIN", Min: 12, Grow: 2, Max: 30, Drop: 1},
-	colNote:  {Title: "NOTE", Min: 18, Grow: 4, Drop: 3},
+	colSpark: {Title: "LAST 2 MIN", Min: 10, Grow: 1, Max: 30, Drop: 1},
+	colNote:  {Title: "NOTE", Min: 20, Grow: 4, Max: 44, Drop: 3},
 }
 
 // cells draws one row; it is a pure function of what it is given.

@@ -63,10 +63,10 @@ func tell(t *testing.T, w, h int, look look) map[string]bool {
 
 	// Detail: the row in words.
 	term.press("Enter")
-	frame = term.shows("2 more", "Because")
+	frame = term.shows("2 below", "Because")
 	wants(t, frame, "404 and", "upstream is gone")
 	term.press("Escape")
-	term.gone("2 more")
+	term.gone("2 below")
 
 	// Switch: the plan first, nothing before y.
 	term.press("s")
