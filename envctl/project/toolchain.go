@@ -20,7 +20,7 @@ type Toolchain struct {
 // project p, which may be nil (cmd/go/internal/toolchain, Select).
 func ChooseToolchain(e *env.Env, p *Project) Toolchain {
 	setting := e.Get("GOTOOLCHAIN")
-	if setting == "" || e.GoVersion == "" {
+	if e.GoVersion == "" {
 		return Toolchain{}
 	}
 	running, mode, err := parseToolchain(setting, e.GoVersion)
@@ -47,7 +47,7 @@ func parseToolchain(setting, installed string) (least, mode string, err error) {
 	}
 	least, mode, plus := strings.Cut(setting, "+")
 	switch {
-	case least == "local":
+	case least == "local", setting == "": // "" is that of a go.env without one
 		least = installed
 	case release(least) == "" && plus:
 		return "", "", fmt.Errorf("invalid GOTOOLCHAIN %q: invalid minimum toolchain %q", setting, least)
@@ -106,7 +106,7 @@ func (p *Project) tooNew(running, setting, mode string) error {
 		file = filepath.Base(p.GoWork)
 	}
 	because := ""
-	if setting != "auto" {
+	if setting != "" && setting != "auto" {
 		because = "; GOTOOLCHAIN=" + setting
 	}
 	if mode != "" { // else nobody reads the line

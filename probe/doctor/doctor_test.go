@@ -184,11 +184,27 @@ func TestSteps(t *testing.T) {
 
 		{"no project", func(f *Facts) { f.Project = nil }, "project", Skip, "in no module"},
 		{"a broken go.mod", func(f *Facts) { f.Project.Problem = errors.New("go.mod:3: unknown directive") }, "project", Fail, "go.mod:3"},
-		{"a newer toolchain", func(f *Facts) { f.Project.Go = "1.99" }, "toolchain", Warn, "fetches it"},
+		{"a newer toolchain", func(f *Facts) {
+			f.Project.Go = "1.99"
+			set(f.Env, "GOTOOLCHAIN", "auto", env.GOROOT)
+		}, "toolchain", Warn, "go1.99.0 is wanted"},
+		{"a newer toolchain, and a go.env that says nothing", func(f *Facts) { f.Project.Go = "1.99" }, "toolchain", Fail, "requires go >= 1.99"},
 		{"a newer toolchain that is forbidden", func(f *Facts) {
 			f.Project.Go = "1.99"
 			set(f.Env, "GOTOOLCHAIN", "local", env.User)
 		}, "toolchain", Fail, "GOTOOLCHAIN=local"},
+		{"a newer toolchain line, which nothing demands", func(f *Facts) {
+			f.Project.Toolchain = "go1.99.0"
+			set(f.Env, "GOTOOLCHAIN", "local", env.User)
+		}, "toolchain", OK, "what runs"},
+		{"a newer toolchain that has to be on PATH", func(f *Facts) {
+			f.Project.Go = "1.99"
+			set(f.Env, "GOTOOLCHAIN", "path", env.User)
+		}, "toolchain", Warn, "on PATH"},
+		{"no toolchain at all, and no project", func(f *Facts) {
+			f.Project = nil
+			set(f.Env, "GOTOOLCHAIN", "newest", env.User)
+		}, "toolchain", Fail, `invalid GOTOOLCHAIN "newest"`},
 		{"go.sum lacks lines", func(f *Facts) {
 			f.Project.Requires = []project.Require{{Version: module.Version{Path: "golang.org/x/text", Version: "v0.3.0"}}}
 		}, "go.sum", Warn, "1 of 1"},

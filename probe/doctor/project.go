@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	goversion "go/version"
 	"slices"
 
 	"golang.org/x/mod/module"
@@ -17,7 +16,8 @@ func projectSteps(f Facts) []Step {
 	case f.ProjectErr != nil:
 		return []Step{{"project", Fail, clean(f.ProjectErr.Error()), "correct the file"}}
 	case p == nil:
-		return []Step{{"project", Skip, "this folder is in no module; hops are asked for a neutral public one", ""}}
+		steps := []Step{{"project", Skip, "this folder is in no module; hops are asked for a neutral public one", ""}}
+		return append(steps, toolchainSteps(f)...)
 	case p.Problem != nil:
 		return []Step{{"project", Fail, clean(p.Problem.Error()), "correct the file"}}
 	}
@@ -29,25 +29,24 @@ func projectSteps(f Facts) []Step {
 	return append(steps, sumLineSteps(f)...)
 }
 
-// toolchainSteps compare the go command with the version that the project asks
-// for: a newer one is a download of its own, and it comes through GOPROXY.
+// toolchainSteps compare the go command with the version that the project and
+// GOTOOLCHAIN ask for: a newer one is a download of its own, and it comes
+// through GOPROXY.
 func toolchainSteps(f Facts) []Step {
-	p, e := f.Project, f.Env
-	want := "go" + p.Go
-	if p.Toolchain != "" && p.Toolchain != "default" && goversion.Compare(p.Toolchain, want) > 0 {
-		want = p.Toolchain
-	}
-	if !goversion.IsValid(want) || e.GoVersion == "" {
+	e := f.Env
+	if e.GoVersion == "" {
 		return nil
 	}
-	if goversion.Compare(e.GoVersion, want) >= 0 {
-		return []Step{{"toolchain", OK, redact.Clean(e.GoVersion + " is what the project wants: " + want), ""}}
+	t := project.ChooseToolchain(e, f.Project)
+	switch {
+	case t.Err != nil:
+		return []Step{{"toolchain", Fail, clean(t.Err.Error()), "install another Go, or let it be fetched with GOTOOLCHAIN=auto; see what sets it: gpx env GOTOOLCHAIN"}}
+	case t.Name == "":
+		return []Step{{"toolchain", OK, redact.Clean(e.GoVersion + " is what runs"), ""}}
+	case !t.Download:
+		return []Step{{"toolchain", Warn, redact.Clean(t.Name + " is wanted, this is " + e.GoVersion + ": the go command looks for it on PATH"), ""}}
 	}
-	d := redact.Clean("the project wants " + want + ", this is " + e.GoVersion)
-	if e.Get("GOTOOLCHAIN") == "local" {
-		return []Step{{"toolchain", Fail, d + ", and GOTOOLCHAIN=local forbids to fetch it", "install " + redact.Clean(want) + ", or: go env -w GOTOOLCHAIN=auto"}}
-	}
-	return []Step{{"toolchain", Warn, d + ": the go command fetches it through GOPROXY, unless it has it already", ""}}
+	return []Step{{"toolchain", Warn, redact.Clean(t.Name + " is wanted, this is " + e.GoVersion + ": the go command fetches it through GOPROXY, unless it has it already"), ""}}
 }
 
 // sumLineSteps count the modules that the next build would look up.

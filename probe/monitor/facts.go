@@ -31,6 +31,9 @@ type Facts struct {
 	// ProjectErr is what is broken in go.mod, go.work or go.sum: every go command
 	// in the project fails of it, whatever can be downloaded. "" without one.
 	ProjectErr string
+	// ToolchainErr is why the go command refuses its toolchain, which ends every
+	// command too. "" where it does not.
+	ToolchainErr string
 	// Bypassed is set when all that the project requires matches GONOPROXY.
 	Bypassed bool
 

@@ -60,9 +60,10 @@ type plan struct {
 	bypassed bool
 	noProxy  string // effective GONOPROXY
 	// projectErr is what is broken in the project's files.
-	projectErr string
-	cacheURL   string // path of GOMODCACHE/cache/download
-	shadows    []Shadow
+	projectErr   string
+	toolchainErr string
+	cacheURL     string // path of GOMODCACHE/cache/download
+	shadows      []Shadow
 
 	specs []spec
 }
@@ -91,6 +92,9 @@ func (in Inputs) plan() plan {
 		// Without the folder, which is known, the line stays within a headline.
 		folder := in.Project.Root + string(filepath.Separator)
 		p.projectErr = redact.Text(strings.ReplaceAll(in.Project.Problem.Error(), folder, ""))
+	}
+	if err := project.ChooseToolchain(e, in.Project).Err; err != nil {
+		p.toolchainErr = redact.Text(err.Error())
 	}
 	p.specs = p.endpoints(in)
 	return p

@@ -17,7 +17,7 @@ import (
 // before "," is an outage although the next hop works, and a hop that hangs is
 // one whatever follows it.
 func Judge(f Facts) Verdict {
-	v := brokenProject(f, judge(f))
+	v := brokenProject(f, refusedToolchain(f, judge(f)))
 	if v.Evidence == nil {
 		v.Evidence = []string{}
 	}
@@ -311,18 +311,32 @@ func cause(v Verdict) string {
 	return cause
 }
 
-// brokenProject puts what is broken in the project's files first. It makes no
-// outage: nothing is wrong with what modules come from, and files that are being
-// edited are broken now and then.
+// brokenProject puts what is broken in the project's files first.
 func brokenProject(f Facts, v Verdict) Verdict {
-	if f.ProjectErr == "" {
+	return everyCommand(v, "project", f.ProjectErr, "every go command in it fails until that is corrected",
+		Fix{Title: "Correct the file that the first line names"})
+}
+
+// refusedToolchain puts first why the go command goes no further than its own
+// version.
+func refusedToolchain(f Facts, v Verdict) Verdict {
+	return everyCommand(v, "toolchain", f.ToolchainErr, "every go command here fails until that is settled",
+		Fix{Title: "Install another Go, or look at GOTOOLCHAIN", Command: "gpx env GOTOOLCHAIN"})
+}
+
+// everyCommand puts what no go command survives first. It makes no outage:
+// nothing is wrong with what modules come from, and files that are being edited
+// are broken now and then.
+func everyCommand(v Verdict, what, err, consequence string, fix Fix) Verdict {
+	if err == "" {
 		return v
 	}
-	v.Evidence = append([]string{"project: " + f.ProjectErr + ": every go command in it fails until that is corrected"}, v.Evidence...)
+	v.Evidence = append([]string{what + ": " + err + ": " + consequence}, v.Evidence...)
 	if v.State == StateOK {
+		const begin = "DEGRADED: downloads work, but "
 		v.State, v.Scope = StateDegraded, ScopeConfig
-		v.Headline = "DEGRADED: downloads work, but " + clipped(f.ProjectErr, headlineColumns-len("DEGRADED: downloads work, but "))
-		v.Fixes = []Fix{{Title: "Correct the file that the first line names"}}
+		v.Headline = begin + clipped(err, headlineColumns-len(begin))
+		v.Fixes = []Fix{fix}
 	}
 	return v
 }
@@ -340,7 +354,7 @@ func evidence(f Facts) []string {
 		if h.Kind == probe.KindOff {
 			line = fmt.Sprintf("hop %d off: %s", h.N, consequence(h.Action, h.Class))
 		}
-		if h.Class.Failed() && h.Separator == chain.Comma && h.Action == probe.Stop {
+		if h.Class.Failed() && h.Separator == chain.Comma && h.Action == probe.Stop && h.Kind != probe.KindDirect {
 			line += ` (before "," it moves on after 404 and 410 only)`
 		}
 		if h.Detail != "" && h.Class.Failed() {

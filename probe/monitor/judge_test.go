@@ -200,6 +200,8 @@ func TestJudge(t *testing.T) {
 			StateDegraded, ScopeConfig, "go.mod:3: unknown directive", ""},
 		{"go.mod is broken, and so is the chain", "a:down:refused", []func(*Facts){func(f *Facts) { f.ProjectErr = "go.mod:3: unknown directive: requir" }},
 			StateOutage, ScopeChain, "refuses", ""},
+		{"the project wants a newer Go", "a:up:ok", []func(*Facts){func(f *Facts) { f.ToolchainErr = "go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local)" }},
+			StateDegraded, ScopeConfig, "downloads work, but go.mod requires go >= 1.99", "gpx env GOTOOLCHAIN"},
 		{"vendored: builds go on", "a:down:timeout", []func(*Facts){func(f *Facts) { f.Vendored = true }},
 			StateDegraded, ScopeChain, "vendor/ builds, downloads fail: a.example.com hangs", ""},
 	} {
@@ -316,13 +318,24 @@ func TestEvidence(t *testing.T) {
 	forwarded(probe.ForwardProxyDown)(&f)
 	f.Forward.Detail = "forward proxy squid.corp.example:3128: nothing is listening on its port (connection refused)"
 	f.ProjectErr = "go.mod:3: unknown directive: requir"
+	f.ToolchainErr = "go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local)"
 	lines := strings.Join(Judge(f).Evidence, "\n")
 	for _, want := range []string{
 		"forward proxy squid.corp.example:3128: forward proxy down: nothing is listening on its port",
 		"project: go.mod:3: unknown directive: requir: every go command in it fails",
+		"toolchain: go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local): every go command here fails",
 	} {
 		if !strings.Contains(lines, want) {
 			t.Errorf("no %q in\n%s", want, lines)
+		}
+	}
+}
+
+// The separator behind "direct" means nothing: the chain ends there.
+func TestEvidenceOfDirect(t *testing.T) {
+	for _, line := range Judge(judged(t, "direct:down:dns_failure , a:up:ok")).Evidence {
+		if strings.Contains(line, "moves on") {
+			t.Error(line)
 		}
 	}
 }
