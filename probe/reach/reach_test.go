@@ -38,16 +38,16 @@ func TestFaults(t *testing.T) {
 		{name: "healthy https", tls: true, class: probe.OK, most: 6},
 		{name: "slow", fault: lab.Slow(20 * time.Millisecond), class: probe.OK, most: 6},
 		{name: "the zips are gone", fault: lab.Status(404, ""), only: []probe.File{probe.Zip}, class: probe.NotFound, most: 6},
-		{name: "the zips are forbidden", fault: lab.Status(403, ""), only: []probe.File{probe.Zip}, class: probe.Forbidden, most: 7},
+		{name: "the zips are forbidden", fault: lab.Status(403, ""), only: []probe.File{probe.Zip}, class: probe.Forbidden, most: 6},
 		{name: "a web page for a zip", fault: lab.Captive(), only: []probe.File{probe.Zip}, class: probe.CaptivePortal, most: 2},
-		{name: "something else for a zip", fault: lab.Of(lab.ModeEndless), only: []probe.File{probe.Zip}, class: probe.ProtocolInvalid, most: 7},
-		{name: "zips stop", fault: lab.Stall(3), only: []probe.File{probe.Zip}, attempt: brief, class: probe.Stalled, most: 7},
-		{name: "zips never come", fault: lab.Hang(), only: []probe.File{probe.Zip}, attempt: brief, class: probe.Timeout, most: 7},
+		{name: "something else for a zip", fault: lab.Of(lab.ModeEndless), only: []probe.File{probe.Zip}, class: probe.ProtocolInvalid, most: 6},
+		{name: "zips stop", fault: lab.Stall(3), only: []probe.File{probe.Zip}, attempt: brief, class: probe.Stalled, most: 9},
+		{name: "zips never come", fault: lab.Hang(), only: []probe.File{probe.Zip}, attempt: brief, class: probe.Timeout, most: 9},
 		{name: "no version at all", fault: lab.Status(410, ""), class: probe.NotFound, most: 3},
-		{name: "wrong .info", fault: lab.Of(lab.ModeWrongVersion), class: probe.ProtocolInvalid, most: 4},
-		{name: "forbidden to all", fault: lab.Status(403, ""), class: probe.Forbidden, most: 2},
-		{name: "broken inside", fault: lab.Status(500, ""), class: probe.ServerError, most: 2},
-		{name: "wants credentials", fault: lab.Auth("a", "b"), class: probe.AuthRequired, most: 2},
+		{name: "wrong .info", fault: lab.Of(lab.ModeWrongVersion), class: probe.ProtocolInvalid, most: 3},
+		{name: "forbidden to all", fault: lab.Status(403, ""), class: probe.Forbidden, most: 3},
+		{name: "broken inside", fault: lab.Status(500, ""), class: probe.ServerError, most: 3},
+		{name: "wants credentials", fault: lab.Auth("a", "b"), class: probe.AuthRequired, most: 3},
 		{name: "rate limit", fault: lab.RateLimited(time.Hour), class: probe.RateLimited, most: 1},
 		{name: "login page", fault: lab.Captive(), class: probe.CaptivePortal, most: 1},
 		{name: "hangs", fault: lab.Hang(), attempt: brief, class: probe.Timeout, most: 2},
@@ -55,7 +55,7 @@ func TestFaults(t *testing.T) {
 		{name: "black hole", fault: lab.Blackhole(), attempt: brief, class: probe.ConnectTimeout},
 		{name: "intercepted", fault: lab.Of(lab.ModeTLSUntrusted), tls: true, class: probe.TLSUntrusted},
 		{name: "resets", fault: lab.Reset(), class: probe.Reset, most: 4},
-		{name: "writes to the terminal", fault: lab.Hostile(), class: probe.ServerError, most: 2},
+		{name: "writes to the terminal", fault: lab.Hostile(), class: probe.ServerError, most: 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -78,6 +78,26 @@ func TestFaults(t *testing.T) {
 				t.Errorf("asked %d times, want at most %d: %q", len(asked), test.most, asked)
 			}
 		})
+	}
+}
+
+// TestDown: an endpoint that fails with everything is not asked for ever.
+func TestDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.Proxy("A", lab.Always(lab.Status(500, "")))
+	w.chain(s.URL())
+	var many []module.Version
+	for i := range 100 {
+		many = append(many, module.Version{Path: "lab.example.com/alpha", Version: fmt.Sprintf("v1.0.%d", i)})
+	}
+	for m, a := range w.ask(many...) {
+		if classOf(a) != probe.ServerError || !a.Asked {
+			t.Errorf("%s: %+v", m, a)
+		}
+	}
+	if n := len(requests(s)); n > 20 {
+		t.Errorf("asked %d times", n)
 	}
 }
 

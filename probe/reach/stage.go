@@ -53,8 +53,8 @@ type asker struct {
 	failures atomic.Int32 // in a row
 }
 
-// patience is after how many failures in a row an endpoint that was up is asked
-// again whether it is.
+// patience is after how many failures in a row an endpoint is asked whether it is
+// up at all.
 const patience = 5
 
 // ask asks for one version. When the endpoint is down, its class is the answer.
@@ -96,31 +96,26 @@ func (a *asker) given(r probe.Result) probe.Class {
 
 // judge decides whether a failure is the version's or the endpoint's. What never
 // came to the question is the endpoint's. An answer that is wrong may be about
-// this version alone, so then, and when failures pile up, it is asked for a
-// neutral module.
+// this version alone; when such failures pile up, or each costs seconds, the
+// endpoint is asked for a neutral module, and if it fails with that too, it is
+// down.
 func (a *asker) judge(class probe.Class) {
-	if !class.Failed() {
-		a.up.Store(true)
+	switch {
+	case !class.Failed():
 		a.failures.Store(0)
 		return
-	}
-	if a.src.vcs() {
+	case a.src.vcs():
 		return // every module has a host of its own
-	}
-	if aboutEndpoint(class) {
+	case aboutEndpoint(class):
 		a.down.Store(&class)
 		return
 	}
 	n := a.failures.Add(1)
-	if first := !a.up.Load(); !first && n%patience != 0 || first && n > 1 {
+	if !class.Info().Hangs && n%patience != 0 {
 		return
 	}
-	neutral := a.given(a.visit.Request(a.c.ctx, probe.Canary, probe.Info))
-	switch {
-	case neutral.Failed():
+	if neutral := a.given(a.visit.Request(a.c.ctx, probe.Canary, probe.Info)); neutral.Failed() {
 		a.down.Store(&class)
-	case neutral != probe.ClassUnknown:
-		a.up.Store(true)
 	}
 }
 
