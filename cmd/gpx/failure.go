@@ -73,9 +73,10 @@ func failed(op, target string, err error) *failure {
 // withoutPrefix is an error's text without the head that [failure.Error] writes
 // before it: the floors below say what failed, and on what, too.
 func withoutPrefix(text, op, target string) string {
-	heads := []string{op + ": "}
+	family, _, _ := strings.Cut(op, " ") // "offline" of "offline on"
+	heads := []string{op + ": ", family + ": "}
 	if target != "" {
-		heads = []string{op + " " + target + ": ", op + ": ", target + ": "}
+		heads = append([]string{op + " " + target + ": "}, append(heads, target+": ")...)
 	}
 	for _, head := range heads {
 		text = strings.TrimPrefix(text, head)
@@ -120,10 +121,13 @@ func (a *app) finish(args []string, err error) int {
 		return statusBadNews
 	}
 	f := asFailure(err)
-	// A flag that does not parse leaves --json unread.
-	if a.flags.json || slices.Contains(args, "--json") {
+	// A flag that does not parse leaves --json unread. Where standard output is
+	// what failed, there is standard error.
+	json := a.flags.json || slices.Contains(args, "--json")
+	if json && a.out.err == nil {
 		a.out.document(map[string]*failure{"error": f})
-	} else {
+	}
+	if !json || a.out.err != nil {
 		text := f.Error()
 		if !strings.HasPrefix(text, "gpx: ") {
 			text = "gpx " + text

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -58,12 +60,17 @@ func (a *app) carryOutProposal(ctx context.Context, op string, p proposal, c con
 	done, err := a.apply(ctx, p.Plan)
 	a.progress("")
 	if err != nil {
-		return failed(op, "", err)
+		// Its head is the plan's title: "use https://a.example.com".
+		target, ok := strings.CutPrefix(p.Title, op+" ")
+		if !ok {
+			target = ""
+		}
+		return failed(op, target, err)
 	}
 	a.printNotices()
 	if a.flags.json {
 		a.out.document(p)
-		return a.out.err
+		return a.told(op, done)
 	}
 	for _, w := range p.Warnings[warned:] { // what turned up while it was done
 		a.out.text("", a.out.sign(toneWarn, w))
@@ -80,7 +87,16 @@ func (a *app) carryOutProposal(ctx context.Context, op string, p proposal, c con
 		back = "; it cannot be taken back"
 	}
 	a.out.line(a.out.sign(toneGood, what) + a.out.dim(back))
-	return a.out.err
+	return a.told(op, done)
+}
+
+// told fails where a change was made and the output did not take what was to be
+// said of it.
+func (a *app) told(op string, done change.Change) error {
+	if a.out.err == nil || done.ID == "" {
+		return a.out.err
+	}
+	return failed(op, "", fmt.Errorf("applied as change %s, but: %w", done.ID, errors.Unwrap(a.out.err)))
 }
 
 // confirm shows a plan, and asks where nobody said yes beforehand.
@@ -100,6 +116,8 @@ func (a *app) confirm(ctx context.Context, op string, p proposal, c consent) err
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(usage(op, "interrupted"))
+	case a.out.err != nil:
+		return a.out.err // nobody has seen the plan
 	case !yes:
 		return &failure{Op: op, Class: "declined", Message: "not applied; nothing was changed", status: statusFailed}
 	}

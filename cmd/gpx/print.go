@@ -61,8 +61,11 @@ func widthOf(w io.Writer) int {
 }
 
 func (p *printer) write(s string) {
-	if p.err == nil {
-		_, p.err = io.WriteString(p.w, s)
+	if p.err != nil {
+		return
+	}
+	if _, err := io.WriteString(p.w, s); err != nil {
+		p.err = failed("output", "", err)
 	}
 }
 
@@ -103,7 +106,7 @@ func (p *printer) document(v any) {
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		if p.err == nil {
-			p.err = err
+			p.err = failed("output", "", err)
 		}
 		return
 	}
