@@ -198,7 +198,7 @@ func (a *app) settings() (settings, error) {
 	}
 	s, found, err := readSettings(a.settingsFile)
 	if err == nil && !found && a.flags.config != "" {
-		err = &failure{Op: "config", Target: redact.Text(a.flags.config), Class: "usage", Message: "there is no such file", status: statusUsage}
+		err = &failure{Op: "config", Target: redact.Text(a.flags.config), Class: "usage", Message: "there is no such file", Hint: "name one that exists, or leave --config out", status: statusUsage}
 	}
 	if err != nil {
 		f := failed("config", "", err)

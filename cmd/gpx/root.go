@@ -76,6 +76,7 @@ is bad news, 130 interrupted.`,
 	for _, c := range root.Commands() {
 		if c.Name() == "help" {
 			c.Annotations = quiet
+			c.Run, c.RunE = nil, showHelp
 		}
 	}
 	return root
@@ -103,6 +104,20 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return f.hint("did you mean: gpx %s", strings.Join(near, ", gpx "))
 	}
 	return f.hint("see: gpx --help")
+}
+
+// showHelp is cobra's help command, but for a command that does not exist, at
+// which that prints the root's help and calls it done.
+func showHelp(cmd *cobra.Command, args []string) error {
+	about, rest, err := cmd.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	if !about.HasParent() && len(rest) > 0 {
+		return noArguments(about, rest)
+	}
+	about.InitDefaultHelpFlag()
+	return about.Help()
 }
 
 // arguments returns a check for a number of arguments; most < 0 has no limit.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,9 @@ func runRoute(ctx context.Context, a *app, args []string) error {
 		err := module.CheckPath(path)
 		if versioned && err == nil {
 			err = module.Check(path, version)
+		}
+		if err == nil && versioned && module.CanonicalVersion(version) != version {
+			err = fmt.Errorf("%s is not an exact version", arg)
 		}
 		if err != nil {
 			return usage("route", "%v", err).hint("wanted is a module path such as golang.org/x/text, or one with its exact version: golang.org/x/text@v0.3.0")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,10 +33,13 @@ VALUE   a database name, "KEY URL", or sum.golang.google.cn`,
 			if period < 0 {
 				return usage("sumdb", "--for %v is not a time to come", period)
 			}
-			ctx := cmd.Context()
+			ctx, op := cmd.Context(), "sumdb"
+			if args[0] == "on" || args[0] == "off" {
+				op += " " + args[0]
+			}
 			e, p, err := a.both(ctx)
 			if err != nil {
-				return failed("sumdb", "", err)
+				return failed(op, "", err)
 			}
 			var plan *change.Plan
 			if args[0] == "on" && !cmd.Flags().Changed("modules") {
@@ -44,9 +48,13 @@ VALUE   a database name, "KEY URL", or sum.golang.google.cn`,
 				plan, err = profiles.SumDB(ctx, e, p, profiles.SumDBOptions{Value: args[0], For: period, Modules: modules, Now: a.now()})
 			}
 			if err != nil {
-				return failed("sumdb", "", err)
+				f := failed(op, args[0], err)
+				if errors.Is(err, profiles.ErrInvalid) {
+					f.Class, f.status = "usage", statusUsage
+				}
+				return f
 			}
-			return a.carryOut(ctx, "sumdb", plan, c)
+			return a.carryOut(ctx, op, plan, c)
 		},
 	}
 	cmd.Flags().DurationVar(&period, "for", 0, "off: switch on again after `TIME`, such as 1h")

@@ -33,6 +33,15 @@ type SumDBOptions struct {
 	Now     time.Time
 }
 
+// ErrInvalid: a value cannot mean what was asked for, on any machine.
+var ErrInvalid = errors.New("invalid")
+
+// An invalid error is ErrInvalid with words of its own.
+type invalid struct{ error }
+
+func (i invalid) Is(target error) bool { return target == ErrInvalid }
+func (i invalid) Unwrap() error        { return i.error }
+
 // SumDB plans to switch checksum verification. p may be nil.
 func SumDB(ctx context.Context, e *env.Env, p *project.Project, o SumDBOptions) (*change.Plan, error) {
 	plan, err := planSumDB(e, p, o)
@@ -220,7 +229,7 @@ func sumDBValue(e *env.Env, value string) (*change.Plan, error) {
 	}
 	db, err := chain.ParseSumDB(value)
 	if err != nil {
-		return nil, fmt.Errorf("%w; give on, off, a name such as %s, a verifier key, or a URL", err, publicDB)
+		return nil, invalid{fmt.Errorf("%w; give on, off, a name such as %s, a verifier key, or a URL", err, publicDB)}
 	}
 	plan, err := change.PlanEnv(e, "checksum database "+redact.Text(db.Name), []change.Assignment{{Name: "GOSUMDB", Value: value}})
 	if err != nil {
@@ -237,11 +246,11 @@ func sumDBValue(e *env.Env, value string) (*change.Plan, error) {
 func parsePatterns(list string) ([]string, error) {
 	patterns := splitPatterns(list)
 	if len(patterns) == 0 {
-		return nil, errors.New("--modules holds no pattern; for example --modules '*.corp.example,example.com/x'")
+		return nil, invalid{errors.New("--modules holds no pattern; for example --modules '*.corp.example,example.com/x'")}
 	}
 	for _, p := range patterns {
 		if _, err := path.Match(p, ""); err != nil || strings.ContainsAny(p, " \t\r\n\v\x00") {
-			return nil, fmt.Errorf("%q is not a pattern of module paths; for example *.corp.example", redact.Clean(p))
+			return nil, invalid{fmt.Errorf("%q is not a pattern of module paths; for example *.corp.example", redact.Clean(p))}
 		}
 	}
 	return patterns, nil
