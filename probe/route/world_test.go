@@ -121,6 +121,7 @@ func (w *world) furnish() error {
 // hops starts the servers and trees of the chain.
 func (w *world) hops() error {
 	var b strings.Builder
+	first := "" // the text of hop A
 	for i, h := range w.s.Hops {
 		name := string(rune('A' + i))
 		switch h.Kind {
@@ -135,7 +136,7 @@ func (w *world) hops() error {
 				schedule = lab.Always(f.lab, h.Only...)
 			}
 			if h.Again { // the same entry as the first, a second time
-				b.WriteString(w.servers["A"].URL())
+				b.WriteString(first)
 				break
 			}
 			srv := w.lab.Proxy(name, schedule, opts...)
@@ -145,6 +146,9 @@ func (w *world) hops() error {
 			}
 			w.servers[name] = srv
 			w.names[redact.URL(url)] = name
+			if i == 0 {
+				first = url
+			}
 			b.WriteString(url)
 		case chain.File:
 			dir := w.path("tree" + name)
