@@ -13,6 +13,7 @@ import (
 
 	"gpx/envctl/change"
 	"gpx/envctl/env"
+	"gpx/probe"
 	"gpx/probe/failover"
 	"gpx/probe/monitor"
 	"gpx/tui/view"
@@ -305,6 +306,19 @@ func TestDeepProbe(t *testing.T) {
 	s.asked("probe [https://mirror.example.org]")
 }
 
+// TestDeepProbeOfVersionControl: it has no files to check.
+func TestDeepProbeOfVersionControl(t *testing.T) {
+	both(t, func(s *screen) {
+		s.m.c.Services.Deep = func(context.Context, string) (probe.Result, error) {
+			return probe.Result{Kind: probe.KindDirect, URL: "direct", Class: probe.DNSNotFound}, nil
+		}
+		s.show(outage())
+		s.press("j", "j", "D")
+		s.has("deep probe of direct: DNS not found")
+		s.lacks("DEEP PROBE")
+	})
+}
+
 func TestFreezeHoldsTheScreen(t *testing.T) {
 	s := newScreen(t, 120, 36, look{noColor: true})
 	s.show(outage())
@@ -422,9 +436,9 @@ func TestSortAndFilterProxies(t *testing.T) {
 	s.show(outage())
 	s.press("o")
 	s.has("order state")
-	s.press("t")
-	s.has("rows are ordered by state")
-	s.press("/")
+	s.press("j", "j", "j", "t") // an edit is one of the chain, and is seen in it
+	s.has("order chain", "~ 1 edit pending", "mirror.example.org  hop 1")
+	s.press("Z", "o", "/")
 	s.typed("down")
 	s.has("sum.golang.org", "proxy.example.com")
 	s.lacks("goproxy.cn")

@@ -24,6 +24,8 @@ func TestDeepSummary(t *testing.T) {
 	}{
 		{"everything", probe.Result{Class: probe.OK, Checks: checks(probe.OK, probe.OK)}, theme.Good, "all 2 checks pass"},
 		{"no @latest", probe.Result{Class: probe.OK, Checks: checks(probe.OK, probe.NotFound, probe.OK)}, theme.Good, "2 of 3 checks pass, it lacks latest"},
+		{"nothing to check", probe.Result{Kind: probe.KindDirect, Class: probe.OK}, theme.Good, "ok"},
+		{"nothing answers", probe.Result{Kind: probe.KindDirect, Class: probe.DNSNotFound}, theme.Bad, "DNS not found"},
 		{"a stalled zip", probe.Result{Class: probe.OK, Checks: checks(probe.OK, probe.NotFound, probe.Stalled)}, theme.Bad, "1 of 3 checks fail"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

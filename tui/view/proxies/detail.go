@@ -175,7 +175,7 @@ func checks(th *theme.Theme, r *row, deep *probe.Result, now time.Time) []widget
 	if deep == nil && r.status != nil && len(r.status.Checks) > 0 {
 		deep = &r.status.Result
 	}
-	if deep == nil {
+	if deep == nil || len(deep.Checks) == 0 {
 		return nil
 	}
 	g := &th.Glyphs

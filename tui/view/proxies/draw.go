@@ -210,7 +210,7 @@ func (v *View) detail(r *row, w, h int) (out []widget.Line, below int) {
 	if w < 96 {
 		lines := words(th, r, now, w)
 		lines = append(lines[:1:1], lines[2:]...) // no blank line where lines are dear
-		if deep != nil {                          // what was asked for last comes first
+		if deep != nil && len(deep.Checks) > 0 {  // what was asked for last comes first
 			lines = append(append(lines, checks(th, r, deep, now)[1:]...), nil)
 		}
 		lines = append(lines, v.outlook(w)...)

@@ -39,7 +39,7 @@ func (v *View) edit(c chain.Chain, i int) {
 	if v.base != nil && c.String() == v.base.String() { // edited back
 		v.pending, v.edits = nil, 0
 	}
-	v.filter = ""
+	v.filter, v.order = "", byChain // an edit is seen in the chain
 	v.moved = true
 	v.build()
 	for k := range v.rows {
@@ -60,8 +60,6 @@ func (v *View) cannotEdit() string {
 		return "the chain cannot be used as it is: s replaces it, or edit GOPROXY in Env"
 	case v.base == nil && v.pending == nil:
 		return "the environment is still being read"
-	case v.order != byChain:
-		return "rows are ordered by " + v.order.String() + ": o until it is chain"
 	}
 	return ""
 }
@@ -293,6 +291,11 @@ func deepSummary(res probe.Result) (theme.Role, string) {
 	}
 	n := len(res.Checks)
 	switch {
+	case n == 0: // version control has no files to check, and a host that is down none that come
+		if res.Class.Failed() {
+			return theme.Bad, res.Class.Words()
+		}
+		return theme.Good, res.Class.Words()
 	case bad > 0 || res.Class.Failed():
 		return theme.Bad, fmt.Sprintf("%d of %d checks fail", bad, n)
 	case len(lacking) > 0:
