@@ -133,7 +133,7 @@ func (d *Choose) Lines(th *theme.Theme, w, h int) []widget.Line {
 	out := []widget.Line{append(widget.L(widget.S(theme.Accent, th.Glyphs.Cursor+" ")), d.input.Line(th, w-2)...), nil}
 	column := 0 // of what stands beside the titles
 	for _, it := range d.shown {
-		column = max(column, min(widget.Width(it.Title), w/2))
+		column = max(column, min(widget.Width(it.Title), w*3/5))
 	}
 	for i := d.top; i < min(d.top+d.page, len(d.shown)); i++ {
 		out = append(out, d.line(th, i, column, w))

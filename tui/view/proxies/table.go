@@ -30,7 +30,7 @@ const (
 var columns = []widget.Column{
 	colOrder: {Title: "ORD", Min: 3, Right: true},
 	colSep:   {Title: "SEP", Min: 3, Tight: true},
-	colProxy: {Title: "PROXY", Min: 20, Grow: 3, Max: 60, Middle: true},
+	colProxy: {Title: "PROXY", Min: 20, Grow: 4, Max: 60, Middle: true},
 	colState: {Title: "STATE", Min: 9},
 	colP50:   {Title: "p50", Min: 6, Right: true},
 	colP95:   {Title: "p95", Min: 6, Right: true, Tight: true, Drop: 4},
