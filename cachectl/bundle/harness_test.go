@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 	"golang.org/x/mod/module"
 
 	"gpx/envctl/chain"
+	"gpx/envctl/change"
+	"gpx/envctl/env"
 	"gpx/probe/lab"
 )
 
@@ -60,15 +63,16 @@ func (w *world) db() chain.SumDB {
 
 // A home is a user: a module cache and what the go command keeps elsewhere.
 type home struct {
-	w   *world
-	dir string
+	w       *world
+	dir     string
+	journal change.Journal
 }
 
 func (w *world) home() *home {
 	dir := w.t.TempDir()
 	// The module cache is read-only, as it is by default: -modcacherw is off.
 	w.t.Cleanup(func() { makeWritable(dir) })
-	return &home{w: w, dir: dir}
+	return &home{w: w, dir: dir, journal: change.NewMemoryJournal()}
 }
 
 func (h *home) cache() string { return filepath.Join(h.dir, "gopath", "pkg", "mod") }
@@ -127,6 +131,46 @@ func (h *home) mustExport(change func(*ExportOptions)) Result {
 	r, err := h.export(change)
 	must(h.w.t, err)
 	return r
+}
+
+// A changer applies plans for one home.
+func (h *home) changer() *change.Changer {
+	return change.New(change.Options{
+		StateDir: filepath.Join(h.dir, "state"), Journal: h.journal,
+		Env: func(context.Context) (*env.Env, error) { return &env.Env{}, nil },
+	})
+}
+
+func (h *home) plan(in string, options ...func(*ImportOptions)) (*Preview, error) {
+	o := ImportOptions{In: in, Cache: h.cache(), SumDB: h.w.db(), Config: filepath.Join(h.dir, "gopath", "pkg", "sumdb")}
+	for _, f := range options {
+		f(&o)
+	}
+	return PlanImport(h.w.t.Context(), o)
+}
+
+func (h *home) imports(in string, options ...func(*ImportOptions)) (change.Change, error) {
+	p, err := h.plan(in, options...)
+	if err != nil {
+		return change.Change{}, err
+	}
+	return h.changer().Apply(h.w.t.Context(), p.Plan)
+}
+
+func (h *home) mustImport(in string, options ...func(*ImportOptions)) change.Change {
+	h.w.t.Helper()
+	ch, err := h.imports(in, options...)
+	must(h.w.t, err)
+	return ch
+}
+
+func (h *home) undo() *change.Plan {
+	h.w.t.Helper()
+	p, err := h.changer().PlanUndo(h.w.t.Context(), "", false)
+	must(h.w.t, err)
+	_, err = h.changer().Apply(h.w.t.Context(), p)
+	must(h.w.t, err)
+	return p
 }
 
 // to sets where an export is written.
@@ -239,4 +283,3 @@ func equalLists(t testing.TB, what string, got, want []string) {
 		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
 	}
 }
-

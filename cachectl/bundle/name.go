@@ -131,10 +131,10 @@ func (n name) parseModule() (name, bool, error) {
 	if n.version.Version, err = module.UnescapeVersion(strings.TrimSuffix(file, ext)); err != nil {
 		return bad(err)
 	}
+	if module.CanonicalVersion(n.version.Version) != n.version.Version {
+		return n, false, nil // the answer to a query: master.info, v1.info
+	}
 	if err := module.Check(n.version.Path, n.version.Version); err != nil {
-		if n.part == partInfo && module.CanonicalVersion(n.version.Version) != n.version.Version {
-			return n, false, nil // the answer to a query for a branch, master.info
-		}
 		return bad(err)
 	}
 	return n, true, nil

@@ -1,0 +1,393 @@
+package bundle
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+
+	"gpx/envctl/redact"
+)
+
+// A bundle is read from its beginning to its end, and every file is understood
+// before a byte of it is read:
+//
+//	file ─▶ zstd ─▶ guard ─▶ tail ─▶ tar ─▶ name, size, duplicates ─▶ manifest ─▶ visit
+//
+// What the rest of this package sees of a bundle are names that passed
+// [parseName] and sizes within their limits.
+
+// A member is one file of a bundle. Its reader holds until the next one.
+type member struct {
+	name name
+	size int64
+	r    io.Reader
+	want *File // the manifest's line; nil where there is no manifest
+}
+
+// A visitor is told of a bundle as it is read.
+type visitor struct {
+	// manifest is called first, when there is one, with its bytes. With skip
+	// nothing more is read.
+	manifest func(m *Manifest, text []byte) (skip bool, err error)
+	file     func(m member) error
+}
+
+// readBundle reads a bundle. It fails where a bundle is not what it says: on a
+// member that its manifest does not have, on one that it lacks, at a truncated
+// end. In a folder, which may be served and grow meanwhile, what the manifest
+// does not list is not looked at.
+func readBundle(ctx context.Context, in string, v visitor) error {
+	info, err := os.Stat(in)
+	if err != nil {
+		return unwrapPath(err)
+	}
+	switch {
+	case info.IsDir():
+		return readFolder(ctx, in, v)
+	case info.Mode().IsRegular():
+		return readArchive(ctx, in, v)
+	}
+	return errors.New("it is neither a file nor a folder")
+}
+
+var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+
+func readArchive(ctx context.Context, in string, v visitor) error {
+	f, err := os.Open(in)
+	if err != nil {
+		return unwrapPath(err)
+	}
+	defer f.Close()
+	raw := &counter{r: contextReader{ctx, f}}
+	buffered := bufio.NewReaderSize(raw, 1<<20)
+	magic, err := buffered.Peek(4)
+	if err != nil && err != io.EOF {
+		return unwrapPath(err)
+	}
+	var stream io.Reader = buffered
+	switch {
+	case len(magic) == 0:
+		return errors.New("it is empty")
+	case bytes.Equal(magic, zstdMagic):
+		d, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		stream = d
+	case magic[0] == 0x1f && magic[1] == 0x8b, bytes.Equal(magic, []byte("PK\x03\x04")), bytes.HasPrefix(magic, []byte("BZh")), bytes.Equal(magic, []byte("\xfd7zX")):
+		return errors.New("it is compressed in another way; a bundle is a folder, a .tar or a .tar.zst")
+	}
+	g := &guard{r: stream, in: raw}
+	t := &tail{r: bufio.NewReaderSize(g, 256<<10)}
+	a := &archiveReader{v: v, guard: g, tail: t, tar: tar.NewReader(t), seen: map[string]bool{}}
+	if err := a.run(); err != nil && ctx.Err() == nil {
+		return a.explain(err)
+	}
+	return ctx.Err()
+}
+
+// An archiveReader reads the members of a tar archive.
+type archiveReader struct {
+	v     visitor
+	guard *guard
+	tail  *tail
+	tar   *tar.Reader
+
+	seen     map[string]bool
+	manifest *Manifest
+	want     map[string]*File
+}
+
+var errSkip = errors.New("enough")
+
+func (a *archiveReader) run() error {
+	for n := 0; ; n++ {
+		h, err := a.tar.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if n > maxFiles {
+			return fmt.Errorf("more than %d files", maxFiles)
+		}
+		if err := a.member(h); err == errSkip {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	for i := range a.files() {
+		if f := &a.manifest.Files[i]; !a.seen[f.Path] {
+			return fmt.Errorf("%s is in its manifest and not in it", f.Path)
+		}
+	}
+	if len(a.seen) == 0 {
+		return errors.New("there is nothing in it")
+	}
+	return a.tail.finish()
+}
+
+func (a *archiveReader) files() []File {
+	if a.manifest == nil {
+		return nil
+	}
+	return a.manifest.Files
+}
+
+// member decides what one entry of the archive is.
+func (a *archiveReader) member(h *tar.Header) error {
+	// Tools write ./NAME when they are told to pack a folder.
+	p := strings.TrimPrefix(h.Name, "./")
+	switch h.Typeflag {
+	case tar.TypeReg:
+	case tar.TypeDir:
+		if p = strings.TrimSuffix(p, "/"); p == "" || p == "." {
+			return nil
+		}
+		return checkPath(p)
+	default:
+		return fmt.Errorf("%s is %s; a bundle has only files", redact.Clean(clip(h.Name)), kindOf(h.Typeflag))
+	}
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return fmt.Errorf("%s is a sparse file; a bundle has none", redact.Clean(clip(h.Name)))
+		}
+	}
+	n, ok, err := parseName(p)
+	if err != nil {
+		return err
+	}
+	if a.seen[p] {
+		return fmt.Errorf("%s is in it twice", p)
+	}
+	a.seen[p] = true
+	if !ok {
+		if a.manifest != nil {
+			return fmt.Errorf("%s is not in its manifest", p)
+		}
+		return nil
+	}
+	if h.Size > limits[n.part] {
+		return fmt.Errorf("%s has %d bytes, more than a %s may have (%d)", p, h.Size, n.part, limits[n.part])
+	}
+	if n.part == partManifest {
+		return a.readManifest(h.Size)
+	}
+	m := member{name: n, size: h.Size, r: a.tar}
+	if a.manifest != nil {
+		if m.want = a.want[p]; m.want == nil {
+			return fmt.Errorf("%s is not in its manifest", p)
+		}
+		if m.want.Size != h.Size {
+			return fmt.Errorf("%s has %d bytes, its manifest says %d", p, h.Size, m.want.Size)
+		}
+	}
+	return a.v.file(m)
+}
+
+func (a *archiveReader) readManifest(size int64) error {
+	if len(a.seen) != 1 {
+		return fmt.Errorf("%s is not its first file", ManifestName)
+	}
+	text := make([]byte, size)
+	if _, err := io.ReadFull(a.tar, text); err != nil {
+		return err
+	}
+	m, err := parseManifest(text)
+	if err != nil {
+		return err
+	}
+	a.manifest = m
+	a.want = make(map[string]*File, len(m.Files))
+	for i := range m.Files {
+		a.want[m.Files[i].Path] = &m.Files[i]
+	}
+	// A header and its padding, and another with a long name, for each.
+	a.guard.max = a.guard.out + m.Bytes + int64(len(m.Files)+1)*4096 + 2*maxPadding
+	skip, err := a.v.manifest(m, text)
+	if err == nil && skip {
+		return errSkip
+	}
+	return err
+}
+
+// explain puts the errors of the libraries into words.
+func (a *archiveReader) explain(err error) error {
+	switch {
+	case errors.Is(err, errBomb):
+		return errBomb
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return fmt.Errorf("it wants more memory to be unpacked than a bundle needs (%d MiB); nothing of it is used", maxWindow>>20)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it was cut short; fetch it again")
+	case errors.Is(err, tar.ErrHeader) && a.guard.out < tarEnd:
+		return errors.New("it is no bundle: neither a .tar nor a .tar.zst")
+	case errors.Is(err, tar.ErrHeader), errors.Is(err, zstd.ErrMagicMismatch), errors.Is(err, zstd.ErrCRCMismatch):
+		return fmt.Errorf("it is damaged (%s); fetch it again", redact.Clean(err.Error()))
+	}
+	return err
+}
+
+func kindOf(flag byte) string {
+	switch flag {
+	case tar.TypeLink:
+		return "a hard link"
+	case tar.TypeSymlink:
+		return "a symbolic link"
+	case tar.TypeChar, tar.TypeBlock:
+		return "a device"
+	case tar.TypeFifo:
+		return "a named pipe"
+	case tar.TypeGNUSparse:
+		return "a sparse file"
+	}
+	return fmt.Sprintf("an entry of type %q", flag)
+}
+
+// clip makes a name short enough for a message.
+func clip(s string) string {
+	if len(s) > 200 {
+		return s[:200] + "…"
+	}
+	return s
+}
+
+// readFolder reads a bundle that lies unpacked, or any GOPROXY file tree.
+func readFolder(ctx context.Context, in string, v visitor) error {
+	root, err := os.OpenRoot(in)
+	if err != nil {
+		return unwrapPath(err)
+	}
+	defer root.Close()
+	f := &folderReader{ctx: ctx, root: root, v: v}
+	text, err := f.readSmall(ManifestName, limits[partManifest])
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f.walk()
+	case err != nil:
+		return fmt.Errorf("%s: %w", ManifestName, unwrapPath(err))
+	}
+	m, err := parseManifest(text)
+	if err != nil {
+		return err
+	}
+	if skip, err := v.manifest(m, text); skip || err != nil {
+		return err
+	}
+	for i := range m.Files {
+		if err := f.visit(m.Files[i].name, &m.Files[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A folderReader never leaves its folder, whatever the links in it say
+// ([os.Root]), and opens nothing but regular files.
+type folderReader struct {
+	ctx  context.Context
+	root *os.Root
+	v    visitor
+}
+
+// open opens a regular file.
+func (f *folderReader) open(p string) (*os.File, int64, error) {
+	info, err := f.root.Lstat(p)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for ever
+		return nil, 0, fmt.Errorf("%s is no regular file; a bundle has only files", p)
+	}
+	file, err := f.root.Open(p)
+	return file, info.Size(), err
+}
+
+func (f *folderReader) readSmall(p string, limit int64) ([]byte, error) {
+	file, _, err := f.open(p)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("it has more than %d bytes", limit)
+	}
+	return data, err
+}
+
+// visit shows one file to the visitor. Lists and records change while a tree
+// grows, and no list is imported; so of those the manifest's line is not held
+// against the file.
+func (f *folderReader) visit(n name, want *File) error {
+	if err := f.ctx.Err(); err != nil {
+		return err
+	}
+	file, size, err := f.open(n.path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is in its manifest and not in it", n.path)
+		}
+		return unwrapPath(err)
+	}
+	defer file.Close()
+	if n.part == partList || n.part == partLookup {
+		want = nil
+	}
+	if want != nil && want.Size != size {
+		return fmt.Errorf("%s has %d bytes, its manifest says %d", n.path, size, want.Size)
+	}
+	if size > limits[n.part] {
+		return fmt.Errorf("%s has %d bytes, more than a %s may have (%d)", n.path, size, n.part, limits[n.part])
+	}
+	return f.v.file(member{name: n, size: size, r: contextReader{f.ctx, io.LimitReader(file, size)}, want: want})
+}
+
+// walk visits what belongs in a bundle, in a folder that has no manifest: one
+// that was made by hand, or the download folder of another module cache.
+func (f *folderReader) walk() error {
+	var list []name
+	err := fs.WalkDir(f.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = f.ctx.Err()
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		n, ok, err := parseName(p)
+		if err != nil || !ok {
+			return err
+		}
+		if !d.Type().IsRegular() {
+			return fmt.Errorf("%s is no regular file; a bundle has only files", p)
+		}
+		if list = append(list, n); len(list) > maxFiles {
+			return fmt.Errorf("more than %d files", maxFiles)
+		}
+		return nil
+	})
+	if err != nil {
+		return unwrapPath(err)
+	}
+	if len(list) == 0 {
+		return errors.New("it holds no module: a bundle is a GOPROXY file tree, with MODULE/@v/VERSION.zip in it")
+	}
+	for _, n := range list {
+		if err := f.visit(n, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

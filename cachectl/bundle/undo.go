@@ -1,0 +1,252 @@
+package bundle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"gpx/cachectl/internal/flock"
+	"gpx/envctl/change"
+	"gpx/envctl/env"
+	"gpx/envctl/redact"
+)
+
+// RemoveImport is the kind of action that takes an import back. What it took
+// out of the cache is in the bundle, so nothing keeps it.
+const RemoveImport = "remove_import"
+
+func init() {
+	change.Register(change.Kind{
+		Name: RemoveImport, Check: checkRemove, Do: doRemove, Done: removeDone, Revert: revertRemove, Undo: undoRemove,
+	})
+}
+
+// undoImport plans to take out again what an import added and nobody changed
+// since. A version that the go command has extracted stays as it is: the
+// extracted tree is worth nothing without its .ziphash.
+func undoImport(ctx context.Context, _ *env.Env, _ string, steps []change.Step, _ bool) (*change.Plan, error) {
+	list, err := imports(steps)
+	if err != nil {
+		return nil, err
+	}
+	p := &change.Plan{}
+	for _, s := range list {
+		if err := s.planRemove(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (s *importStep) planRemove(ctx context.Context, p *change.Plan) error {
+	r := *s
+	r.Add = nil
+	extracted, changed := map[module.Version]bool{}, 0
+	var bytes int64
+	for i := range s.Add {
+		it := s.Add[i]
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		m := it.name.version
+		target := s.target(it.Path)
+		switch {
+		case !exists(target):
+		case it.name.db == "" && exists(s.tree(m)):
+			extracted[m] = true
+		case !sameBytes(target, &it):
+			// Somebody else's by now. Records of the database that the import did
+			// not need were never placed, and what is there is older.
+			if it.name.db == "" {
+				changed++
+			}
+		default:
+			r.Add = append(r.Add, it)
+			bytes += it.Size
+		}
+	}
+	if len(extracted) > 0 {
+		p.Warn(fmt.Sprintf("%d versions were extracted since and stay; take them out with: gpx cache prune MODULE@VERSION", len(extracted)))
+	}
+	if changed > 0 {
+		p.Warn(fmt.Sprintf("%d files were replaced since and stay", changed))
+	}
+	if len(r.Add) == 0 {
+		return nil
+	}
+	payload, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	p.FreedBytes += bytes
+	p.Add(change.Step{Payload: payload, Action: change.Action{
+		Kind: RemoveImport, Target: redact.Clean(s.Bundle), Old: fmt.Sprintf("%d files in the module cache", len(r.Add)), New: "absent", Bytes: bytes,
+	}})
+	return nil
+}
+
+// tree is where the go command extracts a version.
+func (s *importStep) tree(m module.Version) string {
+	path, perr := module.EscapePath(m.Path)
+	v, verr := module.EscapeVersion(m.Version)
+	if perr != nil || verr != nil {
+		return s.Cache
+	}
+	return filepath.Join(s.Cache, filepath.FromSlash(path)+"@"+v)
+}
+
+// sameBytes reports whether a file of the cache holds what the import placed.
+func sameBytes(path string, it *item) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != it.Size {
+		return false
+	}
+	sum, err := hashFile(path)
+	return err == nil && sum == it.SHA256
+}
+
+func checkRemove(_ context.Context, steps []change.Step) error {
+	_, err := imports(steps)
+	return err
+}
+
+func doRemove(ctx context.Context, id string, steps []change.Step) error {
+	list, err := imports(steps)
+	if err != nil {
+		return err
+	}
+	for i, s := range list {
+		if err = s.stage(id, i).takeAway(ctx); err == nil {
+			continue
+		}
+		for ; i >= 0; i-- {
+			if rerr := list[i].stage(id, i).giveBack(context.WithoutCancel(ctx)); rerr != nil {
+				err = fmt.Errorf("%w, and %w: %w", err, change.ErrHalfWay, rerr)
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+// takeAway moves the files out of the cache into the stage, and removes that.
+func (st *stage) takeAway(ctx context.Context) error {
+	if err := os.MkdirAll(st.dir, 0o700); err != nil {
+		return err
+	}
+	for i := range slices.Backward(st.s.Add) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := st.takeOne(ctx, i); err != nil {
+			return err
+		}
+		change.Report(ctx, change.Progress{What: "taking out", Done: int64(len(st.s.Add) - i), Total: int64(len(st.s.Add)), Unit: "files"})
+	}
+	if err := st.relistAll(ctx); err != nil {
+		return err
+	}
+	if err := os.Rename(st.dir, st.doneDir()); err != nil {
+		return err
+	}
+	st.clean()
+	return nil
+}
+
+func (st *stage) takeOne(ctx context.Context, i int) error {
+	it := &st.s.Add[i]
+	if it.name.part == partZip {
+		unlock, err := lockSoon(ctx, strings.TrimSuffix(st.s.target(it.Path), "zip")+"lock")
+		if errors.Is(err, flock.ErrHeld) {
+			return fmt.Errorf("a go command is at work on %s; try again", it.name.version)
+		}
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if exists(st.s.tree(it.name.version)) {
+			return nil // extracted since the plan was made
+		}
+	}
+	for _, f := range slices.Backward(st.files(i)) {
+		if err := os.Rename(f.to, f.from); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveBack moves the files back to where nothing has come meanwhile.
+func (st *stage) giveBack(ctx context.Context) error {
+	if !exists(st.dir) {
+		return nil
+	}
+	var errs []error
+	for i := range st.s.Add {
+		for _, f := range st.files(i) {
+			if !exists(f.from) {
+				continue
+			}
+			err := os.MkdirAll(filepath.Dir(f.to), 0o777)
+			if err == nil {
+				err = link(f.from, f.to)
+			}
+			if err != nil && !errors.Is(err, os.ErrExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	errs = append(errs, st.relistAll(ctx))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	st.clean()
+	return nil
+}
+
+// removeDone reports whether the files are out of the cache.
+func removeDone(_ context.Context, id string, steps []change.Step) (bool, error) {
+	list, err := imports(steps)
+	done := true
+	for i, s := range list {
+		st := s.stage(id, i)
+		switch {
+		case exists(st.doneDir()):
+			st.clean()
+		case exists(st.dir):
+			done = false
+		default:
+			for j := range s.Add {
+				done = done && !exists(s.target(s.Add[j].Path))
+			}
+		}
+	}
+	return done, err
+}
+
+func revertRemove(ctx context.Context, id string, steps []change.Step) error {
+	list, err := imports(steps)
+	for i, s := range list {
+		err = errors.Join(err, s.stage(id, i).giveBack(ctx))
+	}
+	return err
+}
+
+func undoRemove(_ context.Context, _ *env.Env, _ string, steps []change.Step, _ bool) (*change.Plan, error) {
+	list, err := imports(steps)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, s := range list {
+		names = append(names, redact.Clean(s.Bundle))
+	}
+	return nil, fmt.Errorf("%w: the files are no longer kept; import them again with: gpx cache import %s", change.ErrForGood, strings.Join(names, " "))
+}
