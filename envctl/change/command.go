@@ -28,6 +28,17 @@ func (p *Plan) command(verb string, as []Assignment) {
 		shown += " " + quote(redact.Clean(a.Name)+"="+value)
 		raw += " " + quote(a.Name+"="+a.Value)
 	}
+	p.say(shown, raw, hidden)
+}
+
+// fileCommand appends a shell command on a file and its raw form.
+func (p *Plan) fileCommand(verb, path string) {
+	shown := redact.Clean(path)
+	p.say(verb+" "+quote(shown), verb+" "+quote(path), shown != path)
+}
+
+// say appends a command as it is shown and as it runs.
+func (p *Plan) say(shown, raw string, hidden bool) {
 	if hidden {
 		shown += redactedNote
 	}

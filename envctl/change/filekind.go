@@ -75,6 +75,15 @@ func (p *Plan) planFile(path string, after image, dirs []string) error {
 		},
 		Payload: payload,
 	})
+	switch {
+	case !after.Exists:
+		p.fileCommand("rm", path)
+	case !before.Exists && len(after.Data) == 0:
+		if len(f.Dirs) > 0 {
+			p.fileCommand("mkdir -p", filepath.Dir(path))
+		}
+		p.fileCommand("touch", path)
+	}
 	return nil
 }
 

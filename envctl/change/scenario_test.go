@@ -231,6 +231,9 @@ func TestMarkerFiles(t *testing.T) {
 	marker := filepath.Join(m.dir, "cache", "sumdb", "sum.example", "supported")
 	p := &Plan{Title: "marker"}
 	must(t, p.PlanFile(marker, nil))
+	if want := []string{"mkdir -p " + filepath.Dir(marker), "touch " + marker}; !reflect.DeepEqual(p.Commands, want) {
+		t.Errorf("the same by hand is %q, want %q", p.Commands, want)
+	}
 	p.Merge(m.plan(set("GOPROXY", "off")))
 	m.apply(p)
 	if content(t, marker) != "" {
@@ -244,6 +247,9 @@ func TestMarkerFiles(t *testing.T) {
 	u := m.undo("")
 	if u.Actions[0].Kind != SetVariable || u.Actions[1].Kind != RemoveFile {
 		t.Errorf("undo does %+v", u.Actions)
+	}
+	if by := u.Commands[len(u.Commands)-1]; by != "rm "+marker {
+		t.Errorf("the last of the same by hand is %q", by)
 	}
 	if got := m.tree(); !reflect.DeepEqual(got, tree) {
 		t.Errorf("undo left %q, there was %q", got, tree)
