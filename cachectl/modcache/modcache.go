@@ -42,7 +42,8 @@ type Version struct {
 	Info, Mod, Zip, ZipHash, Dir bool // which parts are there
 
 	ZipBytes  int64 // the .zip
-	MetaBytes int64 // everything else of it in cache/download
+	MetaBytes int64 // .info, .mod, .ziphash
+	LeftBytes int64 // temporary files and folders of go commands that were killed, or are at it
 	DirBytes  int64 // the tree; by the zip's central directory while not Exact
 	Files     int64 // in the tree
 	FetchedAt time.Time
@@ -51,7 +52,7 @@ type Version struct {
 }
 
 // Bytes is all that the version occupies.
-func (v *Version) Bytes() int64 { return v.ZipBytes + v.MetaBytes + v.DirBytes }
+func (v *Version) Bytes() int64 { return v.ZipBytes + v.MetaBytes + v.LeftBytes + v.DirBytes }
 
 // A Part is what the cache holds beside module versions: "checksum database",
 // "clones", "trash", "other".

@@ -1,0 +1,407 @@
+package modcache
+
+import (
+	"cmp"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+
+	"gpx/cachectl/internal/walk"
+)
+
+// A listing says what the folders of a cache hold, all but the insides of
+// extracted trees, which are only measured.
+type listing struct {
+	folders []*listedFolder // by path
+}
+
+// A listedFolder is one folder and what was found right in it.
+type listedFolder struct {
+	path  string // below GOMODCACHE, with slashes; "." is GOMODCACHE
+	place place
+	stamp walk.Stamp // from before it was read
+	// settled says that the stamp was old enough when the folder was read to
+	// change with the folder. It stays in the index; others are read again.
+	settled bool
+
+	bytes, files int64         // regular files that belong to no version
+	entries      []listedEntry // of a @v folder, by version
+	trees        []listedTree  // by name
+}
+
+// A listedEntry is what cache/download has of one version.
+type listedEntry struct {
+	version  string // escaped
+	has      entryParts
+	zip      walk.Stamp
+	zipBytes int64
+	meta     int64 // bytes of the other files
+	left     int64 // bytes of what a killed go command left behind
+	files    int64 // regular files, all together
+	fetched  int64 // Unix nanoseconds, the .zip's or the .info's mtime
+
+	// What the zip's central directory says, once central is not centralUnread.
+	central    centralState
+	inZip      int64 // bytes of all files
+	inZipFiles int64
+}
+
+// entryParts are the files of a version in cache/download.
+type entryParts uint16
+
+const (
+	hasInfo entryParts = 1 << iota
+	hasMod
+	hasZip
+	hasZipHash
+	hasLock
+	hasPartial
+	hasLeft  // a temporary file
+	hasWrong // one of them is no regular file
+
+	hasAll = 1<<iota - 1
+)
+
+type centralState uint8
+
+const (
+	centralUnread centralState = iota
+	centralRead
+	centralBad // it cannot be read: the zip is damaged
+)
+
+// A listedTree is a folder whose inside is measured and not listed.
+type listedTree struct {
+	name  string // in its folder
+	part  partID // what it belongs to, when it is no version's
+	stamp walk.Stamp
+	// Counted says that bytes and files are those of the tree itself, and
+	// settled that they may be believed as long as the stamp is the same.
+	counted, settled bool
+	noFolder         bool // a file or a link stands where the tree should be
+	bytes, files     int64
+}
+
+// A partID is one of [Inventory.Parts], in that order.
+type partID uint8
+
+const (
+	partNone partID = iota // of a module version
+	partDatabase
+	partClones
+	partTrash
+	partOther
+	partCount
+)
+
+var partNames = [partCount]string{partDatabase: "checksum database", partClones: "clones", partTrash: "trash", partOther: "other"}
+
+// A place is what a folder is there for; it says what its names mean.
+type place uint8
+
+const (
+	placeTop      place = iota // GOMODCACHE
+	placeAbove                 // elements of module paths, above extracted trees
+	placeCache                 // cache
+	placeDownload              // cache/download, and elements of module paths in it
+	placeVersions              // a @v folder
+	placeDatabase              // cache/download/sumdb, and all below
+	placeOther                 // what the go command does not make
+	placeCount
+)
+
+const (
+	cacheRel    = "cache"
+	downloadRel = "cache/download"
+	versionsDir = "@v"
+)
+
+// placeBelow is the place of the folder name within dir, which is a p. Not ok
+// means that it is a tree, measured for the part as a whole; partNone is a
+// module version's, if its name is one.
+func placeBelow(p place, dir, name string) (below place, part partID, ok bool) {
+	switch p {
+	case placeTop, placeAbove:
+		switch {
+		case p == placeTop && name == cacheRel:
+			return placeCache, 0, true
+		case isTree(dir, name):
+			return 0, partNone, false
+		case strings.Contains(name, "@"): // which no element of a module path does
+			return 0, partOther, false
+		}
+		return placeAbove, 0, true
+	case placeCache:
+		switch name {
+		case "download":
+			return placeDownload, 0, true
+		case "vcs": // git writes into files that are there: nothing tells by itself that it changed
+			return 0, partClones, false
+		case "gpx-trash": // changes hands deep inside
+			return 0, partTrash, false
+		}
+		return placeOther, 0, true
+	case placeDownload:
+		switch {
+		case dir == downloadRel && name == "sumdb":
+			return placeDatabase, 0, true
+		case name == versionsDir && strings.HasPrefix(dir, downloadRel+"/") && isPath(dir[len(downloadRel)+1:]):
+			return placeVersions, 0, true
+		case name == versionsDir:
+			return placeOther, 0, true
+		}
+		return placeDownload, 0, true
+	case placeDatabase:
+		return placeDatabase, 0, true
+	}
+	return placeOther, 0, true
+}
+
+// placeOf is the place of a folder by its path.
+func placeOf(rel string) (p place, ok bool) {
+	dir := "."
+	for rel != "." && rel != "" {
+		name, rest, _ := strings.Cut(rel, "/")
+		if p, _, ok = placeBelow(p, dir, name); !ok {
+			return 0, false
+		}
+		dir, rel = path.Join(dir, name), rest
+	}
+	return p, true
+}
+
+// part is what the folder's loose files belong to.
+func (f *listedFolder) part() partID {
+	if f.place == placeDatabase {
+		return partDatabase
+	}
+	return partOther
+}
+
+// A folderReader makes a listedFolder of the parts in which its names come.
+type folderReader struct {
+	folder  *listedFolder
+	entries map[string]*listedEntry
+}
+
+// add takes some of the folder's names, and says of folders whether they are
+// entered.
+func (r *folderReader) add(names []walk.Entry) {
+	for i := range names {
+		e := &names[i]
+		switch {
+		case e.Type == fs.ModeDir && r.folder.place == placeVersions && r.addFile(e):
+		case e.Type == fs.ModeDir:
+			if _, part, ok := placeBelow(r.folder.place, r.folder.path, e.Name); !ok {
+				e.Skip = true
+				r.folder.trees = append(r.folder.trees, listedTree{name: e.Name, part: part, stamp: e.Stamp})
+			}
+		case r.folder.place == placeVersions && r.addFile(e):
+		case r.folder.above() && isTree(r.folder.path, e.Name):
+			t := listedTree{name: e.Name, stamp: e.Stamp, counted: true, settled: true, noFolder: true}
+			if e.Type == 0 {
+				t.bytes, t.files = e.Size, 1
+			}
+			r.folder.trees = append(r.folder.trees, t)
+		case e.Type == 0:
+			r.folder.bytes += e.Size
+			r.folder.files++
+		}
+	}
+}
+
+// above reports whether extracted trees stand in the folder.
+func (f *listedFolder) above() bool { return f.place == placeTop || f.place == placeAbove }
+
+// addFile takes a name of a @v folder, if it is one of a version. A folder with
+// such a name is entered all the same: what it holds is counted elsewhere.
+func (r *folderReader) addFile(e *walk.Entry) bool {
+	version, part, ok := splitFile(e.Name)
+	if !ok {
+		return false
+	}
+	v := r.entries[version]
+	if v == nil {
+		if !isVersion(version) {
+			return false
+		}
+		v = &listedEntry{version: version}
+		r.entries[version] = v
+	}
+	if e.Type != 0 {
+		v.has |= hasWrong
+		return true
+	}
+	v.has |= part
+	v.files++
+	switch part {
+	case hasZip:
+		v.zip, v.zipBytes, v.fetched = e.Stamp, e.Size, e.Stamp.MTime
+	case hasLeft:
+		v.left += e.Size
+	default:
+		v.meta += e.Size
+	}
+	if part == hasInfo && v.has&hasZip == 0 || part == hasMod && v.fetched == 0 {
+		v.fetched = e.Stamp.MTime
+	}
+	return true
+}
+
+// finish puts what was added in order. A lock alone makes no version: the go
+// command makes one before it asks for anything, and nobody may remove it.
+func (r *folderReader) finish() *listedFolder {
+	f := r.folder
+	for _, v := range r.entries {
+		if v.has == hasLock {
+			f.bytes += v.meta
+			f.files += v.files
+			continue
+		}
+		f.entries = append(f.entries, *v)
+	}
+	slices.SortFunc(f.entries, func(a, b listedEntry) int { return compareVersions(a.version, b.version) })
+	slices.SortFunc(f.trees, func(a, b listedTree) int { return cmp.Compare(a.name, b.name) })
+	return f
+}
+
+// splitFile splits a file name of a @v folder. Temporary files have digits and
+// ".tmp" behind the name they will get (modfetch/cache.go, tempFile).
+func splitFile(name string) (version string, part entryParts, ok bool) {
+	if before, found := strings.CutSuffix(name, ".tmp"); found {
+		version, _, ok = splitFile(strings.TrimRight(before, "0123456789"))
+		return version, hasLeft, ok
+	}
+	dot := strings.LastIndexByte(name, '.')
+	if dot <= 0 {
+		return "", 0, false
+	}
+	switch name[dot:] {
+	case ".info":
+		part = hasInfo
+	case ".mod":
+		part = hasMod
+	case ".zip":
+		part = hasZip
+	case ".ziphash":
+		part = hasZipHash
+	case ".lock":
+		part = hasLock
+	case ".partial":
+		part = hasPartial
+	default:
+		return "", 0, false
+	}
+	return name[:dot], part, true
+}
+
+// A treeName is what the name of an extracted tree says.
+type treeName struct {
+	path    string // escaped
+	version string // escaped
+	left    bool   // a folder from which go before 1.16 would have renamed the tree
+}
+
+// splitTree splits the name of a folder within dir, which has an "@".
+func splitTree(dir, name string) treeName {
+	element, version, _ := strings.Cut(name, "@")
+	t := treeName{path: path.Join(dir, element), version: version}
+	if before, number, found := strings.Cut(version, ".tmp-"); found && number != "" && strings.Trim(number, "0123456789") == "" {
+		t.version, t.left = before, true
+	}
+	return t
+}
+
+// isTree reports whether that is the name of a module version's tree.
+func isTree(dir, name string) bool {
+	t := splitTree(dir, name)
+	return strings.Contains(name, "@") && isPath(t.path) && isVersion(t.version)
+}
+
+// isPath reports whether an escaped module path is one.
+func isPath(escaped string) bool {
+	_, err := module.UnescapePath(escaped)
+	return err == nil
+}
+
+// isVersion reports whether the go command could have made files for a version,
+// which is escaped here (modfetch/cache.go, CachePath).
+func isVersion(escaped string) bool {
+	v, err := module.UnescapeVersion(escaped)
+	return err == nil && semver.IsValid(v) && module.CanonicalVersion(v) == v
+}
+
+// compareVersions orders escaped versions as semver does, and those that semver
+// takes for the same (v2.0.0, v2.0.0+incompatible) in some order.
+func compareVersions(a, b string) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Or(semver.Compare(unescapeVersion(a), unescapeVersion(b)), cmp.Compare(a, b))
+}
+
+// unescapeVersion is the version of an escaped one that [isVersion].
+func unescapeVersion(escaped string) string {
+	if strings.IndexByte(escaped, '!') < 0 {
+		return escaped
+	}
+	v, _ := module.UnescapeVersion(escaped)
+	return v
+}
+
+// fetchedAt is when the version came.
+func fetchedAt(e *listedEntry, t *listedTree) time.Time {
+	switch {
+	case e != nil && e.fetched != 0:
+		return time.Unix(0, e.fetched)
+	case t != nil:
+		return time.Unix(0, t.stamp.MTime)
+	}
+	return time.Time{}
+}
+
+// stateOf says how much of a version is there, by what modfetch.DownloadDir and
+// DownloadZip make of it. Either of e and t may be nil; left says that there is
+// a folder that was to become the tree.
+func stateOf(path string, e *listedEntry, t *listedTree, left bool) State {
+	if e == nil {
+		e = &listedEntry{}
+	}
+	has := func(p entryParts) bool { return e.has&p != 0 }
+	switch {
+	case has(hasWrong), e.central == centralBad, t != nil && t.noFolder:
+		return Damaged
+	case has(hasPartial):
+		return Partial
+	case t != nil && path == fips140 && !has(hasZip):
+		return TreeOnly // extracted from GOROOT: never has a zip or a .ziphash
+	case t != nil && !has(hasZipHash):
+		return Partial // the go command extracts it again
+	case t != nil && has(hasZip):
+		return Whole
+	case t != nil:
+		return TreeOnly
+	case has(hasZip):
+		return Unextracted // also without .ziphash: the go command makes that from the zip
+	case has(hasZipHash|hasLeft) || left:
+		return Partial
+	}
+	return ModOnly
+}
+
+// fips140 is the module that the go command extracts from its own folder.
+const fips140 = "golang.org/fips140"
+
+func newFolderReader(f *walk.Folder) *folderReader {
+	p, _ := placeOf(f.Path)
+	return &folderReader{folder: &listedFolder{path: f.Path, place: p, stamp: f.Stamp}, entries: map[string]*listedEntry{}}
+}
+
+func (l *listing) sort() {
+	slices.SortFunc(l.folders, func(a, b *listedFolder) int { return cmp.Compare(a.path, b.path) })
+}

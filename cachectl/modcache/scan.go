@@ -1,0 +1,339 @@
+package modcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gpx/cachectl/internal/walk"
+	"gpx/envctl/redact"
+)
+
+const (
+	// reportEvery keeps a screen that draws every report at ten frames a second.
+	reportEvery = 100 * time.Millisecond
+	// scanWorkers are the zips and folders that are read at a time.
+	scanWorkers = 8
+)
+
+// A Cache is a module cache.
+type Cache struct {
+	dir string
+}
+
+// Open opens the module cache at dir, which must be absolute. A cache that is
+// not there yet is an empty one; anything but a folder is an error.
+func Open(dir string) (*Cache, error) {
+	if !filepath.IsAbs(dir) {
+		return nil, fmt.Errorf("module cache: %s: is no absolute path; set GOMODCACHE to one", redact.Clean(dir))
+	}
+	dir = filepath.Clean(dir)
+	real, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Cache{dir: dir}, nil
+	}
+	if err == nil {
+		var info os.FileInfo
+		if info, err = os.Stat(real); err == nil && !info.IsDir() {
+			err = errors.New("is no folder")
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("module cache: %s: %s; set GOMODCACHE to a folder that can be read", redact.Clean(dir), reason(err))
+	}
+	return &Cache{dir: real}, nil
+}
+
+// reason is an error without the path that it repeats.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return redact.Clean(err.Error())
+}
+
+// Dir is the cache's folder, with symbolic links resolved.
+func (c *Cache) Dir() string { return c.dir }
+
+// A Phase is what a scan is doing.
+type Phase string
+
+// The phases, in order.
+const (
+	Listing    Phase = "listing"    // which versions have which parts; Done counts folders
+	Estimating Phase = "estimating" // sizes of trees from their zips' central directories; of Total zips
+	Counting   Phase = "counting"   // the trees themselves, of Total
+	Done       Phase = "done"
+)
+
+// Progress is how far a scan is.
+type Progress struct {
+	Phase       Phase
+	Done, Total int64 // Total is 0 while nobody knows
+	// Inventory is what is known by now. It is nil while only counters moved.
+	Inventory *Inventory
+}
+
+// ScanOptions say how to scan. The zero value is fine.
+type ScanOptions struct {
+	// IndexFile is where the sizes of this cache are kept from one scan to the
+	// next; empty: nowhere. What is in it is believed only where it was written
+	// whole and the folders are those that were seen. Not being able to write it
+	// is no error.
+	IndexFile string
+	Workers   int // folders at a time; 0 means 8
+	// Report is told of progress, from one goroutine: at most ten times a second,
+	// and at the end of each phase with an inventory. The scan waits for it.
+	Report func(Progress)
+	Now    func() time.Time // the clock; nil means time.Now
+}
+
+// Scan says what is in the cache. Folders that cannot be read count as nothing
+// and stand in the inventory's Problems. The error is the context's, or says why
+// the cache's own folder cannot be read.
+//
+// The sum is that of `find GOMODCACHE -type f -printf '%s\n'`. With an index it
+// is so as long as extracted trees are not changed in place, which their modes
+// forbid: of a tree that was counted before only its own folder is looked at.
+func (c *Cache) Scan(ctx context.Context, opt ScanOptions) (*Inventory, error) {
+	s := newScan(c.dir, opt)
+	for _, phase := range []struct {
+		name Phase
+		work func(context.Context) error
+	}{{Listing, s.list}, {Estimating, s.estimate}, {Counting, s.count}} {
+		if err := s.during(ctx, phase.name, phase.work); err != nil {
+			return nil, err
+		}
+	}
+	inv := s.inventory()
+	if s.opt.Report != nil {
+		s.opt.Report(Progress{Phase: Done, Inventory: inv})
+	}
+	return inv, nil
+}
+
+// A scan is one run. What its workers find they write under mu.
+type scan struct {
+	dir     string
+	opt     ScanOptions
+	started time.Time
+
+	mu          sync.Mutex
+	listing     *listing
+	rows        []versionRow
+	problems    []string
+	phase       Phase
+	done, total int64
+	moved       chan struct{} // a counter moved since the last look
+	told        time.Time     // when Report was called last
+}
+
+func newScan(dir string, opt ScanOptions) *scan {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Workers <= 0 {
+		opt.Workers = scanWorkers
+	}
+	started := opt.Now()
+	return &scan{dir: dir, opt: opt, started: started, told: started, listing: &listing{}, moved: make(chan struct{}, 1)}
+}
+
+// during runs the work of a phase and reports, from the goroutine that called
+// Scan, what it does.
+func (s *scan) during(ctx context.Context, phase Phase, work func(context.Context) error) error {
+	s.mu.Lock()
+	s.phase, s.done, s.total = phase, 0, 0
+	s.mu.Unlock()
+	ended := make(chan error, 1)
+	go func() { ended <- work(ctx) }()
+	for {
+		select {
+		case <-s.moved:
+			s.report(false)
+		case err := <-ended:
+			if err != nil {
+				return err
+			}
+			s.report(true)
+			return nil
+		}
+	}
+}
+
+// step counts one thing done, with what it changes.
+func (s *scan) step(change func()) {
+	s.mu.Lock()
+	change()
+	s.done++
+	s.mu.Unlock()
+	select {
+	case s.moved <- struct{}{}:
+	default:
+	}
+}
+
+func (s *scan) report(end bool) {
+	if s.opt.Report == nil {
+		return
+	}
+	now := s.opt.Now()
+	if !end && now.Sub(s.told) < reportEvery {
+		return
+	}
+	s.told = now
+	s.mu.Lock()
+	p := Progress{Phase: s.phase, Done: s.done, Total: s.total}
+	s.mu.Unlock()
+	if end || p.Phase == Counting {
+		p.Inventory = s.inventory()
+	}
+	s.opt.Report(p)
+}
+
+func (s *scan) inventory() *Inventory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	inv := s.listing.inventory(s.dir, s.rows, s.started)
+	inv.Problems = append([]string(nil), s.problems...)
+	return inv
+}
+
+// problem notes what could not be read.
+func (s *scan) problem(rel string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.problems) < maxProblems {
+		s.problems = append(s.problems, redact.Clean(fmt.Sprintf("%s: %s", rel, reason(err))))
+	}
+}
+
+// maxProblems bounds [Inventory.Problems].
+const maxProblems = 100
+
+func (s *scan) walkOptions() walk.Options {
+	return walk.Options{Workers: s.opt.Workers, Problem: s.problem}
+}
+
+// list finds out which versions have which parts.
+func (s *scan) list(ctx context.Context) error {
+	var found []*listedFolder
+	err := walk.Folders(ctx, s.dir, []string{"."}, s.walkOptions(), func(f *walk.Folder) {
+		r, _ := f.Data.(*folderReader)
+		if r == nil {
+			r = newFolderReader(f)
+			f.Data = r
+		}
+		r.add(f.Entries)
+		if f.Last {
+			done := r.finish()
+			s.step(func() { found = append(found, done) })
+		}
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s.failed(ctx, err)
+	}
+	l := &listing{folders: found}
+	l.sort()
+	rows := l.rows()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listing, s.rows = l, rows
+	return nil
+}
+
+// failed is the error of a scan that cannot go on.
+func (s *scan) failed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("module cache: %s: %s; set GOMODCACHE to a folder that can be read", redact.Clean(s.dir), reason(err))
+}
+
+// estimate reads the central directories of the zips that nobody read before.
+// It makes sizes of trees without a walk, and finds damaged zips.
+func (s *scan) estimate(ctx context.Context) error {
+	type zip struct {
+		rel   string
+		entry *listedEntry
+	}
+	var zips []zip
+	for _, f := range s.listing.folders {
+		for i := range f.entries {
+			if e := &f.entries[i]; e.has&hasZip != 0 && e.central == centralUnread {
+				zips = append(zips, zip{path.Join(f.path, e.version+".zip"), e})
+			}
+		}
+	}
+	s.setTotal(len(zips))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(s.opt.Workers, len(zips)) {
+		all.Go(func() {
+			buf := make([]byte, zipTail)
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(zips) {
+					return
+				}
+				z := zips[i]
+				total, files, err := unzippedFile(filepath.Join(s.dir, filepath.FromSlash(z.rel)), buf)
+				s.step(func() {
+					z.entry.central, z.entry.inZip, z.entry.inZipFiles = centralRead, total, files
+					if err != nil {
+						z.entry.central = centralBad
+					}
+				})
+				if err != nil && !errors.Is(err, errZip) {
+					s.problem(z.rel, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return ctx.Err()
+}
+
+// count measures the trees that nobody measured before.
+func (s *scan) count(ctx context.Context) error {
+	var trees []*listedTree
+	var rels []string
+	for _, f := range s.listing.folders {
+		for i := range f.trees {
+			if t := &f.trees[i]; !t.counted {
+				trees, rels = append(trees, t), append(rels, path.Join(f.path, t.name))
+			}
+		}
+	}
+	s.setTotal(len(trees))
+	if len(trees) == 0 {
+		return nil
+	}
+	err := walk.Trees(ctx, s.dir, rels, s.walkOptions(), func(i int, size walk.Size, err error) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.problem(rels[i], err)
+		}
+		s.step(func() {
+			t := trees[i]
+			t.bytes, t.files, t.counted, t.settled = size.Bytes, size.Files, true, size.Unread == 0
+		})
+	})
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	return nil
+}
+
+func (s *scan) setTotal(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total = int64(n)
+}
