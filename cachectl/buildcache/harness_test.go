@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("GPX_PRUNE_CHILD"); dir != "" {
+	if dir := os.Getenv(childEnv); dir != "" {
 		pruneChild(dir)
 		return
 	}
@@ -280,6 +280,3 @@ func (h *gohome) withStd() {
 	must(h.t, os.RemoveAll(filepath.Join(h.project, "std")))
 	must(h.t, os.CopyFS(h.cache, os.DirFS(std.dir)))
 }
-
-// pruneChild is what a killed process did.
-func pruneChild(string) {}
