@@ -288,11 +288,25 @@ func (v *View) outlook(w int) []widget.Line {
 		if i == 0 {
 			name = "Or"
 		}
-		if l := append(widget.L(label(name)), v.fix(f, theme.Dim)...); l.Width() <= w {
-			out = append(out, l)
-			continue
-		}
-		out = append(out, say(name, theme.Dim, v.fix(f, theme.Dim).Plain(), w)...)
+		out = append(out, advice(name, f.Title, v.how(f, theme.Dim), w)...)
 	}
 	return out
+}
+
+// advice is a title with how it is done: behind it where there is room, else
+// below it.
+func advice(label, title string, how widget.Line, w int) []widget.Line {
+	if len(how) == 0 {
+		return say(label, theme.Dim, title, w)
+	}
+	lines := say(label, theme.Dim, title+":", w)
+	last := len(lines) - 1
+	if l := append(append(lines[last], widget.S(theme.Dim, "  ")), how...); l.Width() <= w {
+		lines[last] = l
+		return lines
+	}
+	if l := append(widget.L(widget.S(theme.Dim, widget.Pad("", labelWidth, false))), how...); l.Width() <= w {
+		return append(lines, l)
+	}
+	return append(lines, say("", theme.Dim, how.Plain(), w)...)
 }

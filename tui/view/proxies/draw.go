@@ -138,11 +138,19 @@ func (v *View) fix(f monitor.Fix, role theme.Role) widget.Line {
 	if f.Command == "" {
 		return l
 	}
-	l = append(l, widget.S(theme.Dim, ":  "))
-	if key := v.press(f.Command); key != "" {
-		l = append(l, widget.S(theme.Key, key), widget.S(theme.Dim, " or "))
+	return append(append(l, widget.S(theme.Dim, ":  ")), v.how(f, role)...)
+}
+
+// how is the key and the command of a fix, nothing where it has neither.
+func (v *View) how(f monitor.Fix, role theme.Role) widget.Line {
+	if f.Command == "" {
+		return nil
 	}
-	return append(l, widget.S(role, f.Command))
+	command := widget.S(role, f.Command)
+	if key := v.press(f.Command); key != "" {
+		return widget.L(widget.S(theme.Key, key), widget.S(theme.Dim, " or "), command)
+	}
+	return widget.L(command)
 }
 
 func count(n int, what string) string {

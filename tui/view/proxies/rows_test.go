@@ -10,6 +10,7 @@ import (
 	"gpx/probe"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
+	"gpx/tui/widget"
 )
 
 var (
@@ -233,6 +234,29 @@ func TestSpan(t *testing.T) {
 	} {
 		if got := spanTitle(spanOf(at(tc.ages...), now)); got != tc.want {
 			t.Errorf("%v: %s, want %s", tc.ages, got, tc.want)
+		}
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	how := widget.L(widget.S(theme.Key, "2 t"), widget.S(theme.Dim, " or "), widget.S(theme.Dim, "gpx offline on"))
+	for _, tc := range []struct {
+		name string
+		how  widget.Line
+		w    int
+		want string
+	}{
+		{"in one line", how, 80, "Or       Build meanwhile:  2 t or gpx offline on"},
+		{"below its title", how, 34, "Or       Build meanwhile:|         2 t or gpx offline on"},
+		{"wrapped", how, 26, "Or       Build meanwhile:|         2 t or gpx|         offline on"},
+		{"without a command", nil, 80, "Or       Build meanwhile"},
+	} {
+		var got []string
+		for _, l := range advice("Or", "Build meanwhile", tc.how, tc.w) {
+			got = append(got, l.Plain())
+		}
+		if s := strings.Join(got, "|"); s != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, s, tc.want)
 		}
 	}
 }
