@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gpx/envctl/change"
 	"gpx/envctl/redact"
@@ -97,44 +98,53 @@ func doImport(ctx context.Context, id string, steps []change.Step) error {
 	if err != nil {
 		return err
 	}
-	for i, s := range list {
-		st := s.stage(id, i)
-		if err = st.run(ctx); err == nil {
-			continue
+	stages := stagesOf(id, list)
+	for i, st := range stages {
+		if err := st.run(ctx); err != nil {
+			return rollBack(ctx, err, stages[:i+1], (*stage).revert)
 		}
-		for ; i >= 0; i-- {
-			if rerr := list[i].stage(id, i).revert(context.WithoutCancel(ctx)); rerr != nil {
-				err = fmt.Errorf("%w, and %w: %w", err, change.ErrHalfWay, rerr)
-			}
-		}
-		return err
 	}
 	return nil
+}
+
+// rollBack takes stages back, the last first, after err.
+func rollBack(ctx context.Context, err error, stages []*stage, back func(*stage, context.Context) error) error {
+	for _, st := range slices.Backward(stages) {
+		if rerr := back(st, context.WithoutCancel(ctx)); rerr != nil {
+			err = fmt.Errorf("%w, and %w: %w", err, change.ErrHalfWay, rerr)
+		}
+	}
+	return err
 }
 
 func importDone(_ context.Context, id string, steps []change.Step) (bool, error) {
 	list, err := imports(steps)
 	done := true
-	for i, s := range list {
-		done = done && s.stage(id, i).isDone()
+	for _, st := range stagesOf(id, list) {
+		done = st.isDone() && done
 	}
 	return done, err
 }
 
 func revertImport(ctx context.Context, id string, steps []change.Step) error {
 	list, err := imports(steps)
-	for i := len(list) - 1; i >= 0; i-- {
-		err = errors.Join(err, list[i].stage(id, i).revert(ctx))
+	for _, st := range slices.Backward(stagesOf(id, list)) {
+		err = errors.Join(err, st.revert(ctx))
 	}
 	return err
 }
 
-// stage is the folder of one import. n tells the imports of one change apart.
-func (s *importStep) stage(id string, n int) *stage {
-	if n > 0 {
-		id = fmt.Sprintf("%s-%d", id, n)
+// stagesOf are the folders of the imports of one change.
+func stagesOf(id string, list []*importStep) []*stage {
+	var stages []*stage
+	for i, s := range list {
+		dir := filepath.Join(importDir(s.Cache), id)
+		if i > 0 {
+			dir = fmt.Sprintf("%s-%d", dir, i)
+		}
+		stages = append(stages, &stage{s: s, dir: dir, top: s.Cache})
 	}
-	return &stage{s: s, dir: filepath.Join(importDir(s.Cache), id)}
+	return stages
 }
 
 // importDir is the folder of all imports of a cache.

@@ -232,7 +232,7 @@ func (a *archiveReader) explain(err error) error {
 		return fmt.Errorf("it wants more memory to be unpacked than a bundle needs (%d MiB); nothing of it is used", maxWindow>>20)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("it was cut short; fetch it again")
-	case errors.Is(err, tar.ErrHeader) && a.guard.out < tarEnd:
+	case errors.Is(err, tar.ErrHeader) && len(a.seen) == 0:
 		return errors.New("it is no bundle: neither a .tar nor a .tar.zst")
 	case errors.Is(err, tar.ErrHeader), errors.Is(err, zstd.ErrMagicMismatch), errors.Is(err, zstd.ErrCRCMismatch):
 		return fmt.Errorf("it is damaged (%s); fetch it again", redact.Clean(err.Error()))

@@ -27,6 +27,7 @@ type stage struct {
 	s   *importStep
 	dir string
 
+	top          string // clean removes empty folders up to, and not with, this one
 	unverifiable int
 }
 
@@ -37,6 +38,9 @@ func (st *stage) doneDir() string   { return st.dir + ".done" }
 
 // run reads, checks and places the files.
 func (st *stage) run(ctx context.Context) error {
+	for !exists(st.top) { // nobody has downloaded anything yet
+		st.top = filepath.Dir(st.top)
+	}
 	if err := os.MkdirAll(filepath.Dir(st.dir), 0o777); err != nil {
 		return err
 	}
@@ -71,7 +75,7 @@ func (st *stage) run(ctx context.Context) error {
 func (st *stage) clean() {
 	os.RemoveAll(st.doneDir())
 	os.RemoveAll(st.dir)
-	removeEmpty(filepath.Dir(st.dir), st.s.Cache)
+	removeEmpty(filepath.Dir(st.dir), st.top)
 }
 
 // unpack writes the files that are wanted into the stage, and checks every one:

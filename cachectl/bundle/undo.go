@@ -122,16 +122,11 @@ func doRemove(ctx context.Context, id string, steps []change.Step) error {
 	if err != nil {
 		return err
 	}
-	for i, s := range list {
-		if err = s.stage(id, i).takeAway(ctx); err == nil {
-			continue
+	stages := stagesOf(id, list)
+	for i, st := range stages {
+		if err := st.takeAway(ctx); err != nil {
+			return rollBack(ctx, err, stages[:i+1], (*stage).giveBack)
 		}
-		for ; i >= 0; i-- {
-			if rerr := list[i].stage(id, i).giveBack(context.WithoutCancel(ctx)); rerr != nil {
-				err = fmt.Errorf("%w, and %w: %w", err, change.ErrHalfWay, rerr)
-			}
-		}
-		return err
 	}
 	return nil
 }
@@ -215,26 +210,25 @@ func (st *stage) giveBack(ctx context.Context) error {
 func removeDone(_ context.Context, id string, steps []change.Step) (bool, error) {
 	list, err := imports(steps)
 	done := true
-	for i, s := range list {
-		st := s.stage(id, i)
-		switch {
-		case exists(st.doneDir()):
-			st.clean()
-		case exists(st.dir):
-			done = false
-		default:
-			for j := range s.Add {
-				done = done && !exists(s.target(s.Add[j].Path))
-			}
-		}
+	for _, st := range stagesOf(id, list) {
+		done = st.isAway() && done
 	}
 	return done, err
 }
 
+// isAway reports whether all files were taken away.
+func (st *stage) isAway() bool {
+	if exists(st.doneDir()) {
+		st.clean()
+		return true
+	}
+	return !exists(st.dir) && !slices.ContainsFunc(st.s.Add, func(it item) bool { return exists(st.s.target(it.Path)) })
+}
+
 func revertRemove(ctx context.Context, id string, steps []change.Step) error {
 	list, err := imports(steps)
-	for i, s := range list {
-		err = errors.Join(err, s.stage(id, i).giveBack(ctx))
+	for _, st := range stagesOf(id, list) {
+		err = errors.Join(err, st.giveBack(ctx))
 	}
 	return err
 }
