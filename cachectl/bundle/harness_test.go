@@ -5,13 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/mod/module"
@@ -281,5 +284,62 @@ func equalLists(t testing.TB, what string, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+	}
+}
+
+// tampered is a sound zip of a module version with other bytes in it.
+func (w *world) tampered(m string) []byte {
+	w.t.Helper()
+	path, version, _ := strings.Cut(m, "@")
+	other, err := lab.NewModule(path, version, time.Unix(0, 0), map[string]string{"go.mod": "module " + path + "\n", "evil.go": "package evil\n"})
+	must(w.t, err)
+	return other.Zip
+}
+
+func readAll(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, 1<<20)) }
+
+// startNginx serves a folder on loopback.
+func startNginx(t *testing.T, nginx, dir string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	addr := l.Addr().String()
+	must(t, l.Close())
+	tmp := t.TempDir()
+	must(t, os.Chmod(tmp, 0o777))
+	config := filepath.Join(tmp, "nginx.conf")
+	write(t, config, fmt.Sprintf(`
+daemon off;
+pid %[1]s/pid;
+error_log %[1]s/error.log;
+events {}
+http {
+	access_log off;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+	server { listen %[2]s; root %[3]s; }
+}
+`, tmp, addr, dir))
+	// The worker of a root nginx is nobody, who has to reach the folder.
+	user := ""
+	if os.Geteuid() == 0 {
+		user = "user root;"
+	}
+	cmd := exec.Command(nginx, "-c", config, "-e", filepath.Join(tmp, "error.log"), "-g", user)
+	must(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Signal(os.Interrupt); cmd.Wait() })
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); ; <-tick.C {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			return "http://" + addr
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nginx does not listen: %s", read(t, filepath.Join(tmp, "error.log")))
+		}
 	}
 }
