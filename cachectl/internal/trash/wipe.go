@@ -1,0 +1,179 @@
+package trash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"gpx/envctl/change"
+)
+
+// removers is how many folders are emptied at a time. On two cores eight take a
+// third to a half of the time of rm -rf, which goes one by one; more gain
+// nothing.
+const removers = 8
+
+// wipe deletes everything in dir but the name spare, and counts the files. It
+// follows no link and cannot leave dir, whoever changes it meanwhile (os.Root).
+// What is cut short by ctx goes on at the next call.
+func wipe(ctx context.Context, dir, spare string) (files int64, err error) {
+	top, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, err
+	}
+	w := &wiper{ctx: ctx, spare: spare, open: 1}
+	w.work = sync.NewCond(&w.mu)
+	w.stack = []*folder{{root: top, waits: 1}}
+	var owner sync.WaitGroup
+	for range removers {
+		owner.Go(w.run)
+	}
+	owner.Wait()
+	err = ctx.Err()
+	if err == nil {
+		err = w.err
+	}
+	return w.files.Load(), err
+}
+
+// A wiper is the state of one wipe. Its stack is last in, first out, so that
+// few folders are open at a time: those between dir and the removers.
+type wiper struct {
+	ctx   context.Context
+	spare string // in the topmost folder
+	files atomic.Int64
+
+	mu    sync.Mutex
+	work  *sync.Cond // the stack has grown, or nothing is open any more
+	stack []*folder  // to be emptied
+	open  int        // folders that are not gone yet
+	err   error      // the first one
+}
+
+// A folder is removed when nothing in it is waited for any more.
+type folder struct {
+	root  *os.Root // nil until its turn comes
+	name  string   // in up
+	up    *folder  // nil for the topmost, which stays
+	waits int      // its own turn, and folders in it; under wiper.mu
+}
+
+func (w *wiper) run() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		for len(w.stack) == 0 && w.open > 0 {
+			w.work.Wait()
+		}
+		if w.open == 0 {
+			return
+		}
+		f := w.stack[len(w.stack)-1]
+		w.stack = w.stack[:len(w.stack)-1]
+		w.mu.Unlock()
+		below, err := w.clear(f)
+		w.mu.Lock()
+		w.fail(err)
+		f.waits += len(below)
+		w.open += len(below)
+		w.stack = append(w.stack, below...)
+		if len(below) > 1 {
+			w.work.Broadcast()
+		}
+		w.leave(f)
+	}
+}
+
+// fail keeps the first error. w.mu is held.
+func (w *wiper) fail(err error) {
+	if w.err == nil && !errors.Is(err, fs.ErrNotExist) { // another process may be faster
+		w.err = err
+	}
+}
+
+// leave removes f, and the folders above it, as soon as nothing in them is
+// waited for. w.mu is held.
+func (w *wiper) leave(f *folder) {
+	for ; f != nil; f = f.up {
+		if f.waits--; f.waits > 0 {
+			return
+		}
+		w.mu.Unlock()
+		var err error
+		if f.root != nil {
+			f.root.Close()
+		}
+		if f.up != nil && w.ctx.Err() == nil {
+			err = removeIn(f.up.root, f.name)
+		}
+		w.mu.Lock()
+		w.fail(err)
+		w.open--
+	}
+	if w.open == 0 {
+		w.work.Broadcast()
+	}
+}
+
+// clear deletes the files of a folder, and returns the folders in it.
+func (w *wiper) clear(f *folder) (below []*folder, err error) {
+	if w.ctx.Err() != nil {
+		return nil, nil
+	}
+	if f.root == nil {
+		f.root, err = f.up.root.OpenRoot(f.name)
+		if errors.Is(err, fs.ErrPermission) && f.up.root.Chmod(f.name, 0o700) == nil {
+			f.root, err = f.up.root.OpenRoot(f.name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	d, err := f.root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	var errs []error
+	for {
+		const batch = 256 // names; one read of a folder gives about as many
+		entries, err := d.ReadDir(batch)
+		for _, e := range entries {
+			switch {
+			case f.up == nil && e.Name() == w.spare:
+			case e.IsDir():
+				below = append(below, &folder{name: e.Name(), up: f, waits: 1})
+			default:
+				if err := removeIn(f.root, e.Name()); err != nil {
+					errs = append(errs, err)
+				}
+				w.files.Add(1)
+			}
+		}
+		change.Report(w.ctx, change.Progress{What: "deleting", Done: w.files.Load(), Unit: "files"})
+		if errors.Is(err, io.EOF) || w.ctx.Err() != nil {
+			return below, errors.Join(errs...)
+		}
+		if err != nil {
+			return below, err
+		}
+	}
+}
+
+// removeIn removes a name from a folder, which the go command has made
+// read-only.
+func removeIn(root *os.Root, name string) error {
+	err := root.Remove(name)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if cerr := root.Chmod(".", 0o700); cerr != nil {
+		return fmt.Errorf("%w (%w)", err, cerr)
+	}
+	return root.Remove(name)
+}
