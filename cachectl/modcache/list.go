@@ -3,6 +3,7 @@ package modcache
 import (
 	"cmp"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ type listing struct {
 // A listedFolder is one folder and what was found right in it.
 type listedFolder struct {
 	path  string // below GOMODCACHE, with slashes; "." is GOMODCACHE
-	place place
+	role  role
 	stamp walk.Stamp // from before it was read
 	// settled says that the stamp was old enough when the folder was read to
 	// change with the folder. It stays in the index; others are read again.
@@ -45,8 +46,10 @@ type listedEntry struct {
 	files    int64 // regular files, all together
 	fetched  int64 // Unix nanoseconds, the .zip's or the .info's mtime
 
-	// What the zip's central directory says, once central is not centralUnread.
+	// What the zip's central directory says, once central is not centralUnread;
+	// settled says that it may be believed as long as the zip's stamp is the same.
 	central    centralState
+	settled    bool
 	inZip      int64 // bytes of all files
 	inZipFiles int64
 }
@@ -101,18 +104,23 @@ const (
 
 var partNames = [partCount]string{partDatabase: "checksum database", partClones: "clones", partTrash: "trash", partOther: "other"}
 
-// A place is what a folder is there for; it says what its names mean.
-type place uint8
+// restless reports whether trees of the part change in places that their own
+// folder says nothing of: git writes into files of clones, and gpx moves
+// versions into the trash and out of it.
+func (p partID) restless() bool { return p == partClones || p == partTrash }
+
+// A role is what a folder is there for; it says what its names mean.
+type role uint8
 
 const (
-	placeTop      place = iota // GOMODCACHE
-	placeAbove                 // elements of module paths, above extracted trees
-	placeCache                 // cache
-	placeDownload              // cache/download, and elements of module paths in it
-	placeVersions              // a @v folder
-	placeDatabase              // cache/download/sumdb, and all below
-	placeOther                 // what the go command does not make
-	placeCount
+	roleTop      role = iota // GOMODCACHE
+	roleAbove                // elements of module paths, above extracted trees
+	roleCache                // cache
+	roleDownload             // cache/download, and elements of module paths in it
+	roleVersions             // a @v folder
+	roleDatabase             // cache/download/sumdb, and all below
+	roleOther                // what the go command does not make
+	roleCount
 )
 
 const (
@@ -121,53 +129,53 @@ const (
 	versionsDir = "@v"
 )
 
-// placeBelow is the place of the folder name within dir, which is a p. Not ok
+// roleBelow is the role of the folder name within dir, which is a p. Not ok
 // means that it is a tree, measured for the part as a whole; partNone is a
 // module version's, if its name is one.
-func placeBelow(p place, dir, name string) (below place, part partID, ok bool) {
+func roleBelow(p role, dir, name string) (below role, part partID, ok bool) {
 	switch p {
-	case placeTop, placeAbove:
+	case roleTop, roleAbove:
 		switch {
-		case p == placeTop && name == cacheRel:
-			return placeCache, 0, true
+		case p == roleTop && name == cacheRel:
+			return roleCache, 0, true
 		case isTree(dir, name):
 			return 0, partNone, false
 		case strings.Contains(name, "@"): // which no element of a module path does
 			return 0, partOther, false
 		}
-		return placeAbove, 0, true
-	case placeCache:
+		return roleAbove, 0, true
+	case roleCache:
 		switch name {
 		case "download":
-			return placeDownload, 0, true
-		case "vcs": // git writes into files that are there: nothing tells by itself that it changed
+			return roleDownload, 0, true
+		case "vcs":
 			return 0, partClones, false
-		case "gpx-trash": // changes hands deep inside
+		case "gpx-trash":
 			return 0, partTrash, false
 		}
-		return placeOther, 0, true
-	case placeDownload:
+		return roleOther, 0, true
+	case roleDownload:
 		switch {
 		case dir == downloadRel && name == "sumdb":
-			return placeDatabase, 0, true
+			return roleDatabase, 0, true
 		case name == versionsDir && strings.HasPrefix(dir, downloadRel+"/") && isPath(dir[len(downloadRel)+1:]):
-			return placeVersions, 0, true
+			return roleVersions, 0, true
 		case name == versionsDir:
-			return placeOther, 0, true
+			return roleOther, 0, true
 		}
-		return placeDownload, 0, true
-	case placeDatabase:
-		return placeDatabase, 0, true
+		return roleDownload, 0, true
+	case roleDatabase:
+		return roleDatabase, 0, true
 	}
-	return placeOther, 0, true
+	return roleOther, 0, true
 }
 
-// placeOf is the place of a folder by its path.
-func placeOf(rel string) (p place, ok bool) {
+// roleOf is the role of a folder by its path.
+func roleOf(rel string) (p role, ok bool) {
 	dir := "."
 	for rel != "." && rel != "" {
 		name, rest, _ := strings.Cut(rel, "/")
-		if p, _, ok = placeBelow(p, dir, name); !ok {
+		if p, _, ok = roleBelow(p, dir, name); !ok {
 			return 0, false
 		}
 		dir, rel = path.Join(dir, name), rest
@@ -177,7 +185,7 @@ func placeOf(rel string) (p place, ok bool) {
 
 // part is what the folder's loose files belong to.
 func (f *listedFolder) part() partID {
-	if f.place == placeDatabase {
+	if f.role == roleDatabase {
 		return partDatabase
 	}
 	return partOther
@@ -187,6 +195,7 @@ func (f *listedFolder) part() partID {
 type folderReader struct {
 	folder  *listedFolder
 	entries map[string]*listedEntry
+	settled func(walk.Stamp) bool
 }
 
 // add takes some of the folder's names, and says of folders whether they are
@@ -195,15 +204,16 @@ func (r *folderReader) add(names []walk.Entry) {
 	for i := range names {
 		e := &names[i]
 		switch {
-		case e.Type == fs.ModeDir && r.folder.place == placeVersions && r.addFile(e):
+		case e.Type == fs.ModeDir && r.folder.role == roleVersions && r.addFile(e):
 		case e.Type == fs.ModeDir:
-			if _, part, ok := placeBelow(r.folder.place, r.folder.path, e.Name); !ok {
+			if _, part, ok := roleBelow(r.folder.role, r.folder.path, e.Name); !ok {
 				e.Skip = true
-				r.folder.trees = append(r.folder.trees, listedTree{name: e.Name, part: part, stamp: e.Stamp})
+				r.folder.trees = append(r.folder.trees, listedTree{name: e.Name, part: part, stamp: e.Stamp, settled: !part.restless() && r.settled(e.Stamp)})
 			}
-		case r.folder.place == placeVersions && r.addFile(e):
+		case r.folder.role == roleVersions && r.addFile(e):
 		case r.folder.above() && isTree(r.folder.path, e.Name):
-			t := listedTree{name: e.Name, stamp: e.Stamp, counted: true, settled: true, noFolder: true}
+			t := listedTree{name: e.Name, stamp: e.Stamp, counted: true, noFolder: true}
+			r.folder.settled = false // a file can be written without a trace in the folder
 			if e.Type == 0 {
 				t.bytes, t.files = e.Size, 1
 			}
@@ -216,7 +226,7 @@ func (r *folderReader) add(names []walk.Entry) {
 }
 
 // above reports whether extracted trees stand in the folder.
-func (f *listedFolder) above() bool { return f.place == placeTop || f.place == placeAbove }
+func (f *listedFolder) above() bool { return f.role == roleTop || f.role == roleAbove }
 
 // addFile takes a name of a @v folder, if it is one of a version. A folder with
 // such a name is entered all the same: what it holds is counted elsewhere.
@@ -241,7 +251,7 @@ func (r *folderReader) addFile(e *walk.Entry) bool {
 	v.files++
 	switch part {
 	case hasZip:
-		v.zip, v.zipBytes, v.fetched = e.Stamp, e.Size, e.Stamp.MTime
+		v.zip, v.zipBytes, v.fetched, v.settled = e.Stamp, e.Size, e.Stamp.MTime, r.settled(e.Stamp)
 	case hasLeft:
 		v.left += e.Size
 	default:
@@ -397,11 +407,14 @@ func stateOf(path string, e *listedEntry, t *listedTree, left bool) State {
 // fips140 is the module that the go command extracts from its own folder.
 const fips140 = "golang.org/fips140"
 
-func newFolderReader(f *walk.Folder) *folderReader {
-	p, _ := placeOf(f.Path)
-	return &folderReader{folder: &listedFolder{path: f.Path, place: p, stamp: f.Stamp}, entries: map[string]*listedEntry{}}
+func newFolderReader(f *walk.Folder, settled func(walk.Stamp) bool) *folderReader {
+	r, _ := roleOf(f.Path)
+	return &folderReader{
+		folder:  &listedFolder{path: f.Path, role: r, stamp: f.Stamp, settled: settled(f.Stamp)},
+		entries: map[string]*listedEntry{}, settled: settled,
+	}
 }
 
-func (l *listing) sort() {
-	slices.SortFunc(l.folders, func(a, b *listedFolder) int { return cmp.Compare(a.path, b.path) })
+func listingOf(folders map[string]*listedFolder) *listing {
+	return &listing{folders: slices.SortedFunc(maps.Values(folders), func(a, b *listedFolder) int { return cmp.Compare(a.path, b.path) })}
 }

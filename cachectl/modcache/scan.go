@@ -105,6 +105,7 @@ type ScanOptions struct {
 // forbid: of a tree that was counted before only its own folder is looked at.
 func (c *Cache) Scan(ctx context.Context, opt ScanOptions) (*Inventory, error) {
 	s := newScan(c.dir, opt)
+	defer s.remember() // also what a cancelled scan found out
 	for _, phase := range []struct {
 		name Phase
 		work func(context.Context) error
@@ -129,6 +130,7 @@ type scan struct {
 	mu          sync.Mutex
 	listing     *listing
 	rows        []versionRow
+	learned     bool // what the index does not know
 	problems    []string
 	phase       Phase
 	done, total int64
@@ -223,30 +225,61 @@ func (s *scan) walkOptions() walk.Options {
 	return walk.Options{Workers: s.opt.Workers, Problem: s.problem}
 }
 
-// list finds out which versions have which parts.
+// list finds out which versions have which parts, of what the index knows only
+// where something changed.
 func (s *scan) list(ctx context.Context) error {
-	var found []*listedFolder
-	err := walk.Folders(ctx, s.dir, []string{"."}, s.walkOptions(), func(f *walk.Folder) {
-		r, _ := f.Data.(*folderReader)
-		if r == nil {
-			r = newFolderReader(f)
-			f.Data = r
-		}
-		r.add(f.Entries)
-		if f.Last {
-			done := r.finish()
-			s.step(func() { found = append(found, done) })
-		}
-	})
+	known, stale, err := s.recall(ctx)
+	if err == nil {
+		err = s.read(ctx, known, stale)
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return s.failed(ctx, err)
 	}
-	l := &listing{folders: found}
-	l.sort()
-	rows := l.rows()
+	rows := s.listing.rows()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listing, s.rows = l, rows
+	s.rows = rows
+	return nil
+}
+
+// read lists the folders whose paths are given, and below them all that known
+// has not. The listing is known with these in their places.
+func (s *scan) read(ctx context.Context, known map[string]*listedFolder, paths []string) error {
+	var found []*listedFolder
+	err := walk.Folders(ctx, s.dir, paths, s.walkOptions(), func(f *walk.Folder) {
+		r, _ := f.Data.(*folderReader)
+		if r == nil {
+			r = newFolderReader(f, s.settled)
+			f.Data = r
+		}
+		r.add(f.Entries)
+		for i := range f.Entries {
+			if e := &f.Entries[i]; e.Type.IsDir() && known[path.Join(f.Path, e.Name)] != nil {
+				e.Skip = true
+			}
+		}
+		if !f.Last || f.First && errors.Is(f.Err, fs.ErrNotExist) {
+			return
+		}
+		folder := r.finish()
+		folder.settled = folder.settled && f.Err == nil
+		if old := known[f.Path]; old != nil {
+			folder.recall(old)
+		}
+		s.step(func() { found = append(found, folder) })
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range paths {
+		delete(known, p) // found again, unless it vanished
+	}
+	for _, f := range found {
+		known[f.path] = f
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listing, s.learned = listingOf(known), s.learned || len(paths) > 0
 	return nil
 }
 
@@ -287,6 +320,7 @@ func (s *scan) estimate(ctx context.Context) error {
 				z := zips[i]
 				total, files, err := unzippedFile(filepath.Join(s.dir, filepath.FromSlash(z.rel)), buf)
 				s.step(func() {
+					s.learned = true
 					z.entry.central, z.entry.inZip, z.entry.inZipFiles = centralRead, total, files
 					if err != nil {
 						z.entry.central = centralBad
@@ -323,7 +357,9 @@ func (s *scan) count(ctx context.Context) error {
 		}
 		s.step(func() {
 			t := trees[i]
-			t.bytes, t.files, t.counted, t.settled = size.Bytes, size.Files, true, size.Unread == 0
+			t.bytes, t.files, t.counted = size.Bytes, size.Files, true
+			t.settled = t.settled && size.Unread == 0 && err == nil
+			s.learned = s.learned || t.settled
 		})
 	})
 	if err != nil {

@@ -31,15 +31,15 @@ func (l *listing) rows() []versionRow {
 	n := 0
 	for _, f := range l.folders {
 		n += len(f.entries)
-		switch f.place {
-		case placeVersions:
+		switch f.role {
+		case roleVersions:
 			escaped := strings.TrimPrefix(path.Dir(f.path), downloadRel+"/")
 			list := slices.Grow(halves[escaped], len(f.entries))
 			for i := range f.entries {
 				list = append(list, half{version: f.entries[i].version, entry: &f.entries[i]})
 			}
 			halves[escaped] = list
-		case placeTop, placeAbove:
+		case roleTop, roleAbove:
 			for i := range f.trees {
 				t := &f.trees[i]
 				if t.part == partNone {

@@ -258,7 +258,7 @@ func TestRandomCachesAreCountedAsFindCounts(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		dir := t.TempDir()
 		for range 5 {
-			mutate(t, r, dir, 30)
+			mutate(t, r, dir, 30, false)
 			checkSums(t, scanOf(t, dir, ScanOptions{Workers: 1 + r.IntN(8)}))
 			if t.Failed() {
 				t.Fatalf("seed %d", seed)
@@ -268,12 +268,15 @@ func TestRandomCachesAreCountedAsFindCounts(t *testing.T) {
 }
 
 // mutate makes n random changes to a cache, as the go command, gpx and people
-// make them.
-func mutate(t testing.TB, r *rand.Rand, dir string, n int) {
+// make them. A decent one replaces files by others, and leaves a trace in the
+// topmost folder of a tree that it changes.
+func mutate(t testing.TB, r *rand.Rand, dir string, n int, decent bool) {
 	t.Helper()
 	zips := [][]byte{archive(t, 2, ""), archive(t, 9, "x"), []byte("no zip")}
 	paths := []string{"example.com/a", "example.com/a/b", "example.com/a-b", "github.com/!azure/sdk", "gopkg.in/yaml.v3", "BAD/path", "golang.org/toolchain"}
 	versions := []string{"v1.0.0", "v1.2.3-!r!c1", "v2.0.0+incompatible", "v0.0.0-20240102030405-0123456789ab", "v0.0.1-go1.26.8.linux-amd64", "master", "v1"}
+	outside := t.TempDir()
+	put(t, outside, map[string]string{"file": "outside", "dir/file": "outside"})
 	pick := func(list []string) string { return list[r.IntN(len(list))] }
 	content := func() string { return strings.Repeat("x", r.IntN(300)) }
 	for range n {
@@ -287,14 +290,15 @@ func mutate(t testing.TB, r *rand.Rand, dir string, n int) {
 			name, text = at+pick([]string{".ziphash", ".info", ".mod", ".lock", ".partial", ".zip77.tmp", ".mod1.tmp", ".odd", ""}), content()
 		case 3, 4, 5:
 			name, text = tree+"/"+pick([]string{"a", "b/c", "b/d/e", "x@v1.0.0/f"}), content()
+			defer putOdd(t, dir, fmt.Sprintf("%s/trace%d", tree, r.Int64()), "", decent)
 		case 6:
-			name, text = tree+".tmp-"+fmt.Sprint(r.IntN(3))+"/a", content()
+			name, text = tree+".tmp-"+fmt.Sprint(r.IntN(3))+"/"+fmt.Sprint(r.Int64()), content()
 		case 7:
 			name, text = "cache/download/sumdb/sum.example.com/"+pick([]string{"lookup/" + tree, "tile/8/0/" + v}), content()
 		case 8:
 			name, text = pick([]string{"cache/lock", "stray", "example.com/stray", "cache/vcs/0/config", "cache/vcs/0/logs/" + v, "cache/gpx-trash/1/" + tree + "/a", "cache/gpx-import/1/x", "cache/download/stray"}), content()
 		case 9:
-			name, text = pick([]string{tree, at + ".zip", tree + "/l", p}), "->"+pick([]string{"/", ".", "nowhere"})
+			name, text = pick([]string{tree, at + ".zip", tree + "/l", p}), "->"+pick([]string{outside, ".", "nowhere"})
 		case 10:
 			name, text = pick([]string{tree, at + ".zip", at + ".mod"}), content()
 		case 11, 12:
@@ -310,21 +314,25 @@ func mutate(t testing.TB, r *rand.Rand, dir string, n int) {
 			}
 			continue
 		}
-		putOdd(t, dir, name, text)
+		putOdd(t, dir, name, text, decent)
 	}
 }
 
 // putOdd is put where names may be taken by something else.
-func putOdd(t testing.TB, dir, name, text string) {
+func putOdd(t testing.TB, dir, name, text string, decent bool) {
 	t.Helper()
 	at := filepath.Join(dir, name)
 	err := os.MkdirAll(filepath.Dir(at), 0o777)
 	if err == nil {
-		if to, ok := strings.CutPrefix(text, "->"); ok {
+		info, lerr := os.Lstat(at)
+		to, isLink := strings.CutPrefix(text, "->")
+		switch {
+		case isLink:
 			err = os.Symlink(to, at)
-		} else if info, lerr := os.Lstat(at); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return // to who knows where
-		} else {
+		case lerr == nil && info.Mode()&fs.ModeSymlink != 0: // to who knows where
+		case lerr == nil && info.Mode().IsRegular() && decent:
+			err = errors.Join(os.WriteFile(at+".new", []byte(text), 0o666), os.Rename(at+".new", at))
+		default:
 			err = os.WriteFile(at, []byte(text), 0o666)
 		}
 	}

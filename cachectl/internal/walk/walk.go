@@ -77,7 +77,7 @@ type Folder struct {
 	Entries []Entry // in no order, valid until visit returns
 	First   bool    // nothing of this folder was shown before
 	Last    bool    // nothing more comes; Entries may be empty
-	Err     error   // what kept the rest from being read; only with Last
+	Err     error   // what kept some of it, or all, from being read; only with Last
 	Data    any     // whatever visit keeps from part to part
 }
 

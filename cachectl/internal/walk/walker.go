@@ -93,6 +93,8 @@ type task struct {
 	top  bool    // it is what was asked for
 	dir  *anchor // held, once it is open
 	show *Folder // what visit is shown
+
+	failed error // why one of its entries could not be measured
 }
 
 // path is the folder's path below base.
@@ -236,14 +238,20 @@ func (w *walker) enter(t *task) error {
 // next reads the next part of the task's folder and shows it. Its error is the
 // reading's.
 func (w *walker) next(ctx context.Context, t *task, batch []Entry) ([]Entry, error) {
-	failed := func(name string, err error) { w.problem(t.tree, path.Join(t.path(), name), err) }
+	failed := func(name string, err error) {
+		t.failed = err
+		w.problem(t.tree, path.Join(t.path(), name), err)
+	}
 	var err error
 	for err == nil && len(batch) < part && ctx.Err() == nil {
 		batch, err = t.dir.next(batch, w.visit != nil, failed)
 	}
 	if t.show != nil && ctx.Err() == nil {
 		t.show.Entries, t.show.Last = batch, err != nil
-		if !errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF):
+			t.show.Err = t.failed
+		case err != nil:
 			t.show.Err = err
 		}
 		w.visit(t.show)
