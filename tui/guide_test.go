@@ -28,7 +28,10 @@ func TestWhatIsOutOfSightIsSaid(t *testing.T) {
 	s.has("22 variables · 13 below")
 	s.press("G")
 	s.has("22 variables · 8 above", "computed by the go command") // a short pane is one too
-	s.press("?")
+	s.press("/")
+	s.typed("goproxy")
+	s.has("1 variable ─╮")
+	s.press("esc", "?")
 	s.has("more lines: down  ")
 	s.press("G")
 	s.lacks("more lines: down")

@@ -69,7 +69,7 @@ func paragraph(role theme.Role, mark, text string, w int) []widget.Line {
 func scrolled(s *widget.Scroll, lines []widget.Line, h int) []widget.Line {
 	shown := slices.Clone(s.Show(lines, h))
 	if below := s.Below(); below > 0 {
-		shown[len(shown)-1] = widget.L(widget.S(theme.Dim, fmt.Sprintf("%d more lines: down", below+1)))
+		shown[len(shown)-1] = widget.L(widget.S(theme.Dim, fmt.Sprintf("%s: down", widget.Count(below+1, "more line"))))
 	}
 	return shown
 }

@@ -102,7 +102,7 @@ func figures(th *theme.Theme, r *row, deep *probe.Result, now time.Time, w int) 
 	g := &th.Glyphs
 	out := append(phases(th, st.Phases, w), nil)
 	win := st.Window
-	line := fmt.Sprintf("%s %s loss %.0f%%", count(win.Samples, "probe"), g.Dot, win.Lost*100)
+	line := fmt.Sprintf("%s %s loss %.0f%%", widget.Count(win.Samples, "probe"), g.Dot, win.Lost*100)
 	if win.P50 > 0 {
 		line += fmt.Sprintf(" %s p50 %s %s p95 %s %s p99 %s", g.Dot, widget.Millis(time.Duration(win.P50)), g.Dot,
 			widget.Millis(time.Duration(win.P95)), g.Dot, widget.Millis(time.Duration(win.P99)))

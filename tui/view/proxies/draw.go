@@ -46,9 +46,9 @@ func unseen(n int, open bool) widget.Line {
 	case n <= 0:
 		return nil
 	case open:
-		return widget.L(widget.S(theme.Dim, count(n, "more line")+": "), widget.S(theme.Key, "down"))
+		return widget.L(widget.S(theme.Dim, widget.Count(n, "more line")+": "), widget.S(theme.Key, "down"))
 	}
-	return widget.L(widget.S(theme.Dim, count(n, "more line")+": "), widget.S(theme.Key, "enter"))
+	return widget.L(widget.S(theme.Dim, widget.Count(n, "more line")+": "), widget.S(theme.Key, "enter"))
 }
 
 // listHeight is how many of h lines the table gets: up to nearly half, and all
@@ -86,13 +86,13 @@ func (v *View) status() widget.Line {
 	if v.filter != "" {
 		text += dot + "filter " + v.filter
 	}
-	text += dot + count(len(v.rows), "endpoint")
+	text += dot + widget.Count(len(v.rows), "endpoint")
 	if unseen := v.table.Unseen(); unseen != "" && len(v.rows) > 0 {
 		text += dot + unseen
 	}
 	line := widget.L(widget.S(theme.Dim, text))
 	if v.edits > 0 {
-		edits := widget.S(theme.Warn, v.c.Theme.Glyphs.Pending+" "+count(v.edits, "edit")+" pending")
+		edits := widget.S(theme.Warn, v.c.Theme.Glyphs.Pending+" "+widget.Count(v.edits, "edit")+" pending")
 		line = append(widget.L(edits, widget.S(theme.Faint, dot)), line...)
 	}
 	return line
@@ -151,13 +151,6 @@ func (v *View) how(f monitor.Fix, role theme.Role) widget.Line {
 		return widget.L(widget.S(theme.Key, key), widget.S(theme.Dim, " or "), command)
 	}
 	return widget.L(command)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func (v *View) empty(w, h int) []widget.Line {

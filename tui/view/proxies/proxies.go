@@ -174,7 +174,7 @@ func (v *View) outdated() {
 	}
 	n := v.edits
 	v.Discard()
-	v.c.Say(theme.Warn, "GOPROXY is another chain now: %s of the old one dropped", count(n, "pending edit"))
+	v.c.Say(theme.Warn, "GOPROXY is another chain now: %s of the old one dropped", widget.Count(n, "pending edit"))
 }
 
 // build makes the rows again and keeps the selection on its row.

@@ -97,7 +97,7 @@ func tell(t *testing.T, w, h int, look look) map[string]bool {
 	term.press("2")
 	term.shows("[2 Env]", "GOTOOLCHAIN")
 	term.types("/GOPRIVATE") // in one read, as fast hands do
-	term.shows("1 shown")
+	term.shows("1 variable")
 	term.press("Enter") // keeps the filter
 	term.press("Enter")
 	term.shows("GOPRIVATE", "esc")
