@@ -162,6 +162,8 @@ func (c *collector) list(ctx context.Context) ([]module.Version, error) {
 // reads nothing of it but the zip (cmd/go/internal/toolchain).
 const toolchain = "golang.org/toolchain"
 
+var errAbsent = errors.New("it is not in the module cache")
+
 // find looks at the files of one version in the cache. Without withZip only its
 // .mod and .info are wanted. Zips are looked at, not read yet.
 func (c *collector) find(m module.Version, withZip bool) (*found, error) {
@@ -180,7 +182,7 @@ func (c *collector) find(m module.Version, withZip bool) (*found, error) {
 	}
 	switch {
 	case f.mod == nil && f.zip == nil:
-		return nil, errors.New("it is not in the module cache; get it with: go mod download " + m.String())
+		return nil, fmt.Errorf("%w; get it with: go mod download %s", errAbsent, m)
 	case f.mod != nil && bytes.HasPrefix(f.mod.data, []byte("//vgo 0.0.")):
 		f.mod = nil // the go command ignores what its first releases made up (modfetch, oldVgoPrefix)
 	}
@@ -343,9 +345,12 @@ func (c *collector) graph(ctx context.Context, got *collection) error {
 				continue
 			}
 			seen[r.Mod] = nil
-			if g, err := c.find(r.Mod, false); err == nil {
+			switch g, err := c.find(r.Mod, false); {
+			case err == nil:
 				got.by[r.Mod] = g
 				queue = append(queue, r.Mod)
+			case !errors.Is(err, errAbsent):
+				got.left = append(got.left, leftOut(r.Mod, err.Error()))
 			}
 		}
 	}

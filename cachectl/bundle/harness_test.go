@@ -41,6 +41,8 @@ type world struct {
 	t     *testing.T
 	lab   *lab.Lab
 	proxy string
+	key   string                   // of the checksum database
+	grow  func(what string, n int) // adds records to the database of a growing world
 }
 
 // dbName is nothing that resolves: only a tree or the proxy can answer for it.
@@ -54,12 +56,12 @@ func newWorld(t *testing.T) *world {
 	l, err := lab.Start(lab.Options{SumDBName: dbName})
 	must(t, err)
 	t.Cleanup(func() { must(t, l.Close()) })
-	return &world{t: t, lab: l, proxy: l.Proxy("one", nil).URL()}
+	return &world{t: t, lab: l, proxy: l.Proxy("one", nil).URL(), key: l.VerifierKey()}
 }
 
 func (w *world) db() chain.SumDB {
 	w.t.Helper()
-	db, err := chain.ParseSumDB(w.lab.VerifierKey())
+	db, err := chain.ParseSumDB(w.key)
 	must(w.t, err)
 	return db
 }
@@ -87,7 +89,7 @@ func (h *home) run(in, proxy string, args ...string) (string, error) {
 	must(h.w.t, os.MkdirAll(dir, 0o777))
 	cmd := exec.CommandContext(h.w.t.Context(), "go", args...)
 	cmd.Dir = dir
-	cmd.Env = append(h.w.lab.GoEnv(h.dir, proxy), "GOFLAGS=", "HTTPS_PROXY=http://127.0.0.1:1")
+	cmd.Env = append(h.w.lab.GoEnv(h.dir, proxy), "GOFLAGS=", "GOSUMDB="+h.w.key, "HTTPS_PROXY=http://127.0.0.1:1")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

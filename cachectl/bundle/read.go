@@ -62,46 +62,80 @@ func readBundle(ctx context.Context, in string, v visitor) error {
 var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 
 func readArchive(ctx context.Context, in string, v visitor) error {
-	f, err := os.Open(in)
+	s, err := openStream(ctx, in)
 	if err != nil {
-		return unwrapPath(err)
+		return err
 	}
-	defer f.Close()
-	raw := &counter{r: contextReader{ctx, f}}
-	buffered := bufio.NewReaderSize(raw, 1<<20)
-	magic, err := buffered.Peek(4)
-	if err != nil && err != io.EOF {
-		return unwrapPath(err)
-	}
-	var stream io.Reader = buffered
-	switch {
-	case len(magic) == 0:
-		return errors.New("it is empty")
-	case bytes.Equal(magic, zstdMagic):
-		d, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
-		if err != nil {
-			return err
-		}
-		defer d.Close()
-		stream = d
-	case magic[0] == 0x1f && magic[1] == 0x8b, bytes.Equal(magic, []byte("PK\x03\x04")), bytes.HasPrefix(magic, []byte("BZh")), bytes.Equal(magic, []byte("\xfd7zX")):
-		return errors.New("it is compressed in another way; a bundle is a folder, a .tar or a .tar.zst")
-	}
-	g := &guard{r: stream, in: raw}
-	t := &tail{r: bufio.NewReaderSize(g, 256<<10)}
-	a := &archiveReader{v: v, guard: g, tail: t, tar: tar.NewReader(t), seen: map[string]bool{}}
+	defer s.close()
+	a := &archiveReader{stream: s, v: v, seen: map[string]bool{}}
 	if err := a.run(); err != nil && ctx.Err() == nil {
-		return a.explain(err)
+		return s.explain(err)
 	}
 	return ctx.Err()
 }
 
-// An archiveReader reads the members of a tar archive.
-type archiveReader struct {
-	v     visitor
+// A stream is an archive that is being read, with what watches over it.
+type stream struct {
 	guard *guard
 	tail  *tail
 	tar   *tar.Reader
+	files int // entries so far
+	close func()
+}
+
+// openStream opens a .tar or .tar.zst, by what it holds.
+func openStream(ctx context.Context, in string) (*stream, error) {
+	f, err := os.Open(in)
+	if err != nil {
+		return nil, unwrapPath(err)
+	}
+	s := &stream{close: func() { f.Close() }}
+	raw := &counter{r: contextReader{ctx, f}}
+	buffered := bufio.NewReaderSize(raw, 1<<20)
+	magic, err := buffered.Peek(4)
+	if err != nil && err != io.EOF {
+		s.close()
+		return nil, unwrapPath(err)
+	}
+	var unpacked io.Reader = buffered
+	switch {
+	case len(magic) == 0:
+		err = errors.New("it is empty")
+	case bytes.Equal(magic, zstdMagic):
+		var d *zstd.Decoder
+		if d, err = zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true)); err == nil {
+			unpacked, s.close = d, func() { d.Close(); f.Close() }
+		}
+	case magic[0] == 0x1f && magic[1] == 0x8b, bytes.Equal(magic, []byte("PK\x03\x04")), bytes.HasPrefix(magic, []byte("BZh")), bytes.Equal(magic, []byte("\xfd7zX")):
+		err = errors.New("it is compressed in another way; a bundle is a folder, a .tar or a .tar.zst")
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	s.guard = &guard{r: unpacked, in: raw}
+	s.tail = &tail{r: bufio.NewReaderSize(s.guard, 256<<10)}
+	s.tar = tar.NewReader(s.tail)
+	return s, nil
+}
+
+// next goes on to the next entry. At the end, io.EOF, it is for the caller to
+// look at the tail.
+func (s *stream) next() (*tar.Header, error) {
+	h, err := s.tar.Next()
+	if err != nil {
+		return nil, err
+	}
+	if s.files++; s.files > maxFiles+1 {
+		return nil, fmt.Errorf("more than %d files", maxFiles)
+	}
+	return h, nil
+}
+
+// An archiveReader reads the members of a tar archive.
+type archiveReader struct {
+	*stream
+	v visitor
 
 	seen     map[string]bool
 	manifest *Manifest
@@ -111,16 +145,13 @@ type archiveReader struct {
 var errSkip = errors.New("enough")
 
 func (a *archiveReader) run() error {
-	for n := 0; ; n++ {
-		h, err := a.tar.Next()
+	for {
+		h, err := a.next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
 			return err
-		}
-		if n > maxFiles {
-			return fmt.Errorf("more than %d files", maxFiles)
 		}
 		if err := a.member(h); err == errSkip {
 			return nil
@@ -150,20 +181,14 @@ func (a *archiveReader) files() []File {
 func (a *archiveReader) member(h *tar.Header) error {
 	// Tools write ./NAME when they are told to pack a folder.
 	p := strings.TrimPrefix(h.Name, "./")
-	switch h.Typeflag {
-	case tar.TypeReg:
-	case tar.TypeDir:
+	if h.Typeflag == tar.TypeDir {
 		if p = strings.TrimSuffix(p, "/"); p == "" || p == "." {
 			return nil
 		}
 		return checkPath(p)
-	default:
-		return fmt.Errorf("%s is %s; a bundle has only files", redact.Clean(clip(h.Name)), kindOf(h.Typeflag))
 	}
-	for key := range h.PAXRecords {
-		if strings.HasPrefix(key, "GNU.sparse.") {
-			return fmt.Errorf("%s is a sparse file; a bundle has none", redact.Clean(clip(h.Name)))
-		}
+	if err := checkFile(h); err != nil {
+		return err
 	}
 	n, ok, err := parseName(p)
 	if err != nil {
@@ -197,6 +222,19 @@ func (a *archiveReader) member(h *tar.Header) error {
 	return a.v.file(m)
 }
 
+// checkFile refuses what is no plain file.
+func checkFile(h *tar.Header) error {
+	if h.Typeflag != tar.TypeReg {
+		return fmt.Errorf("%s is %s; a bundle has only files", redact.Clean(clip(h.Name)), kindOf(h.Typeflag))
+	}
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return fmt.Errorf("%s is a sparse file; a bundle has none", redact.Clean(clip(h.Name)))
+		}
+	}
+	return nil
+}
+
 func (a *archiveReader) readManifest(size int64) error {
 	if len(a.seen) != 1 {
 		return fmt.Errorf("%s is not its first file", ManifestName)
@@ -224,7 +262,7 @@ func (a *archiveReader) readManifest(size int64) error {
 }
 
 // explain puts the errors of the libraries into words.
-func (a *archiveReader) explain(err error) error {
+func (s *stream) explain(err error) error {
 	switch {
 	case errors.Is(err, errBomb):
 		return errBomb
@@ -232,7 +270,7 @@ func (a *archiveReader) explain(err error) error {
 		return fmt.Errorf("it wants more memory to be unpacked than a bundle needs (%d MiB); nothing of it is used", maxWindow>>20)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("it was cut short; fetch it again")
-	case errors.Is(err, tar.ErrHeader) && len(a.seen) == 0:
+	case errors.Is(err, tar.ErrHeader) && s.files == 0:
 		return errors.New("it is no bundle: neither a .tar nor a .tar.zst")
 	case errors.Is(err, tar.ErrHeader), errors.Is(err, zstd.ErrMagicMismatch), errors.Is(err, zstd.ErrCRCMismatch):
 		return fmt.Errorf("it is damaged (%s); fetch it again", redact.Clean(err.Error()))

@@ -158,21 +158,24 @@ func syncTree(ctx context.Context, o *ExportOptions, got *collection) (Result, e
 }
 
 // describe is the manifest's line of every file that belongs in a bundle and is
-// whole; those that no manifest describes are read.
+// whole: of the size that the old manifest says, or else read and found whole.
 func (t *tree) describe(ctx context.Context) (map[string]File, error) {
 	known := map[string]File{}
+	torn := map[string]bool{}
 	if t.manifest != nil {
 		for _, f := range t.manifest.Files {
 			if size, ok := t.files[f.Path]; ok && size == f.Size {
 				known[f.Path] = f
+			} else if f.name.part != partList && f.name.part != partLookup {
+				torn[f.Path] = true
 			}
 		}
 	}
 	var mu sync.Mutex
 	err := parallel(ctx, slices.Sorted(maps.Keys(t.files)), func(p string) error {
 		n, ok, err := parseName(p)
-		if err != nil || !ok || n.part == partManifest {
-			return nil // not ours
+		if err != nil || !ok || n.part == partManifest || torn[p] {
+			return nil // not ours, or to be written again
 		}
 		mu.Lock()
 		_, ok = known[p]

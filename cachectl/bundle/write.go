@@ -46,35 +46,41 @@ func writeBundle(ctx context.Context, o *ExportOptions, m *Manifest, files []sou
 		return 0, fmt.Errorf("%d files are more than one bundle holds; export fewer versions", len(files))
 	}
 	all := append([]source{sourceOf(name{path: ManifestName, part: partManifest}, text)}, files...)
-	unlock, err := lockOut(lockName(o.Out))
+	w := &writer{ctx: ctx, o: o, total: m.Bytes + int64(len(text)), hash: sha256.New(), buf: make([]byte, 256<<10)}
+	return writeBeside(o.Out, func(part string) (int64, error) {
+		if archiveOf(o.Out) == notArchive {
+			return w.folder(part, all)
+		}
+		return w.archive(part, all)
+	})
+}
+
+// writeBeside has write make part, and renames that to out. No second process does
+// so at the same time, and out is not replaced.
+func writeBeside(out string, write func(part string) (int64, error)) (int64, error) {
+	unlock, err := lockOut(lockName(out))
 	if err != nil {
 		return 0, err
 	}
 	defer unlock()
-	part := partName(o.Out)
+	part := partName(out)
 	if err := os.RemoveAll(part); err != nil {
 		return 0, err
 	}
-	w := &writer{ctx: ctx, o: o, total: m.Bytes + int64(len(text)), hash: sha256.New(), buf: make([]byte, 256<<10)}
-	var size int64
-	if archiveOf(o.Out) == notArchive {
-		size, err = w.folder(part, all)
-	} else {
-		size, err = w.archive(part, all)
-	}
+	size, err := write(part)
 	if err == nil {
-		if _, serr := os.Lstat(o.Out); !errors.Is(serr, fs.ErrNotExist) {
+		if _, serr := os.Lstat(out); !errors.Is(serr, fs.ErrNotExist) {
 			err = errors.New("it exists by now; name another place")
 		}
 	}
 	if err == nil {
-		err = os.Rename(part, o.Out)
+		err = os.Rename(part, out)
 	}
 	if err != nil {
 		os.RemoveAll(part)
 		return 0, err
 	}
-	syncDir(filepath.Dir(o.Out))
+	syncDir(filepath.Dir(out))
 	return size, nil
 }
 
@@ -164,21 +170,27 @@ func window(total int64) int {
 // archive writes a .tar or .tar.zst with nothing in it that depends on the
 // machine, the user or the time.
 func (w *writer) archive(path string, files []source) (int64, error) {
+	return createArchive(path, archiveOf(w.o.Out), w.total, func(out io.Writer) error { return w.tar(out, files) })
+}
+
+// createArchive creates a file and has write fill it, compressed if need be.
+// total is about how many bytes come. It returns the file's size.
+func createArchive(path string, format archive, total int64, write func(io.Writer) error) (int64, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
 	var out io.WriteCloser = &buffered{bufio.NewWriterSize(f, 1<<20)}
-	if archiveOf(w.o.Out) == zstdTar {
+	if format == zstdTar {
 		// The same bytes whatever the number of goroutines: blocks are
 		// compressed one after the other, beside the reading.
-		out, err = zstd.NewWriter(f, zstd.WithWindowSize(window(w.total)), zstd.WithEncoderConcurrency(max(2, runtime.GOMAXPROCS(0))))
+		out, err = zstd.NewWriter(f, zstd.WithWindowSize(window(total)), zstd.WithEncoderConcurrency(max(2, runtime.GOMAXPROCS(0))))
 		if err != nil {
 			return 0, err
 		}
 	}
-	err = w.tar(out, files)
+	err = write(out)
 	err = errors.Join(err, out.Close())
 	if err == nil {
 		err = f.Sync()
