@@ -252,7 +252,9 @@ func restored(_ context.Context, _ string, steps []change.Step) (bool, error) {
 		return false, err
 	}
 	box := boxOf(b.root, b.box, "")
-	return !slices.ContainsFunc(b.removals, box.holds), nil
+	return !slices.ContainsFunc(b.removals, func(r *Removal) bool {
+		return box.holds(r) || slices.ContainsFunc(r.Parts, func(p Part) bool { return p.unsettled(b.root) })
+	}), nil
 }
 
 // unrestore moves back into the trash what came out of it whole.

@@ -182,18 +182,30 @@ func move(from, to string, p Part) error {
 	return os.Rename(from, to)
 }
 
-// settle gives a tree that is home the mode that it had before move changed it.
-// Another tree, by its time, is let alone. (Renaming changes no time of what is
-// renamed, only of the folders around it.)
-func settle(path string, p Part) error {
-	now, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil || !p.Mode.IsDir() || now.Mode() == p.Mode:
-		return err
-	case now.Mode() != p.Mode|0o700 || now.ModTime().UnixNano() != p.MTime:
+// unsettled reports whether p is a tree that stands in the cache with the mode
+// that move gave it. (Renaming changes no time of what is renamed, only of the
+// folders around it.)
+func (p Part) unsettled(root string) bool {
+	if !p.Mode.IsDir() {
+		return false
+	}
+	now, err := Look(root, p.Rel)
+	return err == nil && now.Mode != p.Mode && now.Mode == p.Mode|0o700 && now.MTime == p.MTime
+}
+
+// settle gives such a tree the mode back that it had.
+func (p Part) settle(root string) error {
+	if !p.unsettled(root) {
 		return nil
 	}
-	return os.Chmod(path, p.Mode)
+	return os.Chmod(filepath.Join(root, filepath.FromSlash(p.Rel)), p.Mode)
+}
+
+func (r *Removal) settle() error {
+	for _, p := range r.Parts {
+		if err := p.settle(r.Root); err != nil {
+			return err
+		}
+	}
+	return nil
 }

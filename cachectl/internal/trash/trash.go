@@ -99,6 +99,9 @@ func (b box) take(ctx context.Context, r *Removal) error {
 		return err
 	}
 	defer unlock()
+	if err := r.settle(); err != nil {
+		return err
+	}
 	if err := r.unchanged(); err != nil {
 		return err
 	}
@@ -145,7 +148,7 @@ func (b box) putBack(parts []Part) (kept bool, err error) {
 				return true, err
 			}
 		}
-		if err := settle(b.home(p), p); err != nil {
+		if err := p.settle(b.root); err != nil {
 			return kept, err
 		}
 	}
