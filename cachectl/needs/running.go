@@ -1,6 +1,7 @@
 package needs
 
 import (
+	"bytes"
 	"context"
 	"path/filepath"
 	"slices"
@@ -27,10 +28,12 @@ var tools = []string{
 	"go", "compile", "asm", "cgo", "link", "vet", "cover", "gopls", "dlv", "staticcheck", "golangci-lint",
 }
 
-// Running looks at the running go commands, compilers and language servers. It
-// is a look at one moment: a command that starts a moment later is not in it.
-func Running(ctx context.Context) Run {
-	r := processes(ctx)
+// Running looks at the running go commands, compilers and language servers that
+// work with the module cache at cache (GOMODCACHE), or may do so: those whose
+// environment names another are left out. It is a look at one moment: a command
+// that starts a moment later is not in it.
+func Running(ctx context.Context, cache string) Run {
+	r := processes(ctx, cache)
 	for _, dir := range r.Paths {
 		p, err := project.Find(dir, nil)
 		if err != nil { // most often project.ErrNone
@@ -53,6 +56,25 @@ func (r Run) In(cache string) []module.Version {
 		}
 	}
 	return in
+}
+
+// worksElsewhere reports whether a process's environment, as proc(5) has it, names
+// another module cache. The OS environment goes before any file, so that decides;
+// without the variable a process may work with any.
+func worksElsewhere(environ []byte, cache string) bool {
+	for entry := range bytes.SplitSeq(environ, []byte{0}) {
+		if dir, ok := bytes.CutPrefix(entry, []byte("GOMODCACHE=")); ok && len(dir) > 0 {
+			return resolved(string(dir)) != resolved(cache)
+		}
+	}
+	return false
+}
+
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return filepath.Clean(path)
 }
 
 // isTool reports whether a program of that path or name is one of tools.

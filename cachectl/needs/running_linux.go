@@ -11,9 +11,9 @@ import (
 )
 
 // processes finds the tools that run, through /proc (proc(5)).
-func processes(ctx context.Context) Run { return processesIn(ctx, "/proc") }
+func processes(ctx context.Context, cache string) Run { return processesIn(ctx, "/proc", cache) }
 
-func processesIn(ctx context.Context, proc string) Run {
+func processesIn(ctx context.Context, proc, cache string) Run {
 	var r Run
 	entries, err := os.ReadDir(proc)
 	if err != nil {
@@ -37,6 +37,9 @@ func processesIn(ctx context.Context, proc string) Run {
 		}
 		exe, exeErr := os.Readlink(filepath.Join(dir, "exe"))
 		if !isTool(strings.TrimSpace(string(comm))) && !isTool(strings.TrimSuffix(exe, " (deleted)")) {
+			continue
+		}
+		if environ, err := os.ReadFile(filepath.Join(dir, "environ")); err == nil && worksElsewhere(environ, cache) {
 			continue
 		}
 		cwd, cwdErr := os.Readlink(filepath.Join(dir, "cwd"))
