@@ -153,7 +153,7 @@ func (c *checked) save() error {
 	b.WriteString(checkedTrailer(b.Bytes()))
 	err := os.MkdirAll(filepath.Dir(c.file), 0o700)
 	if err == nil {
-		err = replaceFile(c.file, b.Bytes())
+		err = replaceFile(c.file+".new", c.file, b.Bytes(), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("remembering which zips were checked: %w", err)

@@ -97,7 +97,7 @@ func TestImportAddsOnlyWhatIsMissing(t *testing.T) {
 func withoutLocks(listing string) string {
 	var b strings.Builder
 	for line := range strings.Lines(listing) {
-		if !strings.Contains(line, ".lock ") && !strings.Contains(line, " d") {
+		if !strings.Contains(line, ".lock ") && !strings.Contains(line, " dr") {
 			b.WriteString(line)
 		}
 	}

@@ -131,7 +131,7 @@ func (st *stage) relistAll(ctx context.Context) error {
 		}
 	}
 	for dir := range lists {
-		if err := relist(ctx, dir); err != nil {
+		if err := relist(ctx, dir, filepath.Join(st.dir, "list")); err != nil {
 			return err
 		}
 	}
@@ -189,8 +189,8 @@ func lockSoon(ctx context.Context, path string) (unlock func(), err error) {
 
 // relist writes the list of an @v folder as the go command does when it adds a
 // .mod file (cmd/go/internal/modfetch, rewriteVersionList), and removes one
-// that has nothing to list.
-func relist(ctx context.Context, dir string) error {
+// that has nothing to list. tmp is where the new one is written.
+func relist(ctx context.Context, dir, tmp string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -217,5 +217,8 @@ func relist(ctx context.Context, dir string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer unlock()
-	return replaceFile(path, []byte(strings.Join(list, "\n")+"\n"))
+	if err := os.MkdirAll(filepath.Dir(tmp), 0o700); err != nil {
+		return err
+	}
+	return replaceFile(tmp, path, []byte(strings.Join(list, "\n")+"\n"), 0o666)
 }
