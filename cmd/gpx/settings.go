@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/pelletier/go-toml/v2"
 
+	"gpx/envctl/bounded"
 	"gpx/envctl/chain"
 	"gpx/envctl/redact"
 	"gpx/probe"
@@ -158,11 +158,15 @@ func (s settings) monitorConfig() monitor.Config {
 // defaultSettingsFile is where the configuration is looked for.
 func defaultSettingsFile() string { return filepath.Join(xdg.ConfigHome, "gpx", "config.toml") }
 
+// maxSettings bounds what is read of a configuration, in bytes: a thousand times
+// the default one.
+const maxSettings = 1 << 20
+
 // readSettings reads file; found tells whether it exists. An error names file
 // and line.
 func readSettings(file string) (s settings, found bool, err error) {
 	s = defaultSettings()
-	data, err := os.ReadFile(file)
+	data, err := bounded.ReadFile(file, maxSettings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, false, nil
 	}

@@ -60,6 +60,9 @@ func resolve(path string) (string, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			real, err = filepath.Clean(dir), nil
 		}
+		if errors.Is(err, syscall.ENOTDIR) { // which comes without a path
+			err = &fs.PathError{Op: "resolve", Path: dir, Err: syscall.ENOTDIR}
+		}
 		if err != nil {
 			return "", err
 		}

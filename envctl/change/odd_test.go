@@ -99,3 +99,13 @@ func TestFileSizes(t *testing.T) {
 		})
 	}
 }
+
+// A file in the place of a directory: the error names it.
+func TestFileBehindAFile(t *testing.T) {
+	m := newMachine(t)
+	m.write(before)
+	err := (&Plan{}).PlanFile(filepath.Join(m.file, "cache", "supported"), nil)
+	if err == nil || !strings.Contains(err.Error(), m.file) {
+		t.Errorf("the error does not say which: %v", err)
+	}
+}
