@@ -181,6 +181,7 @@ func TestUndoOfAnEmptiedTrash(t *testing.T) {
 	c := newCache(t)
 	c.version(one)
 	ch := c.apply(c.plan(TrashVersion, c.removal(one, false)))
+	unlockTree(Dir(c.root))
 	must(t, os.RemoveAll(Dir(c.root)))
 	_, err := c.changer.PlanUndo(t.Context(), ch.ID, true)
 	if !errors.Is(err, change.ErrForGood) || !strings.Contains(err.Error(), "the trash was emptied") {

@@ -54,6 +54,7 @@ func TestRecoverTake(t *testing.T) {
 					t.Errorf("%s, committed: done %v, %v", name, ok, err)
 				}
 				if kind == RemoveVersion {
+					unlockTree(Dir(c.root))
 					must(t, os.RemoveAll(Dir(c.root))) // by another process
 					if ok, err := done(t.Context(), "id", steps); !ok || err != nil {
 						t.Errorf("%s, deleted: done %v, %v", name, ok, err)
