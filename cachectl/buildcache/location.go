@@ -1,6 +1,7 @@
 package buildcache
 
 import (
+	"cmp"
 	"path/filepath"
 
 	"gpx/envctl/env"
@@ -18,8 +19,16 @@ type Location struct {
 }
 
 // Locate finds the build cache of e (cmd/go/internal/cache, default.go).
+//
+// For a GOCACHE that it refuses, or cannot make up, the go command reports "off";
+// what was said tells which of these it is.
 func Locate(e *env.Env) Location {
-	switch dir := e.Get("GOCACHE"); {
+	said := cmp.Or(e.OSEnv("GOCACHE"), e.UserFileValues["GOCACHE"])
+	dir := e.Get("GOCACHE")
+	if dir == "off" {
+		dir = said
+	}
+	switch {
 	case dir == "":
 		return Location{Note: "there is no build cache: GOCACHE is not set, and the system names no place for caches"}
 	case dir == "off":
