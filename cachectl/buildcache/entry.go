@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -71,6 +72,11 @@ type Entry struct {
 // EntrySize is the size of every action entry: "v1 <action> <output> <size>
 // <unixnano>\n", both numbers in 20 columns.
 const EntrySize = 2 + 1 + 64 + 1 + 64 + 1 + 20 + 1 + 20 + 1
+
+// Text is the entry as the go command writes it (DiskCache.putIndexEntry).
+func (e Entry) Text() []byte {
+	return fmt.Appendf(nil, "v1 %s %s %20d %20d\n", e.Action, e.Output, e.Size, e.Time.UnixNano())
+}
 
 var errEntry = errors.New("not an action entry")
 

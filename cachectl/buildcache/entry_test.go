@@ -34,14 +34,18 @@ func TestParseName(t *testing.T) {
 	}
 }
 
-// entryLine is an action entry as DiskCache.putIndexEntry formats it.
+// entryLine is an action entry.
 func entryLine(action, output ID, size, nano int64) string {
-	return fmt.Sprintf("v1 %x %x %20d %20d\n", action[:], output[:], size, nano)
+	return string(Entry{Action: action, Output: output, Size: size, Time: time.Unix(0, nano)}.Text())
 }
 
 func TestParseEntry(t *testing.T) {
 	a, o := ID{1, 2}, ID{3, 4}
 	good := entryLine(a, o, 123, 1_700_000_000_123_456_789)
+	// DiskCache.putIndexEntry.
+	if want := fmt.Sprintf("v1 %x %x %20d %20d\n", a[:], o[:], 123, 1_700_000_000_123_456_789); good != want {
+		t.Fatalf("an entry is written as %q, want %q", good, want)
+	}
 	e, err := ParseEntry([]byte(good))
 	if err != nil || e.Action != a || e.Output != o || e.Size != 123 || !e.Time.Equal(time.Unix(0, 1_700_000_000_123_456_789)) {
 		t.Fatalf("read %+v, %v", e, err)
@@ -80,7 +84,7 @@ func FuzzParseEntry(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := ParseEntry([]byte(entryLine(e.Action, e.Output, e.Size, e.Time.UnixNano())))
+		again, err := ParseEntry(e.Text())
 		if err != nil || again != e {
 			t.Errorf("%q reads as %+v, which does not come back: %+v, %v", data, e, again, err)
 		}

@@ -192,6 +192,38 @@ func (k *contents) pairs() iter.Seq[pair] {
 	}
 }
 
+// An Output is an output with the entries that lead to it.
+type Output struct {
+	ID      ID
+	Program bool // a folder with one file in it
+	Size    int64
+	Used    time.Time // the last use of any of it, to within an hour
+	Actions []ID      // sorted; never empty
+}
+
+// Outputs lists what a go command can find in the cache, by the outputs' IDs.
+// It reads every action entry first.
+func (c *Cache) Outputs(ctx context.Context) (iter.Seq[Output], error) {
+	k, err := c.read(ctx)
+	if err != nil {
+		return nil, failed(c.dir, err)
+	}
+	return func(yield func(Output) bool) {
+		for p := range k.pairs() {
+			if p.stray != nil || p.garbage() {
+				continue
+			}
+			o := Output{ID: p.id, Program: p.output.dir, Size: p.output.size, Used: p.used}
+			for _, a := range p.actions {
+				o.Actions = append(o.Actions, a.id)
+			}
+			if !yield(o) {
+				return
+			}
+		}
+	}, nil
+}
+
 // sum adds up the sizes of a pair and finds its last use.
 func (p *pair) sum() {
 	used := int64(0)
