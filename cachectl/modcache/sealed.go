@@ -1,0 +1,88 @@
+package modcache
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gpx/envctl/bounded"
+)
+
+// A sealed file is what gpx itself wrote beside its history, as one line that
+// says what it is and has the hash of all that follows, and JSON:
+//
+//	gpx verification 1 <hex SHA-256 of the rest>
+//	{…}
+//
+// One that is cut, changed, of another kind or of another version is not read:
+// what stands in such a file saves work, and nothing is lost with it.
+
+var errNotSealed = errors.New("not a file of this kind, or a damaged one")
+
+// sealedMost bounds such a file: 100,000 versions.
+const sealedMost = 64 << 20
+
+// seal is the content of a sealed file.
+func seal(kind string, v any) ([]byte, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	body = append(body, '\n')
+	return append(sealLine(kind, body), body...), nil
+}
+
+func sealLine(kind string, body []byte) []byte {
+	return fmt.Appendf(nil, "gpx %s 1 %x\n", kind, sha256.Sum256(body))
+}
+
+// unseal reads the content of a sealed file into v.
+func unseal(kind string, data []byte, v any) error {
+	line, body, ok := bytes.Cut(data, []byte("\n"))
+	if !ok || !bytes.Equal(append(line[:len(line):len(line)], '\n'), sealLine(kind, body)) {
+		return errNotSealed
+	}
+	return json.Unmarshal(body, v)
+}
+
+// readSealed reads a sealed file.
+func readSealed(file, kind string, v any) error {
+	data, err := bounded.ReadFile(file, sealedMost)
+	if err != nil {
+		return err
+	}
+	return unseal(kind, data, v)
+}
+
+// writeSealed writes a sealed file that the user alone can read. At every
+// instant the old one or the new one is there, whole.
+func writeSealed(file, kind string, v any) (err error) {
+	data, err := seal(kind, v)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp") // 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(tmp.Name())
+		}
+	}()
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), file)
+}
