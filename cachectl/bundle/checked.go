@@ -15,6 +15,8 @@ import (
 	"sync"
 
 	"golang.org/x/mod/module"
+
+	"gpx/envctl/bounded"
 )
 
 // To know that a zip matches its .ziphash it has to be unpacked, which costs
@@ -57,7 +59,7 @@ func loadChecked(file, cache string) *checked {
 	if file == "" {
 		return c
 	}
-	if data, err := readFile(file, maxChecked); err == nil {
+	if data, err := bounded.ReadFile(file, maxChecked); err == nil {
 		if by, ok := parseChecked(data, cache); ok {
 			c.by = by
 		}

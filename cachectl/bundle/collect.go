@@ -25,6 +25,7 @@ import (
 	modzip "golang.org/x/mod/zip"
 
 	"gpx/cachectl/internal/ziphash"
+	"gpx/envctl/bounded"
 	"gpx/envctl/redact"
 )
 
@@ -220,7 +221,7 @@ func (c *collector) read(m module.Version, p part) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := readFile(file, limits[p])
+	data, err := bounded.ReadFile(file, limits[p])
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -249,27 +250,6 @@ func (c *collector) stat(m module.Version, p part) (*source, error) {
 		return nil, fmt.Errorf("its .%s has %d bytes, more than the go command takes", p, info.Size())
 	}
 	return &source{File: File{Path: n.path, Size: info.Size(), name: n}, from: file}, nil
-}
-
-// readFile reads a regular file of at most limit bytes.
-func readFile(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() { // opening a pipe would wait for ever
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d bytes", limit)}
-	}
-	return data, err
 }
 
 // An info is a .info file (cmd/go/internal/modfetch, RevInfo).
@@ -401,7 +381,7 @@ func (c *collector) checkZip(ctx context.Context, f *found) error {
 		return fmt.Errorf("its .zip is damaged: %s; mend it with: gpx cache verify", unwrapPath(err))
 	}
 	f.zip.Size, f.zip.SHA256, f.zip.Sum = sums.size, sums.sha256, sums.h1
-	hash, err := readFile(f.zip.from+"hash", 1<<10)
+	hash, err := bounded.ReadFile(f.zip.from+"hash", 1<<10)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		// The go command hashes the zip again in that case.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gpx/cachectl/buildcache"
+	"gpx/envctl/bounded"
 	"gpx/envctl/change"
 	"gpx/envctl/redact"
 )
@@ -167,7 +168,7 @@ func (s *buildImport) entries() []buildcache.Entry {
 
 // has reports whether the cache has exactly this entry.
 func (s *buildImport) has(e buildcache.Entry) bool {
-	text, err := readFile(s.target(entryPath(e.Action)), buildcache.EntrySize)
+	text, err := bounded.ReadFile(s.target(entryPath(e.Action)), buildcache.EntrySize)
 	if err != nil {
 		return false
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/bounded"
 	"gpx/envctl/chain"
 	"gpx/envctl/change"
 	"gpx/envctl/project"
@@ -190,7 +191,7 @@ func (s *importStep) present(f *File) (have bool, conflict string, err error) {
 	}
 	switch f.name.part {
 	case partZip:
-		hash, err := readFile(target+"hash", 1<<10)
+		hash, err := bounded.ReadFile(target+"hash", 1<<10)
 		if h := strings.TrimSpace(string(hash)); err == nil && h != "" && f.Sum != "" && h != f.Sum {
 			return !absent, fmt.Sprintf("the cache has another zip of it (%s, in the bundle %s)", redact.Clean(h), f.Sum), nil
 		}
@@ -198,7 +199,7 @@ func (s *importStep) present(f *File) (have bool, conflict string, err error) {
 		if absent {
 			break
 		}
-		data, err := readFile(target, limits[partMod])
+		data, err := bounded.ReadFile(target, limits[partMod])
 		if err != nil {
 			return true, "", err
 		}

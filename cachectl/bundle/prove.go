@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gpx/envctl/bounded"
 	"gpx/envctl/sumdb"
 )
 
@@ -203,7 +204,7 @@ func (q *prover) record(ctx context.Context, m module.Version) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if data, err := readFile(filepath.Join(q.cache(), filepath.FromSlash(strings.TrimPrefix(file, "sumdb/"))), limits[partLookup]); err == nil && len(data) > 0 {
+	if data, err := bounded.ReadFile(filepath.Join(q.cache(), filepath.FromSlash(strings.TrimPrefix(file, "sumdb/"))), limits[partLookup]); err == nil && len(data) > 0 {
 		return data, nil
 	}
 	return q.ask(ctx, strings.TrimPrefix(file, "sumdb/"+q.o.SumDB.Name))
@@ -325,7 +326,7 @@ func (t *tiles) read(tile tlog.Tile) ([]byte, error) {
 	whole.W = 1 << uint(tile.H)
 	for _, want := range []tlog.Tile{tile, whole} {
 		size := want.W * tlog.HashSize
-		data, err := readFile(filepath.Join(t.q.cache(), t.q.o.SumDB.Name, filepath.FromSlash(want.Path())), limits[partTile])
+		data, err := bounded.ReadFile(filepath.Join(t.q.cache(), t.q.o.SumDB.Name, filepath.FromSlash(want.Path())), limits[partTile])
 		if err != nil || len(data) != size {
 			data, err = t.q.ask(t.ctx, "/"+want.Path())
 		}

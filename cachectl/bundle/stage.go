@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/bounded"
 	"gpx/envctl/chain"
 	"gpx/envctl/change"
 	"gpx/envctl/sumdb"
@@ -161,7 +162,7 @@ func (st *stage) check(ctx context.Context, i int) error {
 	if it.name.part == partZip {
 		return st.checkZip(ctx, i)
 	}
-	data, err := readFile(st.file(i), limits[it.name.part])
+	data, err := bounded.ReadFile(st.file(i), limits[it.name.part])
 	if err != nil {
 		return err
 	}
@@ -253,7 +254,7 @@ func (st *stage) prove(ctx context.Context) (map[int]bool, error) {
 			if !ok {
 				return nil, errors.New("not in the bundle")
 			}
-			return readFile(st.file(i), limits[partLookup])
+			return bounded.ReadFile(st.file(i), limits[partLookup])
 		},
 		Used: func(name string, _ []byte) {
 			if i, ok := staged[name]; ok {
@@ -290,7 +291,7 @@ func (st *stage) contradicts(i int, lines []string) string {
 	case partZip:
 		f.zip = &source{File: File{Sum: it.Sum}}
 	case partMod:
-		data, err := readFile(st.file(i), limits[partMod])
+		data, err := bounded.ReadFile(st.file(i), limits[partMod])
 		if err == nil {
 			f.modSum, err = goModSum(data)
 		}

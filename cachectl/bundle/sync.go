@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"gpx/envctl/bounded"
 )
 
 // A tree that grows is served while it does, so the order counts: what a file
@@ -63,7 +65,7 @@ func openTree(ctx context.Context, dir string) (*tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if data, err := readFile(filepath.Join(dir, ManifestName), limits[partManifest]); err == nil {
+	if data, err := bounded.ReadFile(filepath.Join(dir, ManifestName), limits[partManifest]); err == nil {
 		// One that a power failure cut short is written again.
 		if t.manifest, err = parseManifest(data); errors.Is(err, errNewer) {
 			return nil, err
@@ -117,7 +119,7 @@ func (t *tree) read(p string) ([]byte, error) {
 	if t == nil {
 		return nil, fs.ErrNotExist
 	}
-	return readFile(filepath.Join(t.dir, filepath.FromSlash(p)), limits[partLookup])
+	return bounded.ReadFile(filepath.Join(t.dir, filepath.FromSlash(p)), limits[partLookup])
 }
 
 // answers reports whether the tree has a record of m.
@@ -204,7 +206,7 @@ func describeFile(ctx context.Context, file string, n name) (File, error) {
 		s, err := hashZip(ctx, file, n.version)
 		return File{Path: n.path, Size: s.size, SHA256: s.sha256, Sum: s.h1, name: n}, err
 	}
-	data, err := readFile(file, limits[n.part])
+	data, err := bounded.ReadFile(file, limits[n.part])
 	if err != nil {
 		return File{}, err
 	}
@@ -379,7 +381,7 @@ func (s *syncer) writeManifest(p *proof, changed bool) error {
 	if err != nil {
 		return err
 	}
-	if now, err := readFile(filepath.Join(s.o.Out, ManifestName), limits[partManifest]); err == nil && string(now) == string(text) {
+	if now, err := bounded.ReadFile(filepath.Join(s.o.Out, ManifestName), limits[partManifest]); err == nil && string(now) == string(text) {
 		return nil
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
