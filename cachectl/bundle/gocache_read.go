@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -101,14 +102,11 @@ func (r *buildReader) run() error {
 		if err != nil {
 			return err
 		}
-		if len(h.PAXRecords) > 0 {
-			return fmt.Errorf("%s has attributes; a bundle has none", redact.Clean(clip(h.Name)))
-		}
 		fmt.Fprintf(r.digest, "%d %s %d\n", len(h.Name), h.Name, h.Size)
 		if r.m == nil {
 			err = r.readManifest(h.Name, h.Size)
 		} else {
-			err = r.member(h.Name, h.Size)
+			err = r.member(h)
 		}
 		if err != nil {
 			return err
@@ -143,10 +141,14 @@ func (r *buildReader) readManifest(name string, size int64) error {
 }
 
 // member reads an output or an entry.
-func (r *buildReader) member(name string, size int64) error {
+func (r *buildReader) member(h *tar.Header) error {
+	name, size := h.Name, h.Size
 	n, err := parseBuildName(name)
 	if err != nil {
 		return err
+	}
+	if len(h.PAXRecords) > 0 {
+		return fmt.Errorf("%s has attributes; a bundle has none", name)
 	}
 	r.all.Bytes += size
 	if r.all.Bytes > r.m.Bytes {

@@ -391,6 +391,12 @@ func TestHostileBundles(t *testing.T) {
 func refused(t *testing.T, user *home, in, want string, options ...func(*ImportOptions)) {
 	t.Helper()
 	_, err := user.imports(in, options...)
+	saysNo(t, err, want)
+}
+
+// saysNo holds the error of a refusal to what can be printed.
+func saysNo(t *testing.T, err error, want string) {
+	t.Helper()
 	if err == nil {
 		t.Fatal("it was imported")
 	}
