@@ -47,6 +47,7 @@ type app struct {
 	store      *history.Store
 	journal    change.Journal
 	theChanger *change.Changer
+	cleaning   *cleaning // of the trash, while it runs
 	notices    []string
 	busy       bool   // progress is shown
 	actor      string // who makes changes: "cli", or "tui" for the screen
@@ -61,6 +62,7 @@ func newApp(std streams) *app {
 
 // close ends what was opened.
 func (a *app) close() {
+	a.stopCleaning()
 	if a.store != nil {
 		a.store.Close()
 	}
@@ -245,6 +247,9 @@ func (a *app) env(ctx context.Context) (*env.Env, error) {
 		return nil, err
 	}
 	a.goEnv = e
+	if a.cleaning == nil {
+		a.cleaning = clean(ctx, e, a.now())
+	}
 	return e, nil
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"gpx/cachectl/modcache"
 	"gpx/envctl/change"
 )
 
@@ -65,12 +67,21 @@ func TestLongPlan(t *testing.T) {
 }
 
 func TestKept(t *testing.T) {
-	kept := []keptVersion{{"a.example.com/m", "v1.0.0", "only copy", 1 << 20}}
-	for range 5 {
-		kept = append(kept, keptVersion{"b.example.com/m", "v1.0.0", "needed by ~/src/app", 2 << 20})
+	kept := []modcache.Kept{{Path: "a.example.com/m", Version: "v1.0.0", Reason: modcache.OnlyCopy, Why: "nobody has it", Bytes: 1 << 20}}
+	for i := range 5 {
+		kept = append(kept, modcache.Kept{Path: "b.example.com/m", Version: fmt.Sprintf("v1.0.%d", i), Reason: modcache.Needed, Why: "needed by ~/src/app", Bytes: int64(i) << 20})
 	}
+	kept[1].Named = true
 	text := printed(func(p *printer) { printKept(p, kept) })
-	hold(t, text, "keeps 6 versions, 11 MiB\n    5 versions, 10 MiB: needed by ~/src/app\n    1 version, 1.0 MiB: only copy (a.example.com/m@v1.0.0)\n")
+	hold(t, text, `  keeps 6 versions, 11 MiB
+    ^ 1 version, 1.0 MiB: ONLY COPY: nobody who answers now can give it back
+      a.example.com/m@v1.0.0  1.0 MiB  nobody has it
+    5 versions, 10 MiB: known projects need them
+      b.example.com/m@v1.0.0  0 B  needed by ~/src/app
+      b.example.com/m@v1.0.4  4.0 MiB  needed by ~/src/app
+      b.example.com/m@v1.0.3  3.0 MiB  needed by ~/src/app
+      and 2 more; all of them: --dry-run --json
+`)
 }
 
 // printed is what f writes, in ASCII and without colour.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gpx/cachectl/modcache"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
 	"gpx/envctl/shell"
@@ -26,8 +27,20 @@ func (c *consent) addFlags(cmd *cobra.Command) {
 // A proposal is a plan with what a person wants to know to decide about it.
 type proposal struct {
 	*change.Plan
-	why  []string      // the reasons for it
-	kept []keptVersion // of the module cache: what it does not take, and why; nil where that is no question
+	why   []string        // the reasons for it
+	about []string        // what else there is to know
+	kept  []modcache.Kept // of the module cache: what it does not take, and why; nil where that is no question
+
+	// document is what --json prints in the plan's place when it is no dry run.
+	document any
+}
+
+// answer is what --json prints.
+func (p proposal) answer() any {
+	if p.document != nil && !p.DryRun {
+		return p.document
+	}
+	return p
 }
 
 // carryOut shows a plan with the reasons for it, asks, applies it and says how
@@ -44,7 +57,7 @@ func (a *app) carryOutProposal(ctx context.Context, op string, p proposal, c con
 	nothing := p.Empty() && (len(p.Shell()) == 0 || !shell.Active())
 	switch {
 	case (c.dryRun || nothing) && a.flags.json:
-		a.out.document(p)
+		a.out.document(p.answer())
 		return a.out.err
 	case c.dryRun || nothing:
 		a.printPlan(a.out, p)
@@ -69,7 +82,7 @@ func (a *app) carryOutProposal(ctx context.Context, op string, p proposal, c con
 	}
 	a.printNotices()
 	if a.flags.json {
-		a.out.document(p)
+		a.out.document(p.answer())
 		return a.told(op, done)
 	}
 	for _, w := range p.Warnings[warned:] { // what turned up while it was done
@@ -83,7 +96,8 @@ func (a *app) carryOutProposal(ctx context.Context, op string, p proposal, c con
 		// Plain undo goes on to the change before, so that an undo is taken
 		// back by its own id.
 		what, back = "took back change "+done.Undoes, "; bring it back with: gpx undo "+done.ID
-	case !slices.ContainsFunc(p.Actions, func(act change.Action) bool { return act.Undoable }):
+	}
+	if done.ID != "" && !slices.ContainsFunc(p.Actions, func(act change.Action) bool { return act.Undoable }) {
 		back = "; it cannot be taken back"
 	}
 	a.out.line(a.out.sign(toneGood, what) + a.out.dim(back))
@@ -194,6 +208,9 @@ func (a *app) printPlan(out *printer, p proposal) {
 		for _, reason := range p.why {
 			out.text("    ", reason)
 		}
+	}
+	for _, text := range p.about {
+		out.text("  ", text)
 	}
 	shown := map[string]bool{}
 	for _, c := range p.Changes {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"gpx/cachectl/modcache"
 	"gpx/envctl/change"
 )
 
@@ -16,17 +17,8 @@ import (
 // what the others come to.
 const (
 	actionLines = 12
-	keptLines   = 8
-	keptNames   = 3 // versions that a line of what is kept names
+	keptLines   = 3 // of each reason
 )
-
-// A keptVersion is a module version that a plan does not take, and why.
-type keptVersion struct {
-	Path    string `json:"path"`
-	Version string `json:"version"`
-	Why     string `json:"why"`
-	Bytes   int64  `json:"bytes"`
-}
 
 // MarshalJSON implements json.Marshaler: the document of a plan, with what it
 // keeps where that was a question.
@@ -81,57 +73,73 @@ func printActions(out *printer, actions []change.Action) {
 	out.line("  " + text + out.dim("; all of them: --dry-run --json"))
 }
 
-// printKept writes what a plan keeps, reason by reason.
-func printKept(out *printer, kept []keptVersion) {
+// keptWords are the reasons for which versions stay, in the order in which
+// people want to know of them.
+var keptWords = []struct {
+	reason    modcache.Reason
+	one, many string
+}{
+	{modcache.OnlyCopy, "ONLY COPY: nobody who answers now can give it back", "ONLY COPY: nobody who answers now can give them back"},
+	{modcache.Unasked, "nobody could be asked whether they can give it back", "nobody could be asked whether they can give them back"},
+	{modcache.Running, "a running go command needs it", "running go commands need them"},
+	{modcache.Needed, "a known project needs it", "known projects need them"},
+	{modcache.NotThere, "there is nothing of it to prune", "there is nothing of them to prune"},
+	{modcache.Unnamable, "it is no module version", "they are no module versions"},
+}
+
+// printKept writes what a plan keeps, reason by reason, with the particulars of
+// what was named and of what weighs most.
+func printKept(out *printer, kept []modcache.Kept) {
 	if len(kept) == 0 {
 		return
 	}
-	groups := map[string][]keptVersion{}
-	var reasons []string
-	for _, k := range kept {
-		if groups[k.Why] == nil {
-			reasons = append(reasons, k.Why)
-		}
-		groups[k.Why] = append(groups[k.Why], k)
-	}
-	slices.SortStableFunc(reasons, func(x, y string) int { return cmp.Compare(len(groups[y]), len(groups[x])) })
 	out.line(out.dim("  keeps " + count(int64(len(kept)), "version", "versions") + ", " + size(bytesOf(kept))))
-	more := 0
-	for i, why := range reasons {
-		group := groups[why]
-		if i >= keptLines {
-			more += len(group)
+	for _, words := range keptWords {
+		var group []modcache.Kept
+		for _, k := range kept {
+			if k.Reason == words.reason {
+				group = append(group, k)
+			}
+		}
+		if len(group) == 0 {
 			continue
 		}
+		why := words.many
+		if len(group) == 1 {
+			why = words.one
+		}
 		text := count(int64(len(group)), "version", "versions") + ", " + size(bytesOf(group)) + ": " + why
-		out.text("    ", text+out.dim(namesOf(group)))
-	}
-	if more > 0 {
-		out.line(out.dim("    and " + count(int64(more), "version", "versions") + " for other reasons; all of them: --dry-run --json"))
+		if words.reason == modcache.OnlyCopy {
+			text = out.sign(toneWarn, text)
+		}
+		out.text("    ", text)
+		slices.SortStableFunc(group, func(x, y modcache.Kept) int {
+			if x.Named != y.Named {
+				return named(y) - named(x)
+			}
+			return cmp.Compare(y.Bytes, x.Bytes)
+		})
+		for _, k := range group[:min(len(group), keptLines)] {
+			out.text("      ", out.dim(k.Path+"@"+k.Version+"  "+size(k.Bytes)+"  "+k.Why))
+		}
+		if more := len(group) - keptLines; more > 0 {
+			out.line(out.dim("      and " + count(int64(more), "more", "more") + "; all of them: --dry-run --json"))
+		}
 	}
 }
 
-func bytesOf(kept []keptVersion) (n int64) {
+func named(k modcache.Kept) int {
+	if k.Named {
+		return 1
+	}
+	return 0
+}
+
+func bytesOf(kept []modcache.Kept) (n int64) {
 	for _, k := range kept {
 		n += k.Bytes
 	}
 	return n
-}
-
-// namesOf names a few of a group in parentheses; of a large one, none: they
-// would say nothing.
-func namesOf(group []keptVersion) string {
-	if len(group) > keptNames {
-		return ""
-	}
-	text := ""
-	for i, k := range group {
-		if i > 0 {
-			text += ", "
-		}
-		text += k.Path + "@" + k.Version
-	}
-	return " (" + text + ")"
 }
 
 // changeProgress shows how far a change has come, on a terminal, ten times a

@@ -110,6 +110,15 @@ func (s *session) start() {
 			s.note("the monitor stopped: " + err.Error())
 		}
 	})
+	if c := clean(ctx, in.Env, s.app.now()); c != nil {
+		s.work.Go(func() {
+			<-c.ended
+			c.cancel()
+			for _, text := range c.did {
+				s.note(text)
+			}
+		})
+	}
 
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()

@@ -40,6 +40,8 @@ func TestMain(m *testing.M) {
 //	exits STATUS COMMAND…     runs a command that ends with that status
 //	jsonfield PATH PATTERN    a field of the JSON on stdout matches
 //	schema NAME               the JSON on stdout has the fields of testdata/schema/NAME.txt
+//	samebytes PATH FILE       a field of the JSON on stdout is the number in a file
+//	oldcache DIR              makes a build cache that was hardly used of late
 //	nosecret TEXT…            neither output nor any file that gpx may have written holds the text
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -48,6 +50,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": cmdLab, "proxy": cmdProxy, "fault": cmdFault, "gosum": cmdGoSum, "asked": cmdAsked,
 			"waitasked": cmdWaitAsked, "credentials": cmdCredentials, "linkself": cmdLinkSelf, "exits": cmdExits, "jsonfield": cmdJSONField, "schema": cmdSchema, "nosecret": cmdNoSecret,
+			"samebytes": cmdSameBytes, "oldcache": cmdOldCache,
 		},
 		RequireExplicitExec: true,
 		Condition: func(cond string) (bool, error) {

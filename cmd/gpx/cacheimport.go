@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"gpx/cachectl/bundle"
+	"gpx/envctl/env"
+	"gpx/envctl/redact"
+)
+
+func cacheImportCommand(a *app) *cobra.Command {
+	var c consent
+	cmd := &cobra.Command{
+		Use: "import IN", Short: "Take a bundle in: a folder, a .tar or a .tar.zst, every hash checked first",
+		Long: `Adds to the module cache what it lacks of a bundle, or of any GOPROXY file tree.
+Every hash is checked before a file becomes visible, and nothing that is there
+is overwritten: versions of which the cache has other bytes are named and left
+out. A bundle of a build cache goes into the build cache; gpx says beforehand
+whether it will be of use here.
+
+Exit status 3 means that the cache and the bundle disagree about a version.`,
+		Args: arguments(1, 1, "a bundle"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runCacheImport(cmd.Context(), a, args[0], c) },
+	}
+	c.addFlags(cmd)
+	return cmd
+}
+
+// An importDocument says what an import did.
+type importDocument struct {
+	bundle.Result
+	Present int `json:"present"` // versions that were there already
+}
+
+func runCacheImport(ctx context.Context, a *app, in string, c consent) error {
+	const op = "cache import"
+	e, p, err := a.both(ctx)
+	if err != nil {
+		return failed(op, "", err)
+	}
+	if build, err := bundle.IsBuildCache(ctx, in); err != nil {
+		return failed(op, in, err)
+	} else if build {
+		return importBuild(ctx, a, in, e, c)
+	}
+	if _, err := a.modCache(ctx, op, e); err != nil {
+		return err
+	}
+	o := bundle.ImportOptions{
+		In: in, Cache: e.Get("GOMODCACHE"), NoSumDB: e.NoSumDB(), Config: sumDBConfig(e),
+		Report: func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) },
+	}
+	if p != nil {
+		o.Sums = p.Sums
+	}
+	if o.SumDB, err = e.SumDB(); err != nil {
+		return failed(op, "GOSUMDB", err)
+	}
+	pre, err := bundle.PlanImport(ctx, o)
+	a.progress("")
+	if err != nil {
+		return failed(op, in, err)
+	}
+	doc := importDocument{
+		Result:  bundle.Result{Modules: len(pre.New), Bytes: pre.Bytes, Path: redact.Text(in), Unverifiable: nonNil(pre.Unverifiable), LeftOut: pre.Conflicts},
+		Present: pre.Present,
+	}
+	if doc.LeftOut == nil {
+		doc.LeftOut = []bundle.LeftOut{}
+	}
+	about := []string{count(int64(len(pre.New)), "module version is", "module versions are") + " new, " + size(pre.Bytes) + "; " +
+		count(int64(pre.Present), "is", "are") + " there already"}
+	for _, l := range pre.Conflicts {
+		about = append(about, "left out: "+l.Path+"@"+l.Version+": "+l.Why)
+	}
+	if n := len(pre.Unverifiable); n > 0 {
+		about = append(about, count(int64(n), "version has", "versions have")+" no proof of the checksum database in it: go.sum has to know them")
+	}
+	if err := a.carryOutProposal(ctx, op, proposal{Plan: pre.Plan, about: about, document: doc}, c); err != nil {
+		return err
+	}
+	if len(pre.Conflicts) > 0 {
+		return errBadNews
+	}
+	return nil
+}
+
+// sumDBConfig is where the go command remembers the newest signed tree head.
+func sumDBConfig(e *env.Env) string {
+	dirs := filepath.SplitList(e.Get("GOPATH"))
+	if len(dirs) == 0 || dirs[0] == "" {
+		return ""
+	}
+	return filepath.Join(dirs[0], "pkg", "sumdb")
+}
