@@ -104,6 +104,7 @@ type verifier struct {
 	versions []Version // the largest first, so that none is left for the end
 	resume   *resume
 	meter    *meter
+	each     func(*facts, *proofs, []Bad, answer) // told of every version; may be nil
 
 	mu     sync.Mutex
 	result VerifyResult
@@ -231,6 +232,9 @@ func (v *verifier) add(f *facts, p *proofs, bad []Bad, a answer, resumed bool) {
 		r.Resumed++
 	}
 	r.Database.count(a)
+	if v.each != nil {
+		v.each(f, p, bad, a)
+	}
 	if len(bad) > 0 {
 		r.Bad = append(r.Bad, bad...)
 		if v.o.Bad != nil {
