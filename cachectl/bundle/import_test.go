@@ -1,11 +1,16 @@
 package bundle
 
 import (
+	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"gpx/cachectl/internal/flock"
+	"gpx/envctl/chain"
 	"gpx/envctl/change"
 )
 
@@ -118,5 +123,180 @@ func TestImportRefusesAnotherBundle(t *testing.T) {
 	from.mustExport(func(o *ExportOptions) { o.Out, o.Versions = in, versionsOf(labMods[0]) })
 	if _, err := user.changer().Apply(t.Context(), p.Plan); err == nil || !strings.Contains(err.Error(), change.ErrStale.Error()) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A GOPROXY file tree of another make has no manifest, and other files in it: it
+// is imported as far as go.sum and the database vouch for it.
+func TestImportOfATreeWithoutManifest(t *testing.T) {
+	w := newWorld(t)
+	from := w.home()
+	from.download(labMods...)
+	tree := filepath.Join(from.dir, "tree")
+	must(t, w.lab.WriteTree(tree, true))
+	write(t, filepath.Join(tree, "README"), "how this was made\n")
+	packed := filepath.Join(from.dir, "packed.tar")
+	if out, err := exec.Command("tar", "cf", packed, "-C", tree, ".").CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v %s", err, out)
+	}
+	for name, in := range map[string]string{
+		"a tree": tree, "packed by tar": packed, "the download folder of another cache": filepath.Join(from.cache(), "cache", "download"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := Inspect(t.Context(), in)
+			must(t, err)
+			if c.Manifest || c.Database != dbName || len(c.Versions) < len(labMods) {
+				t.Errorf("contents: %+v", c)
+			}
+			user := w.home()
+			p, err := user.plan(in)
+			must(t, err)
+			if len(p.Plan.Warnings) != 1 || !strings.Contains(p.Plan.Warnings[0], "no manifest") {
+				t.Errorf("warnings %q", p.Plan.Warnings)
+			}
+			ch, err := user.changer().Apply(t.Context(), p.Plan)
+			must(t, err)
+			if ch.Note != "" {
+				t.Errorf("note %q", ch.Note)
+			}
+			valid(t, user.cache())
+			user.mustRun(".", "off", append([]string{"mod", "download"}, labMods...)...)
+		})
+	}
+}
+
+// What the database does not vouch for is said.
+func TestImportCountsWhatNobodyProves(t *testing.T) {
+	w := newWorld(t)
+	from := w.home()
+	from.download(labMods...)
+	in := filepath.Join(from.dir, "b.tar")
+	from.mustExport(func(o *ExportOptions) { o.Out, o.SumDB = in, chain.SumDB{Off: true} })
+	user := w.home()
+	p, err := user.plan(in)
+	must(t, err)
+	if len(p.Plan.Warnings) != 1 || !strings.Contains(p.Plan.Warnings[0], "no proofs of the checksum database") {
+		t.Errorf("warnings %q", p.Plan.Warnings)
+	}
+	ch, err := user.changer().Apply(t.Context(), p.Plan)
+	must(t, err)
+	if ch.Note != "7 versions without a proof of the checksum database: go.sum has to know them" {
+		t.Errorf("note %q", ch.Note)
+	}
+}
+
+// What the cache has stays as it is, and the difference is named.
+func TestImportReplacesNothing(t *testing.T) {
+	w := newWorld(t)
+	from := w.home()
+	from.download(labMods...)
+	in := filepath.Join(from.dir, "b.tar")
+	from.mustExport(to(in))
+	user := w.home()
+	user.download("lab.example.com/alpha@v1.0.0", "lab.example.com/beta@v1.0.0", "lab.example.com/delta/v2@v2.0.1")
+	download := filepath.Join(user.cache(), "cache", "download", "lab.example.com")
+	write(t, filepath.Join(download, "alpha/@v/v1.0.0.ziphash"), "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")
+	write(t, filepath.Join(download, "beta/@v/v1.0.0.mod"), "module lab.example.com/beta // mine\n")
+	must(t, os.Remove(filepath.Join(download, "delta/v2/@v/v2.0.1.zip"))) // the tree is there, and needs its .ziphash
+	before := listing(t, filepath.Join(user.cache(), "lab.example.com"))
+	p, err := user.plan(in)
+	must(t, err)
+	var conflicts []string
+	for _, c := range p.Conflicts {
+		conflicts = append(conflicts, c.Path+": "+c.Why)
+	}
+	equalLists(t, "conflicts", conflicts, []string{
+		"lab.example.com/alpha: the cache has another zip of it (h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=, in the bundle " + p.Versions[1].Sum + ")",
+		"lab.example.com/beta: the cache has another .mod of it",
+	})
+	_, err = user.changer().Apply(t.Context(), p.Plan)
+	must(t, err)
+	if got := read(t, filepath.Join(download, "beta/@v/v1.0.0.mod")); !strings.Contains(got, "mine") {
+		t.Errorf("the .mod was replaced: %s", got)
+	}
+	if !exists(filepath.Join(download, "delta/v2/@v/v2.0.1.zip")) {
+		t.Error("the missing zip did not come")
+	}
+	if after := listing(t, filepath.Join(user.cache(), "lab.example.com")); after != before {
+		t.Errorf("the extracted trees changed:\n%s", after)
+	}
+	// Undo takes the others out again, and leaves what was extracted here.
+	plan := user.undo()
+	if len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "1 version was extracted since and stays") {
+		t.Errorf("warnings of the undo: %q", plan.Warnings)
+	}
+	if exists(filepath.Join(download, "gamma/@v/v0.3.0.zip")) || !exists(filepath.Join(download, "delta/v2/@v/v2.0.1.ziphash")) {
+		t.Error("undo took the wrong files")
+	}
+	if _, err := user.changer().PlanUndo(t.Context(), "", false); !errors.Is(err, change.ErrNothing) {
+		t.Errorf("after the undo: %v", err)
+	}
+}
+
+// A version that a go command is downloading is not touched.
+func TestImportWaitsForNobodyForEver(t *testing.T) {
+	w := newWorld(t)
+	from := w.home()
+	from.download(labMods...)
+	in := filepath.Join(from.dir, "b.tar")
+	from.mustExport(to(in))
+	user := w.home()
+	lock := filepath.Join(user.cache(), "cache/download", alpha+".lock")
+	must(t, os.MkdirAll(filepath.Dir(lock), 0o777))
+	held, err := flock.Try(lock)
+	must(t, err)
+	defer held.Close()
+	before := listing(t, user.cache())
+	p, err := user.plan(in)
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	// The wait ends with the caller's patience, or after ten seconds of its own.
+	ctx = change.WithProgress(ctx, func(p change.Progress) {
+		if p.What == "placing" {
+			cancel()
+		}
+	})
+	_, err = user.changer().Apply(ctx, p.Plan)
+	cancel()
+	if err == nil {
+		t.Fatal("it was imported")
+	}
+	if after := listing(t, user.cache()); withoutLocks(after) != withoutLocks(before) {
+		t.Errorf("the cache changed:\n%s", after)
+	}
+}
+
+// Cancelled at any time, an import leaves the cache as it was.
+func TestImportCanBeCancelled(t *testing.T) {
+	w := newWorld(t)
+	from := w.home()
+	from.download(withBig...)
+	in := filepath.Join(from.dir, "b.tar.zst")
+	from.mustExport(to(in))
+	user := w.home()
+	user.download(labMods[0])
+	before := withoutLocks(listing(t, user.cache()))
+	for at := 1; ; at += rounds(6, 1, 1) {
+		p, err := user.plan(in)
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		ctx = change.WithProgress(ctx, func(change.Progress) {
+			if n++; n == at {
+				cancel()
+			}
+		})
+		_, err = user.changer().Apply(ctx, p.Plan)
+		cancel()
+		if err == nil {
+			t.Logf("%d reports", n)
+			return
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("cancelled at report %d: %v", at, err)
+		}
+		if after := withoutLocks(listing(t, user.cache())); after != before {
+			t.Fatalf("cancelled at report %d: the cache is\n%s\nwant\n%s", at, after, before)
+		}
 	}
 }

@@ -48,6 +48,10 @@ var limits = map[part]int64{
 // forty thousand.
 const maxFiles = 1 << 20
 
+// maxNames bounds the names of one bundle together, in bytes: they are kept while
+// it is read.
+const maxNames = 128 << 20
+
 // A name is a file's place in a bundle, understood.
 type name struct {
 	path    string // with slashes, clean

@@ -138,6 +138,7 @@ type archiveReader struct {
 	v visitor
 
 	seen     map[string]bool
+	names    int // bytes in seen
 	manifest *Manifest
 	want     map[string]*File
 }
@@ -194,16 +195,19 @@ func (a *archiveReader) member(h *tar.Header) error {
 	if err != nil {
 		return err
 	}
-	if a.seen[p] {
-		return fmt.Errorf("%s is in it twice", p)
-	}
-	a.seen[p] = true
 	if !ok {
 		if a.manifest != nil {
 			return fmt.Errorf("%s is not in its manifest", p)
 		}
 		return nil
 	}
+	if a.seen[p] {
+		return fmt.Errorf("%s is in it twice", p)
+	}
+	if a.names += len(p); a.names > maxNames {
+		return fmt.Errorf("its names alone have more than %d MiB", maxNames>>20)
+	}
+	a.seen[p] = true
 	if h.Size > limits[n.part] {
 		return fmt.Errorf("%s has %d bytes, more than a %s may have (%d)", p, h.Size, n.part, limits[n.part])
 	}
@@ -237,7 +241,7 @@ func checkFile(h *tar.Header) error {
 
 func (a *archiveReader) readManifest(size int64) error {
 	if len(a.seen) != 1 {
-		return fmt.Errorf("%s is not its first file", ManifestName)
+		return fmt.Errorf("%s is not its first file; import the folder itself that was packed here", ManifestName)
 	}
 	text := make([]byte, size)
 	if _, err := io.ReadFull(a.tar, text); err != nil {

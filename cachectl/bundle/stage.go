@@ -66,7 +66,7 @@ func (st *stage) run(ctx context.Context) error {
 	}
 	st.clean()
 	if st.unverifiable > 0 {
-		change.Remark(ctx, fmt.Sprintf("%d versions have no proof of the checksum database: go.sum has to know them", st.unverifiable))
+		change.Remark(ctx, count(st.unverifiable, "version")+" without a proof of the checksum database: go.sum has to know them")
 	}
 	return nil
 }
@@ -326,4 +326,12 @@ func (st *stage) allThere() bool {
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// count writes a number with its word: 1 version, 2 versions.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

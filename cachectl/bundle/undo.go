@@ -73,10 +73,10 @@ func (s *importStep) planRemove(ctx context.Context, p *change.Plan) error {
 		}
 	}
 	if len(extracted) > 0 {
-		p.Warn(fmt.Sprintf("%d versions were extracted since and stay; take them out with: gpx cache prune MODULE@VERSION", len(extracted)))
+		p.Warn(stay(len(extracted), "version", "extracted") + "; take it out with: gpx cache prune MODULE@VERSION")
 	}
 	if changed > 0 {
-		p.Warn(fmt.Sprintf("%d files were replaced since and stay", changed))
+		p.Warn(stay(changed, "file", "replaced"))
 	}
 	if len(r.Add) == 0 {
 		return nil
@@ -90,6 +90,14 @@ func (s *importStep) planRemove(ctx context.Context, p *change.Plan) error {
 		Kind: RemoveImport, Target: redact.Clean(s.Bundle), Old: fmt.Sprintf("%d files in the module cache", len(r.Add)), New: "absent", Bytes: bytes,
 	}})
 	return nil
+}
+
+// stay says what an undo leaves.
+func stay(n int, what, became string) string {
+	if n == 1 {
+		return "1 " + what + " was " + became + " since and stays"
+	}
+	return count(n, what) + " were " + became + " since and stay"
 }
 
 // tree is where the go command extracts a version.
