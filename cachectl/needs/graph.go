@@ -74,7 +74,7 @@ func (c *collector) graph(ctx context.Context, p *project.Project) graph {
 		}
 	}
 	for read := 0; len(queue) > 0; read++ {
-		if ctx.Err() != nil || read == maxGraph {
+		if ctx.Err() != nil || read == c.most {
 			c.problem(p.Root, fmt.Sprintf("its module graph was not read to its end, only %d go.mod files of it", read))
 			return g
 		}

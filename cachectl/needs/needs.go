@@ -82,7 +82,7 @@ func (p Problem) String() string { return redact.Clean(p.Root) + ": " + p.Text }
 // these folders are in. e says where the module cache is and which settings
 // count; it may be nil, and then the module graph is not read.
 func Of(ctx context.Context, roots []string, e *env.Env) (Needs, []Problem) {
-	c := &collector{needs: Needs{}, mods: map[string]summary{}, env: e}
+	c := &collector{needs: Needs{}, mods: map[string]summary{}, most: maxGraph, env: e}
 	if e != nil {
 		c.download = filepath.Join(e.Get("GOMODCACHE"), "cache", "download")
 		c.settings()
@@ -107,6 +107,7 @@ type collector struct {
 	env      *env.Env
 	download string             // GOMODCACHE/cache/download, "" when unknown
 	mods     map[string]summary // by file: projects share most of their graphs
+	most     int                // go.mod files that are read for one graph
 }
 
 func (c *collector) problem(root, text string) {

@@ -26,7 +26,9 @@ func (c *collector) toolchains(p *project.Project) {
 		}
 	}
 	for _, name := range []string{line, p.Toolchain} {
-		if version.IsValid(name) {
+		// An older one is never asked for: the first go command that downloads
+		// toolchains is go1.21 itself.
+		if version.IsValid(name) && version.Compare(name, "go1.21") >= 0 {
 			c.needs.Add(c.toolchain(name), p.Root)
 		}
 	}
