@@ -19,16 +19,17 @@ import (
 const removers = 8
 
 // wipe deletes everything in dir but the name spare, and counts the files. It
-// follows no link and cannot leave dir, whoever changes it meanwhile (os.Root).
-// What is cut short by ctx goes on at the next call.
+// follows no link and cannot leave dir, whoever changes it meanwhile: every
+// name is that of something in an open folder. What is cut short by ctx goes on
+// at the next call.
 func wipe(ctx context.Context, dir, spare string) (files int64, err error) {
-	top, err := os.OpenRoot(dir)
+	top, err := openHandle(dir)
 	if err != nil {
 		return 0, err
 	}
 	w := &wiper{ctx: ctx, spare: spare, open: 1}
 	w.work = sync.NewCond(&w.mu)
-	w.stack = []*folder{{root: top, waits: 1}}
+	w.stack = []*folder{{handle: top, waits: 1}}
 	var owner sync.WaitGroup
 	for range removers {
 		owner.Go(w.run)
@@ -57,10 +58,22 @@ type wiper struct {
 
 // A folder is removed when nothing in it is waited for any more.
 type folder struct {
-	root  *os.Root // nil until its turn comes
-	name  string   // in up
-	up    *folder  // nil for the topmost, which stays
-	waits int      // its own turn, and folders in it; under wiper.mu
+	handle handle  // nil until its turn comes
+	name   string  // in up
+	up     *folder // nil for the topmost, which stays
+	waits  int     // its own turn, and folders in it; under wiper.mu
+}
+
+// A handle is an open folder. Names are single ones, and no link is followed.
+type handle interface {
+	open(name string) (handle, error)
+	// list opens the folder once more, to read the names in it.
+	list() (*os.File, error)
+	// remove removes what is no folder; it says when it meets one.
+	remove(name string) (folder bool, err error)
+	removeFolder(name string) error
+	chmod(name string) error // gives the user every right on a folder; "." is this one
+	close()
 }
 
 func (w *wiper) run() {
@@ -105,11 +118,11 @@ func (w *wiper) leave(f *folder) {
 		}
 		w.mu.Unlock()
 		var err error
-		if f.root != nil {
-			f.root.Close()
+		if f.handle != nil {
+			f.handle.close()
 		}
 		if f.up != nil && w.ctx.Err() == nil {
-			err = removeIn(f.up.root, f.name)
+			err = insist(f.up.handle, func() error { return f.up.handle.removeFolder(f.name) })
 		}
 		w.mu.Lock()
 		w.fail(err)
@@ -125,16 +138,16 @@ func (w *wiper) clear(f *folder) (below []*folder, err error) {
 	if w.ctx.Err() != nil {
 		return nil, nil
 	}
-	if f.root == nil {
-		f.root, err = f.up.root.OpenRoot(f.name)
-		if errors.Is(err, fs.ErrPermission) && f.up.root.Chmod(f.name, 0o700) == nil {
-			f.root, err = f.up.root.OpenRoot(f.name)
+	if f.handle == nil {
+		f.handle, err = f.up.handle.open(f.name)
+		if errors.Is(err, fs.ErrPermission) && f.up.handle.chmod(f.name) == nil {
+			f.handle, err = f.up.handle.open(f.name)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	d, err := f.root.Open(".")
+	d, err := f.handle.list()
 	if err != nil {
 		return nil, err
 	}
@@ -142,16 +155,20 @@ func (w *wiper) clear(f *folder) (below []*folder, err error) {
 	var errs []error
 	for {
 		const batch = 256 // names; one read of a folder gives about as many
-		entries, err := d.ReadDir(batch)
-		for _, e := range entries {
+		names, err := d.Readdirnames(batch)
+		for _, name := range names {
+			if f.up == nil && name == w.spare {
+				continue
+			}
+			// Trying is cheaper than asking first, since nearly all are files.
+			isFolder := false
+			err := insist(f.handle, func() (err error) { isFolder, err = f.handle.remove(name); return err })
 			switch {
-			case f.up == nil && e.Name() == w.spare:
-			case e.IsDir():
-				below = append(below, &folder{name: e.Name(), up: f, waits: 1})
+			case err != nil:
+				errs = append(errs, err)
+			case isFolder:
+				below = append(below, &folder{name: name, up: f, waits: 1})
 			default:
-				if err := removeIn(f.root, e.Name()); err != nil {
-					errs = append(errs, err)
-				}
 				w.files.Add(1)
 			}
 		}
@@ -165,15 +182,15 @@ func (w *wiper) clear(f *folder) (below []*folder, err error) {
 	}
 }
 
-// removeIn removes a name from a folder, which the go command has made
+// insist removes something from a folder, which the go command has made
 // read-only.
-func removeIn(root *os.Root, name string) error {
-	err := root.Remove(name)
+func insist(in handle, remove func() error) error {
+	err := remove()
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	if cerr := root.Chmod(".", 0o700); cerr != nil {
+	if cerr := in.chmod("."); cerr != nil {
 		return fmt.Errorf("%w (%w)", err, cerr)
 	}
-	return root.Remove(name)
+	return remove()
 }
