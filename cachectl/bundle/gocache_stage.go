@@ -138,58 +138,71 @@ func (st *buildStage) unpackOutput(n buildName, r io.Reader, buf []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// staged lists the names in the stage with an ending.
+// staged lists the files in the stage whose entry's name has an ending, by their
+// paths in it.
 func (st *buildStage) staged(suffix string) ([]string, error) {
 	entries, err := os.ReadDir(st.dir)
-	var names []string
+	if err != nil {
+		return nil, err
+	}
+	var files []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), suffix) {
-			names = append(names, e.Name())
+		switch {
+		case !strings.HasSuffix(e.Name(), suffix):
+		case !e.IsDir():
+			files = append(files, e.Name())
+		default:
+			inner, err := os.ReadDir(st.file(e.Name()))
+			if err != nil {
+				return nil, err
+			}
+			for _, f := range inner {
+				files = append(files, filepath.Join(e.Name(), f.Name()))
+			}
 		}
 	}
-	return names, err
+	return files, nil
 }
 
 // place makes the staged outputs, or the staged entries, visible.
 func (st *buildStage) place(ctx context.Context, suffix string) error {
-	names, err := st.staged(suffix)
+	files, err := st.staged(suffix)
 	if err != nil {
 		return err
 	}
-	for i, name := range names {
+	for i, file := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		target := st.placeOf(name)
-		if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
+		if err := st.placeOne(file); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := put(st.file(name), target); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		change.Report(ctx, change.Progress{What: "placing", Done: int64(i + 1), Total: int64(len(names)), Unit: "files"})
+		change.Report(ctx, change.Progress{What: "placing", Done: int64(i + 1), Total: int64(len(files)), Unit: "files"})
 	}
 	return nil
 }
 
-// placeOf is where a staged file belongs.
-func (st *buildStage) placeOf(name string) string {
-	return filepath.Join(st.s.Cache, name[:2], name)
+// placeOne makes one file visible, unless there is one. An executable's folder
+// is left alone where it exists: with two files in it, it would be worth nothing.
+func (st *buildStage) placeOne(file string) error {
+	target := st.placeOf(file)
+	dir := filepath.Dir(target)
+	if inner := filepath.Dir(file); inner != "." {
+		dir = filepath.Dir(dir)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if dir != filepath.Dir(target) {
+		if err := os.Mkdir(filepath.Dir(target), 0o777); err != nil {
+			return err
+		}
+	}
+	return link(st.file(file), target)
 }
 
-// put makes a file, or an executable's folder, visible that must not replace
-// another. A folder cannot be linked, and one with something in it cannot be
-// replaced by a rename.
-func put(from, to string) error {
-	info, err := os.Lstat(from)
-	if err != nil || !info.IsDir() {
-		return link(from, to)
-	}
-	if exists(to) {
-		return fs.ErrExist
-	}
-	return os.Rename(from, to)
-}
+// placeOf is where a staged file belongs.
+func (st *buildStage) placeOf(file string) string { return filepath.Join(st.s.Cache, file[:2], file) }
 
 // isDone reports whether the import came to its end, after it has brought it
 // there when only that was left.
@@ -219,10 +232,10 @@ func (st *buildStage) revert() error {
 		}
 	}
 	if exists(st.file(outputsMark)) && !exists(st.file(entriesMark)) {
-		names, err := st.staged("-d")
+		files, err := st.staged("-d")
 		errs = append(errs, err)
-		for _, name := range names {
-			errs = append(errs, st.takeBack(name))
+		for _, file := range files {
+			errs = append(errs, st.takeBack(file))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -234,11 +247,15 @@ func (st *buildStage) revert() error {
 
 // takeBack removes an output that this import placed. Where it was renamed, for
 // want of links, it stays: garbage, which a trim takes.
-func (st *buildStage) takeBack(name string) error {
-	staged, serr := os.Lstat(st.file(name))
-	target, terr := os.Lstat(st.placeOf(name))
-	if serr != nil || terr != nil || !os.SameFile(staged, target) {
-		return nil
+func (st *buildStage) takeBack(file string) error {
+	staged, serr := os.Lstat(st.file(file))
+	target, terr := os.Lstat(st.placeOf(file))
+	var err error
+	if serr == nil && terr == nil && os.SameFile(staged, target) {
+		err = os.Remove(st.placeOf(file))
 	}
-	return os.Remove(st.placeOf(name))
+	if filepath.Dir(file) != "." {
+		os.Remove(filepath.Dir(st.placeOf(file))) // an executable's folder, when that was all it had
+	}
+	return err
 }

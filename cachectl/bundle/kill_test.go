@@ -29,7 +29,7 @@ const childVar = "GPX_BUNDLE_KILL_CHILD"
 
 // A job is what a child does again and again until it is killed.
 type job struct {
-	What  string // "export", "sync", "import"
+	What  string // "export", "sync", "import", "import build"
 	Dir   string
 	Cache string // of the export; where the import goes
 	In    string // the bundle of an import; the tree that a sync begins with
@@ -45,7 +45,7 @@ func child(file string) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	cycle := map[string]func(int) error{"export": j.export, "sync": j.sync, "import": j.importAndUndo}[j.What]
+	cycle := map[string]func(int) error{"export": j.export, "sync": j.sync, "import": j.importAndUndo, "import build": j.importBuildAndUndo}[j.What]
 	for i := 0; ; i++ {
 		if err := cycle(i); err != nil {
 			return err
