@@ -160,22 +160,15 @@ func (a *archiveReader) run() error {
 			return err
 		}
 	}
-	for i := range a.files() {
-		if f := &a.manifest.Files[i]; !a.seen[f.Path] {
-			return fmt.Errorf("%s is in its manifest and not in it", f.Path)
+	for p := range a.want {
+		if !a.seen[p] {
+			return fmt.Errorf("%s is in its manifest and not in it", p)
 		}
 	}
-	if len(a.seen) == 0 {
+	if a.files == 0 {
 		return errors.New("there is nothing in it")
 	}
 	return a.tail.finish()
-}
-
-func (a *archiveReader) files() []File {
-	if a.manifest == nil {
-		return nil
-	}
-	return a.manifest.Files
 }
 
 // member decides what one entry of the archive is.
