@@ -160,9 +160,11 @@ func (a *archiveReader) run() error {
 			return err
 		}
 	}
-	for p := range a.want {
-		if !a.seen[p] {
-			return fmt.Errorf("%s is in its manifest and not in it", p)
+	if a.manifest != nil {
+		for _, f := range a.manifest.Files {
+			if !a.seen[f.Path] {
+				return fmt.Errorf("%s is in its manifest and not in it", f.Path)
+			}
 		}
 	}
 	if a.files == 0 {
