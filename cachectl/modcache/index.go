@@ -1,10 +1,7 @@
 package modcache
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"math"
 	"path"
 	"strings"
@@ -12,30 +9,27 @@ import (
 	"gpx/cachectl/internal/walk"
 )
 
-// The index is a listing in a file. The next scan needs to look only at the
-// stamps of the folders in it, and to list the folders that have another one.
+// The index is a listing in a sealed file. The next scan needs to look only at
+// the stamps of the folders in it, and to list the folders that have another
+// one.
 //
-//	gpx modcache index 1\n
 //	number of folders
 //	for each: how much of the path before it begins this one, the rest, role, stamp, …
-//	SHA-256 of all that
 //
-// Numbers are varints, texts have their length before them, inodes and times
-// are as they are: a cache that was moved within its file system keeps its
-// index, one that was copied gets another. What is not exactly that is no index:
-// damaged, cut, or another version's. Nothing is lost with it but time.
+// Numbers are varints, and texts have their length before them. No path in it
+// begins outside of the cache: one that was moved within its file system keeps
+// its index, one that was copied gets another. What is not exactly that is no
+// index: damaged, cut, or another version's. Nothing is lost with it but time.
 const (
-	indexMagic = "gpx modcache index 1\n"
+	indexKind = "modcache-index"
 	// maxIndex bounds what is read. A cache of 650,000 files needs 2 MB; one that
 	// needs more than this is scanned without an index.
 	maxIndex = 16 << 20
 )
 
-var errNoIndex = errors.New("not an index of this version, or a damaged one")
-
 // encode is the listing as an index.
 func (l *listing) encode() []byte {
-	w := indexWriter{buf: []byte(indexMagic)}
+	var w indexWriter
 	w.uint(uint64(len(l.folders)))
 	before := ""
 	for _, f := range l.folders {
@@ -56,21 +50,17 @@ func (l *listing) encode() []byte {
 			w.tree(&f.trees[i])
 		}
 	}
-	sum := sha256.Sum256(w.buf)
-	return append(w.buf, sum[:]...)
+	return sealBytes(indexKind, w.buf)
 }
 
 // decodeIndex reads an index. It believes nothing but its hash: whatever the
 // bytes are, what it returns is a listing whose paths stay in the cache.
 func decodeIndex(data []byte) (*listing, error) {
-	body := len(data) - sha256.Size
-	if body < len(indexMagic) || string(data[:len(indexMagic)]) != indexMagic {
-		return nil, errNoIndex
+	body, err := unsealBytes(indexKind, data)
+	if err != nil {
+		return nil, err
 	}
-	if sum := sha256.Sum256(data[:body]); !bytes.Equal(sum[:], data[body:]) {
-		return nil, errNoIndex
-	}
-	r := indexReader{data: data[:body], texts: string(data[:body]), at: len(indexMagic)}
+	r := indexReader{data: body, texts: string(body)}
 	// A folder has 10 bytes at least, an entry 9, a tree 9: no count makes room
 	// for more than the file can hold.
 	folders := make([]listedFolder, r.count(10))
@@ -107,7 +97,7 @@ func decodeIndex(data []byte) (*listing, error) {
 		}
 	}
 	if r.bad || r.at != len(r.data) {
-		return nil, errNoIndex
+		return nil, errNotSealed
 	}
 	return l, nil
 }

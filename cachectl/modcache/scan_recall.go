@@ -3,9 +3,7 @@ package modcache
 import (
 	"context"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -182,27 +180,4 @@ func (s *scan) remember() {
 	if data := s.listing.encode(); len(data) <= maxIndex {
 		_ = writePrivate(s.opt.IndexFile, data) // the next scan takes longer, that is all
 	}
-}
-
-// writePrivate replaces a file by one that only the user can read, whole at any
-// instant.
-func writePrivate(file string, data []byte) (err error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // A sealed file is what gpx itself wrote beside its history, as one line that
-// says what it is and has the hash of all that follows, and JSON:
+// says what it is and has the hash of all that follows, and JSON, or what the
+// scan's index is made of:
 //
 //	gpx verification 1 <hex SHA-256 of the rest>
 //	{…}
@@ -32,9 +33,10 @@ func seal(kind string, v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body = append(body, '\n')
-	return append(sealLine(kind, body), body...), nil
+	return sealBytes(kind, append(body, '\n')), nil
 }
+
+func sealBytes(kind string, body []byte) []byte { return append(sealLine(kind, body), body...) }
 
 func sealLine(kind string, body []byte) []byte {
 	return fmt.Appendf(nil, "gpx %s 1 %x\n", kind, sha256.Sum256(body))
@@ -42,11 +44,19 @@ func sealLine(kind string, body []byte) []byte {
 
 // unseal reads the content of a sealed file into v.
 func unseal(kind string, data []byte, v any) error {
-	line, body, ok := bytes.Cut(data, []byte("\n"))
-	if !ok || !bytes.Equal(append(line[:len(line):len(line)], '\n'), sealLine(kind, body)) {
-		return errNotSealed
+	body, err := unsealBytes(kind, data)
+	if err != nil {
+		return err
 	}
 	return json.Unmarshal(body, v)
+}
+
+func unsealBytes(kind string, data []byte) (body []byte, err error) {
+	line, body, ok := bytes.Cut(data, []byte("\n"))
+	if !ok || !bytes.Equal(append(line[:len(line):len(line)], '\n'), sealLine(kind, body)) {
+		return nil, errNotSealed
+	}
+	return body, nil
 }
 
 // readSealed reads a sealed file.
@@ -58,13 +68,18 @@ func readSealed(file, kind string, v any) error {
 	return unseal(kind, data, v)
 }
 
-// writeSealed writes a sealed file that the user alone can read. At every
-// instant the old one or the new one is there, whole.
-func writeSealed(file, kind string, v any) (err error) {
+// writeSealed writes a sealed file.
+func writeSealed(file, kind string, v any) error {
 	data, err := seal(kind, v)
 	if err != nil {
 		return err
 	}
+	return writePrivate(file, data)
+}
+
+// writePrivate writes a file that the user alone can read. At every instant the
+// old one or the new one is there, whole.
+func writePrivate(file string, data []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
