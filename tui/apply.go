@@ -2,6 +2,8 @@ package tui
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -66,34 +68,38 @@ func added(was, now string) (more []string) {
 	return more
 }
 
-// apply applies a plan. It is not cancelled with the screen: a change that has
-// begun is finished.
+// apply applies a plan. What is quick is not cancelled with the screen: a change
+// that has begun is finished. What moves files shows how far it is and can be
+// stopped, which leaves everything as it was.
 func (m *model) apply(p view.Proposal) tea.Cmd {
 	s := m.c.Services
 	if s.Apply == nil {
 		return m.c.Say(theme.Warn, "not available here")
 	}
-	began := m.c.Now()
+	began, title := m.c.Now(), ""
+	if long(p.Plan) {
+		title = redact.Text(p.Plan.Title)
+	}
 	m.c.Say(theme.Text, "applying: %s", p.Plan.Title)
-	return view.Start(m.c, "apply "+p.Plan.ID, "", func(ctx context.Context) (change.Change, error) {
-		return s.Apply(context.WithoutCancel(ctx), p.Plan)
+	return view.StartWhole(m.c, fmt.Sprintf("apply %p", p.Plan), title, func(ctx context.Context) (change.Change, error) {
+		if title == "" {
+			ctx = context.WithoutCancel(ctx)
+		}
+		return s.Apply(change.WithProgress(ctx, func(at change.Progress) {
+			view.Report(ctx, view.Step{Text: at.What, Done: at.Done, Total: at.Total})
+		}), p.Plan)
 	}, func(ch change.Change, err error) tea.Cmd {
 		m.log(p.Plan, ch.ID, began, err)
-		if err != nil {
-			return tea.Batch(m.c.Fail(err), m.reload())
+		switch {
+		case errors.Is(err, context.Canceled) && !errors.Is(err, change.ErrHalfWay):
+			return tea.Batch(m.c.Say(theme.Text, "stopped: nothing was changed"), m.tell(view.Applied))
+		case err != nil:
+			return tea.Batch(m.c.Fail(err), m.reload(), m.tell(view.Applied))
 		}
-		title := ch.Title
-		if title == "" {
-			title = p.Plan.Title
-		}
-		undo := "u takes it back"
-		if p.Plan.Undoes != "" {
-			undo = "taken back"
-		}
-		m.c.Say(theme.Good, "%s %s %s %s", m.c.Theme.Glyphs.Good, title, m.c.Theme.Glyphs.Dot, undo)
-		var after tea.Cmd
+		m.announce(p.Plan, ch)
+		after := m.tell(view.Applied)
 		if m.frozen { // what was changed is to be seen
-			after = m.freeze()
+			after = tea.Batch(after, m.freeze())
 		}
 		if p.Applied != nil {
 			after = tea.Batch(after, p.Applied(ch))
@@ -103,6 +109,32 @@ func (m *model) apply(p view.Proposal) tea.Cmd {
 		}
 		return tea.Batch(after, m.reload())
 	})
+}
+
+// long reports whether p moves files, which takes its time.
+func long(p *change.Plan) bool {
+	return slices.ContainsFunc(p.Actions, func(a change.Action) bool { return a.Bytes > 0 })
+}
+
+// announce says what was done, and how it is taken back.
+func (m *model) announce(p *change.Plan, ch change.Change) {
+	g := &m.c.Theme.Glyphs
+	title := ch.Title
+	if title == "" {
+		title = p.Title
+	}
+	undo := "u takes it back"
+	switch {
+	case p.Undoes != "":
+		undo = "taken back"
+	case len(p.Actions) > 0 && !slices.ContainsFunc(p.Actions, func(a change.Action) bool { return a.Undoable }):
+		undo = "it cannot be taken back"
+	}
+	if ch.Note != "" { // what was left as it is, and why
+		m.c.Say(theme.Warn, "%s %s %s %s; %s", g.Warn, title, g.Dot, undo, ch.Note)
+		return
+	}
+	m.c.Say(theme.Good, "%s %s %s %s", g.Good, title, g.Dot, undo)
 }
 
 // log keeps what a plan ran, as change id, for @.

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/help"
@@ -185,7 +186,22 @@ func (m *model) tabs(status widget.Line) widget.Line {
 		out = append(out, widget.S(theme.Faint, g.H))
 		at++
 	}
-	return m.border(out, status, g.TR)
+	return m.border(out, m.lastParts(status, m.w-out.Width()-4), g.TR)
+}
+
+// lastParts drops the first of the parts of a status until it fits into w cells:
+// how many rows there are, which is last, is what nothing else says.
+func (m *model) lastParts(status widget.Line, w int) widget.Line {
+	sep := " " + m.c.Theme.Glyphs.Dot + " "
+	for status.Width() > w {
+		i := slices.IndexFunc(status, func(s widget.Span) bool { return strings.Contains(s.Text, sep) })
+		if i < 0 {
+			break
+		}
+		_, rest, _ := strings.Cut(status[i].Text, sep)
+		status = append(widget.L(widget.S(status[i].Role, rest)), status[i+1:]...)
+	}
+	return status
 }
 
 // rule is a border line with a title at the left and a remark at the right.
@@ -217,16 +233,12 @@ func (m *model) border(left, remark widget.Line, corner string) widget.Line {
 
 // message is the line above the footer: what is typed, what runs, what was said.
 func (m *model) message(hint widget.Line) widget.Line {
-	th := m.c.Theme
-	g := &th.Glyphs
 	switch w := m.c.Running(); {
 	case m.filtering != nil:
 		l := widget.L(widget.S(theme.Accent, " / "))
-		return append(l, m.filtering.Line(th, max(m.w-4, 1))...)
+		return append(l, m.filtering.Line(m.c.Theme, max(m.w-4, 1))...)
 	case w != nil:
-		took := m.c.Now().Sub(w.Started)
-		return widget.L(widget.S(theme.Accent, " "+m.spin.View()+" "), widget.S(theme.Text, w.Title+g.Ellipsis),
-			widget.S(theme.Dim, "  "+widget.Age(took)+"  X cancels"))
+		return m.working(w)
 	}
 	msg := m.c.Message
 	age := m.c.Now().Sub(msg.At)
@@ -234,6 +246,27 @@ func (m *model) message(hint widget.Line) widget.Line {
 		return m.idle(hint)
 	}
 	return widget.L(widget.S(msg.Role, " "+msg.Text))
+}
+
+// working is the line of what runs: how far it has come, and how to stop it.
+func (m *model) working(w *view.Work) widget.Line {
+	th := m.c.Theme
+	l := widget.L(widget.S(theme.Accent, " "+m.spin.View()+" "), widget.S(theme.Text, w.Title+th.Glyphs.Ellipsis))
+	step := w.Step()
+	if step.Total > 0 {
+		done := min(step.Done, step.Total)
+		l = append(append(l, widget.S(theme.Text, "  ")), widget.Bar(th, theme.Accent, done, step.Total, max(min(m.w/6, 24), 6))...)
+		l = append(l, widget.S(theme.Text, fmt.Sprintf(" %3d%%", done*100/step.Total)))
+	}
+	if step.Text != "" {
+		l = append(l, widget.S(theme.Dim, "  "+step.Text))
+	}
+	stop := "X cancels"
+	if w.Stopped() {
+		stop = "stopping" + th.Glyphs.Ellipsis
+	}
+	end := widget.L(widget.S(theme.Dim, "  "+widget.Age(m.c.Now().Sub(w.Started))+"  "+stop+" "))
+	return append(l.Fit(min(l.Width(), max(m.w-end.Width(), 0)), th.Glyphs.Ellipsis), end...)
 }
 
 // idle is what the message line says when nothing has happened: the next step

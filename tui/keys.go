@@ -20,7 +20,7 @@ import (
 // actions makes the one table: what works everywhere, then each view's own.
 func (m *model) actions() actions.Table {
 	do := func(f func()) func() tea.Cmd { return func() tea.Cmd { f(); return nil } }
-	move := func(n func() int) func() tea.Cmd { return do(func() { m.view().Move(n()) }) }
+	move := func(n func() int) func() tea.Cmd { return func() tea.Cmd { return m.move(n()) } }
 	by := func(n int) func() int { return func() int { return n } }
 	const all = 1 << 20
 	s := &m.c.Services
@@ -52,12 +52,12 @@ func (m *model) actions() actions.Table {
 		{ID: "last", Key: actions.On("last", "G", "end"), Help: "last row", Do: move(by(all))},
 		{ID: "pageup", Key: actions.On("page up", "pgup", "ctrl+b"), Help: "one page up", Do: move(func() int { return -m.view().Page() })},
 		{ID: "pagedown", Key: actions.On("page down", "pgdown", "ctrl+f"), Help: "one page down", Do: move(func() int { return m.view().Page() })},
-		{ID: "next", Key: actions.On("next view", "tab"), Help: "go to the next view", Do: do(func() { m.active = (m.active + 1) % len(m.views) })},
-		{ID: "previous", Key: actions.On("previous view", "shift+tab"), Help: "go to the view before", Do: do(func() { m.active = (m.active + len(m.views) - 1) % len(m.views) })},
+		{ID: "next", Key: actions.On("next view", "tab"), Help: "go to the next view", Do: func() tea.Cmd { return m.turnTo((m.active + 1) % len(m.views)) }},
+		{ID: "previous", Key: actions.On("previous view", "shift+tab"), Help: "go to the view before", Do: func() tea.Cmd { return m.turnTo((m.active + len(m.views) - 1) % len(m.views)) }},
 	}
 	for i, v := range m.views {
 		t = append(t, actions.Action{ID: "view." + v.Name(), Key: actions.On("view "+v.Title(), fmt.Sprint(i+1)), Help: "go to " + v.Title(),
-			Do: do(func() { m.active = i })})
+			Do: func() tea.Cmd { return m.turnTo(i) }})
 	}
 	t = append(t,
 		actions.Action{ID: "suspend", Key: actions.On("suspend", "ctrl+z"), Help: "suspend gpx; fg brings it back", Do: func() tea.Cmd { return tea.Suspend }},
@@ -207,12 +207,13 @@ func (m *model) palette() tea.Cmd {
 		return out
 	}, func(it dialog.Item) tea.Cmd {
 		a := it.Value.(actions.Action)
+		var turn tea.Cmd
 		for i, v := range m.views {
-			if v.Name() == a.View {
-				m.active = i
+			if v.Name() == a.View && i != m.active {
+				turn = m.turnTo(i)
 			}
 		}
-		return m.do(a)
+		return tea.Batch(turn, m.do(a))
 	}))
 	return nil
 }

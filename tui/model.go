@@ -13,6 +13,7 @@ import (
 	"gpx/tui/actions"
 	"gpx/tui/theme"
 	"gpx/tui/view"
+	"gpx/tui/view/cache"
 	envview "gpx/tui/view/env"
 	"gpx/tui/view/proxies"
 	"gpx/tui/widget"
@@ -75,7 +76,7 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 	m := &model{cfg: cfg, mouse: !cfg.NoMouse, osc: func(string) {}}
 	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Press: m.press, Propose: m.propose}
 	m.spin = spinner.New(spinner.WithSpinner(spinner.Spinner{Frames: th.Glyphs.Spinner, FPS: beat}))
-	m.views = []view.View{proxies.New(m.c), envview.New(m.c)}
+	m.views = []view.View{proxies.New(m.c), envview.New(m.c), cache.New(m.c)}
 	m.table = m.actions()
 	m.become(cfg.Mode)
 	return m
@@ -167,6 +168,8 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		return tea.Batch(m.snapshot(msg.snap), m.listen(msg.at))
 	case view.Done:
 		return m.c.Finish(msg)
+	case view.Part:
+		return m.c.Take(msg)
 	case view.Crashed:
 		return m.c.Fail(msg.Err)
 	case tea.MouseMsg:
@@ -232,6 +235,18 @@ func (m *model) do(a actions.Action) tea.Cmd {
 
 func (m *model) view() view.View { return m.views[m.active] }
 
+// move moves the selection of the view that is shown.
+func (m *model) move(n int) tea.Cmd {
+	m.view().Move(n)
+	return m.view().Update(view.Moved)
+}
+
+// turnTo shows view i.
+func (m *model) turnTo(i int) tea.Cmd {
+	m.active = i
+	return m.view().Update(view.Shown)
+}
+
 func (m *model) filterKey(k tea.KeyMsg) tea.Cmd {
 	v := m.view()
 	switch k.String() {
@@ -267,14 +282,15 @@ func (m *model) click(e tea.MouseMsg) tea.Cmd {
 	}
 	switch {
 	case e.Button == tea.MouseButtonWheelUp:
-		m.view().Move(-1)
+		return m.move(-1)
 	case e.Button == tea.MouseButtonWheelDown:
-		m.view().Move(1)
+		return m.move(1)
 	case e.Button == tea.MouseButtonLeft && e.Action == tea.MouseActionPress:
 		if i, ok := m.hits.tab(e.X, e.Y); ok {
-			m.active = i
+			return m.turnTo(i)
 		} else if e.Y >= m.hits.body {
 			m.view().Select(e.Y - m.hits.body)
+			return m.move(0)
 		}
 	}
 	return nil

@@ -6,7 +6,8 @@ package theme
 type Glyphs struct {
 	Good, Warn, Bad, Idle  string // before the words of states
 	Live, Paused, Recorded string
-	Cursor                 string // marks the selected row
+	Cursor                 string // the selected row
+	Mark, Part             string // a row that is marked, one of which a part is
 	Pending                string // a value that is not written yet
 	Shadow                 string // a value that the OS environment hides
 	Arrow                  string // old → new
@@ -28,7 +29,7 @@ type Glyphs struct {
 var Unicode = Glyphs{
 	Good: "✓", Warn: "▲", Bad: "✗", Idle: "◌",
 	Live: "●", Paused: "‖", Recorded: "◆",
-	Cursor: "›", Pending: "~", Shadow: "!", Arrow: "→", Ellipsis: "…", Dash: "–", Dot: "·", Bullet: "•", Lost: "!",
+	Cursor: "›", Mark: "■", Part: "◧", Pending: "~", Shadow: "!", Arrow: "→", Ellipsis: "…", Dash: "–", Dot: "·", Bullet: "•", Lost: "!",
 	Spark: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	Bar:   "━", Track: "─",
 	H: "─", V: "│", TL: "╭", TR: "╮", BL: "╰", BR: "╯", ML: "├", MR: "┤",
@@ -41,7 +42,7 @@ var Unicode = Glyphs{
 var ASCII = Glyphs{
 	Good: "+", Warn: "^", Bad: "x", Idle: "o",
 	Live: "*", Paused: "=", Recorded: "#",
-	Cursor: ">", Pending: "~", Shadow: "!", Arrow: "->", Ellipsis: "~", Dash: "-", Dot: "-", Bullet: "-", Lost: "!",
+	Cursor: ">", Mark: "*", Part: ".", Pending: "~", Shadow: "!", Arrow: "->", Ellipsis: "~", Dash: "-", Dot: "-", Bullet: "-", Lost: "!",
 	Spark: []string{"_", ".", ",", "-", "=", "+", "*", "#"},
 	Bar:   "=", Track: "-",
 	H: "-", V: "|", TL: "+", TR: "+", BL: "+", BR: "+", ML: "+", MR: "+",

@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
@@ -64,6 +65,9 @@ type Event int
 const (
 	SnapshotChanged Event = iota
 	EnvChanged
+	Shown   // the view is the one that is seen now
+	Moved   // the selection was moved
+	Applied // a plan was applied, or given up while it was
 )
 
 // Common is what the router shares with its views. Everything in it is used
@@ -130,6 +134,9 @@ type Work struct {
 	Slot    string
 	Started time.Time
 	cancel  context.CancelFunc
+	whole   bool // its end is waited for, also when it is cancelled
+	stopped bool // it was cancelled, and has not ended yet
+	step    atomic.Pointer[Step]
 }
 
 // A Done is the message with which work ends. The router gives it to
@@ -145,18 +152,29 @@ type Done struct {
 // older one is dropped. A panic in fn becomes an error that names the crash
 // file. title is shown while it runs.
 func Start[T any](c *Common, slot, title string, fn func(context.Context) (T, error), then func(T, error) tea.Cmd) tea.Cmd {
+	return start(c, &Work{Slot: slot, Title: title}, fn, then)
+}
+
+// StartWhole is Start for work whose end then hears of in any case: when it is
+// cancelled, that is shown until it has stopped. Only newer work in its slot makes
+// it be forgotten.
+func StartWhole[T any](c *Common, slot, title string, fn func(context.Context) (T, error), then func(T, error) tea.Cmd) tea.Cmd {
+	return start(c, &Work{Slot: slot, Title: title, whole: true}, fn, then)
+}
+
+func start[T any](c *Common, w *Work, fn func(context.Context) (T, error), then func(T, error) tea.Cmd) tea.Cmd {
 	if c.running == nil {
 		c.running, c.newest = map[int]*Work{}, map[string]int{}
 	}
-	if old, ok := c.running[c.newest[slot]]; ok && old.Slot == slot {
+	if old, ok := c.running[c.newest[w.Slot]]; ok && old.Slot == w.Slot {
 		old.cancel()
 		delete(c.running, old.ID)
 	}
-	ctx, cancel := context.WithCancel(c.Ctx)
+	ctx, cancel := context.WithCancel(context.WithValue(c.Ctx, workKey{}, w))
 	c.nextID++
-	id := c.nextID
-	c.newest[slot] = id
-	c.running[id] = &Work{ID: id, Title: title, Slot: slot, Started: c.Now(), cancel: cancel}
+	w.ID, w.Started, w.cancel = c.nextID, c.Now(), cancel
+	c.newest[w.Slot] = w.ID
+	c.running[w.ID] = w
 	crash := c.Services.Crash
 	return func() (msg tea.Msg) {
 		c.active.Add(1)
@@ -170,7 +188,7 @@ func Start[T any](c *Common, slot, title string, fn func(context.Context) (T, er
 			if r := recover(); r != nil {
 				err = crashed(r, crash)
 			}
-			msg = Done{id, slot, func() tea.Cmd { return then(value, err) }}
+			msg = Done{w.ID, w.Slot, func() tea.Cmd { return then(value, err) }}
 		}()
 		value, err = fn(ctx)
 		return nil
@@ -227,15 +245,21 @@ func (c *Common) Running() *Work {
 	return first
 }
 
-// Cancel stops all work that is shown and returns how much that was.
+// Cancel stops all work that is shown and returns how much that was. What
+// StartWhole began is waited for: its end says what it left.
 func (c *Common) Cancel() int {
 	n := 0
 	for id, w := range c.running {
-		if w.Title != "" {
-			w.cancel()
+		switch {
+		case w.Title == "" || w.stopped:
+			continue
+		case w.whole:
+			w.stopped = true
+		default:
 			delete(c.running, id)
-			n++
 		}
+		w.cancel()
+		n++
 	}
 	return n
 }
@@ -258,7 +282,7 @@ func (c *Common) Say(role theme.Role, format string, args ...any) tea.Cmd {
 
 // Fail says an error. A cancelled context is no error of the user's.
 func (c *Common) Fail(err error) tea.Cmd {
-	if err == nil || c.Ctx.Err() != nil {
+	if err == nil || c.Ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return c.Say(theme.Bad, "%v", err)

@@ -63,6 +63,8 @@ type Services struct {
 	// SetConsent remembers the answer; granted starts watching the catalog.
 	SetConsent func(ctx context.Context, granted bool) error
 
+	Caches
+
 	// Crash writes a report of a panic and returns the file's path.
 	Crash func(value any, stack []byte) (path string)
 }

@@ -150,7 +150,7 @@ func Columns(th *theme.Theme, points []Point, w, h int) []Line {
 }
 
 // Bar draws value as a part of most, w cells wide.
-func Bar(th *theme.Theme, role theme.Role, value, most time.Duration, w int) Line {
+func Bar[N ~int64](th *theme.Theme, role theme.Role, value, most N, w int) Line {
 	n := 0
 	if most > 0 {
 		n = int(math.Round(float64(value) / float64(most) * float64(w)))

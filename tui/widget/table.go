@@ -197,6 +197,13 @@ func (t *Table) At(y int) (int, bool) {
 	return i, y >= 1 && y <= t.height && i < t.rows
 }
 
+// Seen are the rows from (inclusive) to to (exclusive) that are visible, as far
+// as the last Render knows.
+func (t *Table) Seen() (from, to int) {
+	t.clamp()
+	return t.top, min(t.top+t.Page(), t.rows)
+}
+
 // Unseen says how many rows are above and below the visible ones, "" when all
 // are to be seen. It stands beside their number: "45 variables · 3 above, 18 below".
 func (t *Table) Unseen() string {

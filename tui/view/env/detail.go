@@ -195,7 +195,7 @@ func (v *View) chain(r *row, empty bool) widget.Line {
 		case e.UserFileOff:
 			file = "user file (GOENV=off)"
 		case e.UserFile != "":
-			file = redact.Text(tilde(e.UserFile, home(e)))
+			file = redact.Text(view.Tilde(e, e.UserFile))
 		}
 	}
 	places := []struct {
@@ -221,14 +221,4 @@ func (v *View) chain(r *row, empty bool) widget.Line {
 		}
 	}
 	return out
-}
-
-// home is the home directory in the environment that e was read from.
-func home(e *goenv.Env) string {
-	for _, kv := range e.Environ {
-		if h, ok := strings.CutPrefix(kv, "HOME="); ok {
-			return h
-		}
-	}
-	return ""
 }

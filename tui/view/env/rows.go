@@ -1,7 +1,6 @@
 package env
 
 import (
-	"path/filepath"
 	"sort"
 	"strings"
 
@@ -328,12 +327,4 @@ func command(r *row) string {
 	default:
 		return "go env -w " + r.name + "=" + quote(r.after())
 	}
-}
-
-// tilde shortens a path below home.
-func tilde(path, home string) string {
-	if rel, err := filepath.Rel(home, path); home != "" && err == nil && !strings.HasPrefix(rel, "..") {
-		return filepath.Join("~", rel)
-	}
-	return path
 }
