@@ -72,10 +72,13 @@ func TestUndoBuildImportSparesWhatIsNew(t *testing.T) {
 	}
 }
 
+// many is the number of entries of [manyOutputs].
+const many = 80
+
 // manyOutputs is a bundle that takes a while to import.
 func manyOutputs(t *testing.T) string {
 	c := newForgedCache(t)
-	for i := range 200 {
+	for i := range many / 2 {
 		c.output(fmt.Sprint("action ", i), strings.Repeat(fmt.Sprint(i), 2000))
 		c.program(fmt.Sprint("run ", i), "prog", fmt.Sprint("ELF ", i))
 	}
@@ -91,7 +94,7 @@ func TestStoppedBuildImport(t *testing.T) {
 	for _, at := range []struct {
 		what string
 		done int64
-	}{{"unpacking", 0}, {"unpacking", 100_000}, {"placing", 1}, {"placing", 150}} {
+	}{{"unpacking", 0}, {"unpacking", 50_000}, {"placing", 1}, {"placing", many / 2}} {
 		t.Run(fmt.Sprintf("%s %d", at.what, at.done), func(t *testing.T) {
 			user := newForgedCache(t)
 			user.output("mine", "mine")
@@ -170,7 +173,7 @@ func TestKilledBuildImport(t *testing.T) {
 		if matches, _ := filepath.Glob(filepath.Join(j.Cache, "gpx-*")); len(matches) > 0 {
 			left = matches[0]
 		}
-		if entries != 0 && entries != 400 || left != "" {
+		if entries != 0 && entries != many || left != "" {
 			t.Fatalf("kill %d (%q): %d entries, left behind %q", i, notes(found), entries, left)
 		}
 	}
