@@ -46,6 +46,10 @@ type PruneOptions struct {
 	OlderThan    time.Duration // fetched longer ago than that
 	KeepLatest   int           // not among the highest so many versions of its module that are here
 
+	// Fresh keeps, unless it is named, what was fetched more recently: whoever
+	// fetched it may be about to read it, which the go command does without a lock.
+	Fresh time.Duration
+
 	// Partial takes of what is chosen, or of everything, only what interrupted
 	// downloads left: it is of no use to any build, so needs do not count.
 	Partial bool
@@ -73,6 +77,7 @@ type Reason string
 const (
 	Needed    Reason = "needed"    // a known project needs it; where it is named, nobody can give it back, either
 	Running   Reason = "running"   // a running go command needs it, even where it is named
+	Arrived   Reason = "arrived"   // it was fetched just now
 	OnlyCopy  Reason = "only_copy" // nobody who answers can give it back
 	Unasked   Reason = "unasked"   // nobody could be asked whether they can
 	NotThere  Reason = "not_there" // there is nothing of it to prune
@@ -223,6 +228,9 @@ func (p *pruner) spare(ctx context.Context, chosen []*Version) ([]choice, error)
 			who = nil
 		case len(who) > 0 && (p.running(who) || !p.named[v.Version]):
 			p.needed(v, who, "")
+			continue
+		case !p.named[v.Version] && v.hasSources() && p.o.Now.Sub(v.FetchedAt) < p.o.Fresh:
+			p.keep(v, Arrived, fmt.Sprintf("it was fetched less than %s ago, so whoever did may be about to read it", p.o.Fresh))
 			continue
 		}
 		if take.sources {
