@@ -35,6 +35,7 @@ soak: toolchain
 
 bench: build
 	GPX_BENCH=1 $(GO) test -count=1 -timeout 10m -run '^TestRatios$$' -v ./cmd/gpx
+	GPX_BENCH=1 $(GO) test -p 1 -count=1 -timeout 60m -run 'Ratios?$$' -v ./cachectl/...
 	$(GO) test -run '^$$' -bench . -benchtime 200ms ./envctl/... ./probe/... ./tui/...
 
 lint: toolchain
