@@ -229,7 +229,7 @@ func (p *pruner) spare(ctx context.Context, chosen []*Version) ([]choice, error)
 		case len(who) > 0 && (p.running(who) || !p.named[v.Version]):
 			p.needed(v, who, "")
 			continue
-		case !p.named[v.Version] && v.hasSources() && p.o.Now.Sub(v.FetchedAt) < p.o.Fresh:
+		case p.o.Fresh > 0 && !p.named[v.Version] && v.hasSources() && p.o.Now.Sub(v.FetchedAt) < p.o.Fresh:
 			p.keep(v, Arrived, fmt.Sprintf("it was fetched less than %s ago, so whoever did may be about to read it", p.o.Fresh))
 			continue
 		}

@@ -95,9 +95,9 @@ func init() {
 // SIGKILL at any instant leaves a cache that every go command can work with,
 // before the next start puts it right and after it.
 func TestPruneIsKilled(t *testing.T) {
-	h := newHouse(t, chainOf(t, 5))
+	h := newHouse(t, chainOf(t, 12))
 	known := h.project("known", imports("example.com/known", "lab.example.com/m1"))
-	h.project("other", imports("example.com/other", "lab.example.com/m4"))
+	h.project("other", imports("example.com/other", "lab.example.com/m11"))
 	pristine := filepath.Join(h.dir, "pristine")
 	copyTree(t, h.cache, pristine)
 	before := h.tree()
