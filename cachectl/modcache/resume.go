@@ -70,17 +70,21 @@ func openResume(file, root string, fresh bool, now time.Time) *resume {
 		return r
 	}
 	var old resumeState
-	if err := readSealed(file, resumeKind, &old); err != nil {
-		return r
+	if err := readSealed(file, resumeKind, &old); err == nil {
+		r.goOn(old, now)
 	}
-	if age := now.Sub(old.Begun); old.Root != root || age < 0 || age > resumeFor {
-		return r
+	return r
+}
+
+// goOn takes over what an interrupted run of the same cache had seen.
+func (r *resume) goOn(old resumeState, now time.Time) {
+	if age := now.Sub(old.Begun); old.Root != r.state.Root || age < 0 || age > resumeFor {
+		return
 	}
 	r.state = old
 	for i, s := range old.Seen {
 		r.found[module.Version{Path: s.Path, Version: s.Version}] = i
 	}
-	return r
 }
 
 // find returns the facts of a version that was seen and has not changed since.

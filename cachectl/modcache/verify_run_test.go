@@ -1,0 +1,366 @@
+package modcache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/dirhash"
+
+	"gpx/cachectl/internal/trash"
+	"gpx/envctl/sumdb"
+	"gpx/probe/lab"
+)
+
+// ticking is a clock that is a second later each time.
+func ticking() func() time.Time {
+	var mu sync.Mutex
+	at := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	return func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		at = at.Add(time.Second)
+		return at
+	}
+}
+
+// plant writes a module version into a cache as a download leaves it, and
+// returns it.
+func plant(t *testing.T, root string, m module.Version, files map[string]string) Version {
+	t.Helper()
+	made, err := lab.NewModule(m.Path, m.Version, time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC), files)
+	check(t, err)
+	n, err := trash.NamesOf(m)
+	check(t, err)
+	for rel, text := range map[string]string{
+		n.File("zip"): string(made.Zip), n.File("ziphash"): made.ZipHash, n.File("mod"): files["go.mod"], n.File("info"): string(made.Info),
+	} {
+		plantFile(t, filepath.Join(root, filepath.FromSlash(rel)), text)
+	}
+	for name, text := range files {
+		plantFile(t, filepath.Join(root, filepath.FromSlash(n.Tree), filepath.FromSlash(name)), text)
+	}
+	return Version{Version: m, ZipBytes: int64(len(made.Zip))}
+}
+
+func plantFile(t *testing.T, path, text string) {
+	t.Helper()
+	check(t, os.MkdirAll(filepath.Dir(path), 0o777))
+	check(t, os.WriteFile(path, []byte(text), 0o666))
+}
+
+// garden is a cache of n small versions.
+func garden(t *testing.T, n int) (*Cache, []Version) {
+	t.Helper()
+	root := t.TempDir()
+	var list []Version
+	for i := range n {
+		m := module.Version{Path: fmt.Sprintf("example.com/m%02d", i), Version: "v1.0.0"}
+		list = append(list, plant(t, root, m, map[string]string{
+			"go.mod": "module " + m.Path + "\n", "x.go": strings.Repeat("x", i*100),
+		}))
+	}
+	c, err := Open(root)
+	check(t, err)
+	return c, list
+}
+
+// A tree, a zip and a hash are the same for gpx as for the go command's own
+// dirhash, whatever is in them.
+func TestHashesAreDirhash(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for round := range 30 {
+		root := t.TempDir()
+		m := module.Version{Path: "example.com/Random", Version: fmt.Sprintf("v1.0.%d", round)}
+		files := map[string]string{"go.mod": "module example.com/Random\n"}
+		for range rng.IntN(40) {
+			name := ""
+			for range 1 + rng.IntN(4) {
+				name += "/" + string(rune('a'+rng.IntN(3))) + []string{"", "-", ".x", "!", "_", "~1"}[rng.IntN(6)]
+			}
+			files[name[1:]+".go"] = strings.Repeat(string(rune('a'+rng.IntN(26))), rng.IntN(200_000)*rng.IntN(2))
+		}
+		plant(t, root, m, files)
+		n, _ := trash.NamesOf(m)
+		zip, tree := filepath.Join(root, filepath.FromSlash(n.File("zip"))), filepath.Join(root, filepath.FromSlash(n.Tree))
+		if rng.IntN(2) == 0 { // another tree
+			plantFile(t, filepath.Join(tree, "a", "more"), "x")
+		}
+		meter := (&meter{now: time.Now}).begin(0)
+		f, err := observe(t.Context(), root, m, meter)
+		check(t, err)
+		wantZip, err := dirhash.HashZip(zip, dirhash.Hash1)
+		check(t, err)
+		wantTree, err := dirhash.HashDir(tree, m.Path+"@"+m.Version, dirhash.Hash1)
+		check(t, err)
+		if f.zip.sum != wantZip || f.tree.sum != wantTree || f.tree.diff.none() != (wantZip == wantTree) {
+			t.Fatalf("round %d: zip %s tree %s differ %v, want %s %s", round, f.zip.sum, f.tree.sum, !f.tree.diff.none(), wantZip, wantTree)
+		}
+	}
+}
+
+func TestResume(t *testing.T) {
+	const n = 12
+	c, list := garden(t, n)
+	file := filepath.Join(t.TempDir(), "state", "verified")
+	// interrupted stops a run after some versions.
+	interrupted := func(after int) VerifyResult {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r, err := c.Verify(ctx, VerifyOptions{Versions: list, Workers: 1, ResumeFile: file, Now: ticking(), Report: func(p VerifyProgress) {
+			if p.Done == after {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v", err)
+		}
+		return r
+	}
+	run := func(o VerifyOptions) VerifyResult {
+		t.Helper()
+		o.Versions, o.ResumeFile = list, file
+		if o.Now == nil {
+			o.Now = ticking()
+		}
+		r, err := c.Verify(t.Context(), o)
+		check(t, err)
+		return r
+	}
+	expect := func(r VerifyResult, resumed int) {
+		t.Helper()
+		if r.Checked != n || r.OK != n || r.Resumed != resumed {
+			t.Errorf("%d checked, %d ok, %d resumed; want %d resumed", r.Checked, r.OK, r.Resumed, resumed)
+		}
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Error("the run came to its end, and left its file")
+		}
+	}
+
+	if r := interrupted(5); r.Checked != 5 || r.OK != 5 {
+		t.Errorf("%d checked, %d ok", r.Checked, r.OK)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file has %v, %v", info.Mode(), err)
+	}
+	expect(run(VerifyOptions{}), 5)
+	expect(run(VerifyOptions{}), 0) // a run that is complete leaves nothing
+
+	interrupted(5)
+	expect(run(VerifyOptions{All: true}), 0)
+	interrupted(3)
+	interrupted(8) // goes on, and is interrupted again
+	expect(run(VerifyOptions{}), 8)
+
+	interrupted(5)
+	later := ticking()
+	expect(run(VerifyOptions{Now: func() time.Time { return later().Add(25 * time.Hour) }}), 0)
+
+	interrupted(5)
+	data, err := os.ReadFile(file)
+	check(t, err)
+	data[len(data)/2] ^= 1
+	check(t, os.WriteFile(file, data, 0o600))
+	expect(run(VerifyOptions{}), 0)
+
+	// The largest come first, so that is the last in the list.
+	interrupted(5)
+	name := filepath.Join(c.Dir(), "cache", "download", "example.com", "m11", "@v", "v1.0.0.zip")
+	check(t, os.WriteFile(name, []byte("changed"), 0o666))
+	if r := run(VerifyOptions{}); r.Resumed != 4 || !slices.Equal(whats(r.Bad), []Damage{ZipInvalid}) {
+		t.Errorf("%d resumed, bad %v", r.Resumed, lines(r.Bad))
+	}
+}
+
+// What was seen is judged again by another go.sum.
+func TestResumeJudgesAnew(t *testing.T) {
+	c, list := garden(t, 1)
+	file := filepath.Join(t.TempDir(), "verified")
+	m := list[0].Version
+	f, err := observe(t.Context(), c.Dir(), m, (&meter{now: time.Now}).begin(0))
+	check(t, err)
+	id, err := identify(t.Context(), c.Dir(), m)
+	check(t, err)
+	r := openResume(file, c.Dir(), false, noon)
+	check(t, r.add(m, id, f, 1))
+	check(t, r.save())
+	o := VerifyOptions{Versions: list, ResumeFile: file, Now: func() time.Time { return noon.Add(time.Hour) }, Lookup: func(_ context.Context, m module.Version) ([]string, error) {
+		return []string{m.Path + " " + m.Version + " " + otherHash}, nil
+	}}
+	res, err := c.Verify(t.Context(), o)
+	check(t, err)
+	if res.Resumed != 1 || !slices.Equal(whats(res.Bad), []Damage{SumDBMismatch}) {
+		t.Errorf("%d resumed, bad %v", res.Resumed, lines(res.Bad))
+	}
+}
+
+// Whatever is cut off a sealed file, and wherever it is changed, it is none.
+func TestSealed(t *testing.T) {
+	want := resumeState{Root: "/cache", Begun: noon, Seen: []seen{{Path: "example.com/m", Version: "v1.0.0", ID: "1"}}}
+	data, err := seal(resumeKind, want)
+	check(t, err)
+	var got resumeState
+	check(t, unseal(resumeKind, data, &got))
+	if got.Root != want.Root || !got.Begun.Equal(want.Begun) || !slices.Equal(got.Seen, want.Seen) {
+		t.Errorf("got %+v", got)
+	}
+	for i := range data {
+		if unseal(resumeKind, data[:i], &got) == nil {
+			t.Errorf("cut at %d it is read", i)
+		}
+		if unseal(resumeKind, flip(i)(data), &got) == nil {
+			t.Errorf("changed at %d it is read", i)
+		}
+	}
+	if unseal(recordKind, data, &got) == nil {
+		t.Error("it is read as another kind")
+	}
+}
+
+func TestProgress(t *testing.T) {
+	c, list := garden(t, 9)
+	var all []VerifyProgress
+	_, err := c.Verify(t.Context(), VerifyOptions{Versions: list, Now: ticking(), Report: func(p VerifyProgress) { all = append(all, p) }})
+	check(t, err)
+	for i, p := range all {
+		if p.Total != 9 || p.Bytes > p.TotalBytes || i > 0 && (p.Done < all[i-1].Done || p.Bytes < all[i-1].Bytes) {
+			t.Fatalf("report %d is %+v after %+v", i, p, all[max(i-1, 0)])
+		}
+	}
+	if last := all[len(all)-1]; last.Done != 9 || last.Bytes != last.TotalBytes || last.Bytes == 0 {
+		t.Errorf("the last report is %+v", last)
+	}
+	// A clock that stands still reports the end, and nothing before but the first.
+	all = nil
+	_, err = c.Verify(t.Context(), VerifyOptions{Versions: list, Now: func() time.Time { return noon }, Report: func(p VerifyProgress) { all = append(all, p) }})
+	check(t, err)
+	if len(all) > 2 {
+		t.Errorf("%d reports within an instant", len(all))
+	}
+}
+
+// Every kind of answer is counted, and none but a proven one proves.
+func TestDatabaseAnswers(t *testing.T) {
+	c, list := garden(t, 6)
+	kinds := []error{nil, sumdb.ErrUnknown, sumdb.ErrSkipped, sumdb.ErrUnavailable, sumdb.ErrUntrusted, errors.New("something else")}
+	r, err := c.Verify(t.Context(), VerifyOptions{Versions: list, Lookup: func(_ context.Context, m module.Version) ([]string, error) {
+		i := int(m.Path[len(m.Path)-1] - '0')
+		if kinds[i] != nil {
+			return nil, fmt.Errorf("%s: %w", m, kinds[i])
+		}
+		n, _ := trash.NamesOf(m)
+		sum, err := os.ReadFile(filepath.Join(c.Dir(), filepath.FromSlash(n.File("ziphash"))))
+		return []string{m.Path + " " + m.Version + " " + string(sum), m.Path + " " + m.Version + "/go.mod " + goModSum([]byte("module "+m.Path+"\n"))}, err
+	}})
+	check(t, err)
+	want := DatabaseResult{Answered: 1, Unknown: 1, Skipped: 1, Unavailable: 2, Untrusted: 1}
+	got := r.Database
+	got.Problem = ""
+	if got != want || r.Database.Problem == "" || r.BySumDB != 1 || r.Unproven != 5 || r.OK != 6 {
+		t.Errorf("%+v", r)
+	}
+	data, err := json.Marshal(r)
+	check(t, err)
+	if !strings.HasPrefix(string(data), `{"checked":6,"ok":6,"bad":[],`) {
+		t.Errorf("%s", data)
+	}
+}
+
+// A lookup that never comes back holds nothing up once the run is cancelled.
+func TestVerifyCanBeCancelled(t *testing.T) {
+	c, list := garden(t, 5)
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := make(chan struct{}, 100)
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Verify(ctx, VerifyOptions{Versions: list, Lookup: func(ctx context.Context, _ module.Version) ([]string, error) {
+			asked <- struct{}{}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
+		done <- err
+	}()
+	<-asked
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What a go command is downloading or unpacking is not called damaged.
+func TestBusy(t *testing.T) {
+	c, list := garden(t, 2)
+	base := filepath.Join(c.Dir(), "cache", "download", "example.com", "m01", "@v", "v1.0.0")
+	check(t, os.WriteFile(base+".partial", nil, 0o666))
+	verify := func() VerifyResult {
+		r, err := c.Verify(t.Context(), VerifyOptions{Versions: list})
+		check(t, err)
+		return r
+	}
+	if r := verify(); r.Busy != 0 || !slices.Equal(whats(r.Bad), []Damage{TreePartial}) {
+		t.Errorf("without a lock: %+v", r)
+	}
+	if _, err := os.Stat(base + ".lock"); err == nil {
+		t.Error("it created a lock")
+	}
+	unlock, err := lockedfile.MutexAt(base + ".lock").Lock()
+	check(t, err)
+	if r := verify(); r.Busy != 1 || len(r.Bad) != 0 || r.Checked != 1 {
+		t.Errorf("under the lock: %+v", r)
+	}
+	unlock()
+	if r := verify(); r.Busy != 0 || !slices.Equal(whats(r.Bad), []Damage{TreePartial}) {
+		t.Errorf("after the lock: %+v", r)
+	}
+}
+
+// Beside a go command that downloads and unpacks, nothing is ever called
+// damaged.
+func TestVerifyBesideTheGoCommand(t *testing.T) {
+	p := newPlayground(t)
+	rounds := 3
+	if system() {
+		rounds = 40
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var verifying sync.WaitGroup
+	verifying.Go(func() {
+		for ctx.Err() == nil {
+			r, err := p.cache().Verify(ctx, VerifyOptions{Versions: []Version{{Version: victim}}})
+			if err == nil && len(r.Bad) > 0 {
+				t.Errorf("found %v", lines(r.Bad))
+				return
+			}
+		}
+	})
+	for range rounds {
+		unlock, err := lockedfile.MutexAt(p.file("lock")).Lock()
+		check(t, err)
+		p.prune()
+		unlock()
+		p.goes("mod", "download")
+	}
+	cancel()
+	verifying.Wait()
+}
+
+// A version that cannot be one is refused, not looked for.
+func TestVerifyRefusesNames(t *testing.T) {
+	c, _ := garden(t, 1)
+	_, err := c.Verify(t.Context(), VerifyOptions{Versions: []Version{{Version: module.Version{Path: "../../etc", Version: "v1.0.0"}}}})
+	if err == nil {
+		t.Error("it was looked at")
+	}
+}
