@@ -77,7 +77,7 @@ func besideOne(t *testing.T, h *gohome, round int, commands [][]string) int64 {
 }
 
 func pruneAll(ctx context.Context, t *testing.T, h *gohome) int64 {
-	p, err := h.open().PlanPrune(ctx, PruneOptions{All: true})
+	p, err := h.open().PlanPrune(ctx, PruneOptions{All: true, Started: noGo})
 	if err == nil && !p.Empty() {
 		_, err = changer(t).Apply(ctx, p)
 	}

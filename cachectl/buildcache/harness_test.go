@@ -223,12 +223,6 @@ func (h *gohome) run(args ...string) string {
 	return string(out)
 }
 
-// compiles counts the packages that a build compiles.
-func (h *gohome) compiles(args ...string) int {
-	h.t.Helper()
-	return strings.Count(h.run(append([]string{"build", "-v"}, args...)...), "example.com/project")
-}
-
 func (h *gohome) open() *Cache {
 	h.t.Helper()
 	c, err := Open(h.cache)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -86,14 +87,22 @@ func changerOf(dir string) *change.Changer {
 	})
 }
 
+// justWait, for the name of a cache, makes it one that waits for the end of its
+// standard input.
+const justWait = "-"
+
 // pruneChild prunes everything and prints a line for every file that it moves
 // or removes.
 func pruneChild(dir string) {
+	if dir == justWait {
+		io.Copy(io.Discard, os.Stdin)
+		return
+	}
 	ctx := change.WithProgress(context.Background(), func(p change.Progress) { fmt.Println(p.What, p.Done) })
 	c, err := Open(dir)
 	if err == nil {
 		var p *change.Plan
-		if p, err = c.PlanPrune(ctx, PruneOptions{All: true}); err == nil {
+		if p, err = c.PlanPrune(ctx, PruneOptions{All: true, Started: noGo}); err == nil {
 			_, err = changerOf(dir).Apply(ctx, p)
 		}
 	}

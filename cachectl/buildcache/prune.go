@@ -17,7 +17,8 @@ import (
 
 // PruneOptions say what to take out of a build cache. OlderThan, MaxSize and
 // All are limits that hold afterwards, each on its own; what was used within
-// the last hour is beyond all of them.
+// the last hour, or since a go command that still runs was started, is beyond
+// all of them.
 type PruneOptions struct {
 	OlderThan time.Duration // 0: no limit
 	MaxSize   int64         // bytes of the whole folder, as find counts; 0: no limit
@@ -28,6 +29,10 @@ type PruneOptions struct {
 	// does.
 	Tests bool
 	Now   func() time.Time // nil means time.Now
+	// Started says when the oldest go command was started that uses the cache
+	// now, the zero time when there is none. Nil looks at the running processes,
+	// where the system shows them.
+	Started func(ctx context.Context) time.Time
 }
 
 // ErrNothingAsked: the options name nothing to prune.
@@ -67,11 +72,26 @@ func (b *bound) widen(p *pair) {
 	}
 }
 
+func (o *PruneOptions) started(ctx context.Context, dir string, now time.Time) time.Time {
+	if o.Started != nil {
+		return o.Started(ctx)
+	}
+	return oldestGo(ctx, dir, now)
+}
+
+// spareWords says which uses are spared.
+func spareWords(now, started time.Time) string {
+	if spareFor(now, started).Before(spareFor(now, time.Time{})) {
+		return fmt.Sprintf("since a go command was started that has been running for %s", now.Sub(started).Round(time.Minute))
+	}
+	return "within the last hour or two"
+}
+
 // newBound makes the bound for o: everything but the size, which depends on
 // what is there. The hour that a use may be younger than its mtime says is
 // added on, as DiskCache.Trim does.
-func newBound(dir string, o PruneOptions, now time.Time) bound {
-	b := bound{Dir: dir, Spare: now.Add(-keepRecent - mtimeInterval).UnixNano()}
+func newBound(dir string, o PruneOptions, now, started time.Time) bound {
+	b := bound{Dir: dir, Spare: spareFor(now, started).UnixNano()}
 	switch {
 	case o.All:
 		b.Used = b.Spare
@@ -134,14 +154,15 @@ func (c *Cache) planRemoval(ctx context.Context, p *change.Plan, o PruneOptions)
 		return err
 	}
 	now := o.Now()
-	b := newBound(c.dir, o, now)
+	started := o.started(ctx, c.dir, now)
+	b := newBound(c.dir, o, now, started)
 	if o.MaxSize > 0 {
 		b.shrink(k, o.MaxSize)
 	}
 	t := b.total(k)
 	if asked := o.All || o.MaxSize > 0 && k.bytes-t.bytes > o.MaxSize; asked && t.spared > 0 {
-		p.Warn(fmt.Sprintf("%s used within the last hour or two stays, because a running build may need it; when nothing builds, this takes it too: go clean -cache",
-			humanize.IBytes(uint64(t.spared))))
+		p.Warn(fmt.Sprintf("%s used %s stays, because a running build may need it; when nothing builds, this takes it too: go clean -cache",
+			humanize.IBytes(uint64(t.spared)), spareWords(now, started)))
 	}
 	if o.MaxSize > 0 && k.bytes-t.bytes-t.spared > o.MaxSize {
 		p.Warn(fmt.Sprintf("%s are no build results but fuzz corpora and files of others, and stay",

@@ -29,10 +29,16 @@ func changer(t testing.TB) *change.Changer {
 func (f *fake) plan(o PruneOptions) *change.Plan {
 	f.t.Helper()
 	o.Now = func() time.Time { return f.now }
+	if o.Started == nil {
+		o.Started = noGo
+	}
 	p, err := f.open().PlanPrune(context.Background(), o)
 	must(f.t, err)
 	return p
 }
+
+// noGo says that no go command is running.
+func noGo(context.Context) time.Time { return time.Time{} }
 
 func (f *fake) apply(p *change.Plan) {
 	f.t.Helper()
@@ -111,6 +117,12 @@ func TestPrune(t *testing.T) {
 		{"a size takes the oldest", func(f *fake) PruneOptions { return PruneOptions{MaxSize: full(f) - garbageBytes - 1} },
 			// The program and the pair are of one age; the smaller ID goes first.
 			append(firstByID(f10(), "ten days ago", "a program"), garbage...)},
+		{"all spares what a long build may have used", func(f *fake) PruneOptions {
+			return PruneOptions{All: true, Started: func(context.Context) time.Time { return f.now.Add(-20 * time.Hour) }}
+		}, []string{"two days ago", "ten days ago", "a program", "left by a killed prune"}},
+		{"all takes a go run of three days for no build", func(f *fake) PruneOptions {
+			return PruneOptions{All: true, Started: func(context.Context) time.Time { return f.now.Add(-3 * day) }}
+		}, slices.Concat(old, []string{"three hours ago"}, garbage)},
 		{"a size of nothing spares the last hour", func(*fake) PruneOptions { return PruneOptions{MaxSize: 1} }, slices.Concat(old, []string{"three hours ago"}, garbage)},
 		{"both limits hold", func(f *fake) PruneOptions {
 			return PruneOptions{OlderThan: day, MaxSize: full(f) - garbageBytes - 2*pairBytes - int64(len(elf)) - EntrySize - 1}
@@ -178,6 +190,7 @@ func TestPlanPruneSays(t *testing.T) {
 		{"nothing is old", PruneOptions{OlderThan: day}, ""},
 		{"all", PruneOptions{All: true}, "go clean -cache"},
 		{"a size that recent use keeps it from", PruneOptions{MaxSize: 12000}, "used within the last hour"},
+		{"all, with a long build", PruneOptions{All: true, Started: func(context.Context) time.Time { return f.now.Add(-5 * time.Hour) }}, "has been running for 5h0m0s"},
 		{"a size that fuzz corpora keep it from", PruneOptions{MaxSize: 100}, "fuzz corpora"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
