@@ -16,12 +16,13 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"io"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
+	"gpx/cachectl/internal/inflate"
 )
 
 // maxDirectory bounds a zip's central directory, in bytes. The largest module
@@ -78,7 +79,6 @@ func Open(r io.ReaderAt, size int64) (*zip.Reader, error) {
 		return nil, err
 	}
 	l.open = true // what the files hold is not bounded here
-	z.RegisterDecompressor(zip.Deflate, inflate)
 	return z, nil
 }
 
@@ -100,11 +100,15 @@ func (b *bounded) ReadAt(p []byte, off int64) (int, error) {
 	return b.r.ReadAt(p, off)
 }
 
+// oneShot bounds what is unpacked in one piece, in bytes: nearly all files of
+// modules are smaller. Larger ones are read as a stream.
+const oneShot = 16 << 20
+
 // A scratch is what hashing one zip needs, kept for the next.
 type scratch struct {
 	outer, inner hash.Hash
-	buf          []byte
-	sum          []byte
+	packed, buf  []byte
+	decoder      inflate.Decoder
 }
 
 var scratches = sync.Pool{New: func() any {
@@ -113,12 +117,56 @@ var scratches = sync.Pool{New: func() any {
 
 // add hashes one file and its line, and copies the file to w.
 func (s *scratch) add(ctx context.Context, f *zip.File, w io.Writer) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.inner.Reset()
+	var err error
+	if data, ok := s.whole(f); ok {
+		s.inner.Write(data)
+		if w != nil {
+			_, err = w.Write(data)
+		}
+	} else {
+		err = s.stream(ctx, f, w)
+	}
+	if err != nil {
+		return err
+	}
+	var sum [sha256.Size]byte
+	_, err = fmt.Fprintf(s.outer, "%x  %s\n", s.inner.Sum(sum[:0]), f.Name)
+	return err
+}
+
+// whole unpacks a file in one piece. It is false for a large file, and for one
+// with something wrong in it: archive/zip says what.
+func (s *scratch) whole(f *zip.File) ([]byte, bool) {
+	if f.Method != zip.Deflate || f.UncompressedSize64 > oneShot || f.CompressedSize64 > oneShot {
+		return nil, false
+	}
+	r, err := f.OpenRaw()
+	if err != nil {
+		return nil, false
+	}
+	s.packed = slices.Grow(s.packed[:0], int(f.CompressedSize64))[:f.CompressedSize64]
+	if _, err := io.ReadFull(r, s.packed); err != nil {
+		return nil, false
+	}
+	s.buf = slices.Grow(s.buf[:0], int(f.UncompressedSize64))[:f.UncompressedSize64]
+	if s.decoder.Decode(s.buf, s.packed) != nil || crc32.ChecksumIEEE(s.buf) != f.CRC32 {
+		return nil, false
+	}
+	return s.buf, true
+}
+
+// stream reads a file piece by piece.
+func (s *scratch) stream(ctx context.Context, f *zip.File, w io.Writer) error {
 	r, err := f.Open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	s.inner.Reset()
+	s.buf = s.buf[:cap(s.buf)]
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -131,45 +179,10 @@ func (s *scratch) add(ctx context.Context, f *zip.File, w io.Writer) error {
 			}
 		}
 		if err == io.EOF {
-			break
+			return nil
 		}
 		if err != nil {
 			return err
 		}
 	}
-	s.sum = s.inner.Sum(s.sum[:0])
-	_, err = fmt.Fprintf(s.outer, "%x  %s\n", s.sum, f.Name)
-	return err
-}
-
-var inflaters sync.Pool
-
-// inflate is a decompressor that gives its memory back: a zip has thousands of
-// files, and each would allocate 40 KiB.
-func inflate(r io.Reader) io.ReadCloser {
-	if f, ok := inflaters.Get().(io.ReadCloser); ok {
-		if f.(flate.Resetter).Reset(r, nil) == nil {
-			return &inflater{f}
-		}
-	}
-	return &inflater{flate.NewReader(r)}
-}
-
-type inflater struct{ f io.ReadCloser }
-
-func (i *inflater) Read(p []byte) (int, error) {
-	if i.f == nil {
-		return 0, errors.New("read of a closed file")
-	}
-	return i.f.Read(p)
-}
-
-func (i *inflater) Close() error {
-	if i.f == nil {
-		return nil
-	}
-	err := i.f.Close()
-	inflaters.Put(i.f)
-	i.f = nil
-	return err
 }

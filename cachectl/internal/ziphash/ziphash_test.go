@@ -49,14 +49,15 @@ func TestSumIsDirhash(t *testing.T) {
 		many = append(many, entry{fmt.Sprintf("m@v1.0.0/%03d.go", (i*7)%300), random(i * 100), zip.Deflate})
 	}
 	cases := map[string][]entry{
-		"no file":            nil,
-		"one":                {{"m@v1.0.0/go.mod", []byte("module m\n"), zip.Deflate}},
-		"stored":             {{"m@v1.0.0/a", random(100_000), zip.Store}},
-		"empty files":        {{"m@v1.0.0/b", nil, zip.Deflate}, {"m@v1.0.0/a", nil, zip.Store}},
-		"a folder":           {{"m@v1.0.0/d/", nil, zip.Store}, {"m@v1.0.0/d/x", []byte("x"), zip.Deflate}},
-		"not in order":       many,
-		"the same name":      {{"m@v1.0.0/a", []byte("1"), zip.Deflate}, {"m@v1.0.0/a", []byte("2"), zip.Deflate}},
-		"larger than buffer": {{"m@v1.0.0/a", bytes.Repeat([]byte("abc"), 1<<20), zip.Deflate}},
+		"no file":               nil,
+		"one":                   {{"m@v1.0.0/go.mod", []byte("module m\n"), zip.Deflate}},
+		"stored":                {{"m@v1.0.0/a", random(100_000), zip.Store}},
+		"empty files":           {{"m@v1.0.0/b", nil, zip.Deflate}, {"m@v1.0.0/a", nil, zip.Store}},
+		"a folder":              {{"m@v1.0.0/d/", nil, zip.Store}, {"m@v1.0.0/d/x", []byte("x"), zip.Deflate}},
+		"not in order":          many,
+		"the same name":         {{"m@v1.0.0/a", []byte("1"), zip.Deflate}, {"m@v1.0.0/a", []byte("2"), zip.Deflate}},
+		"larger than a buffer":  {{"m@v1.0.0/a", bytes.Repeat([]byte("abc"), 1<<20), zip.Deflate}},
+		"larger than one piece": {{"m@v1.0.0/a", bytes.Repeat([]byte("abc"), oneShot/3+1), zip.Deflate}},
 	}
 	for name, entries := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -115,7 +116,7 @@ func TestSumBoundsTheDirectory(t *testing.T) {
 }
 
 func TestSumCanBeCancelled(t *testing.T) {
-	data := makeZip(t, entry{"m@v1.0.0/a", bytes.Repeat([]byte("abc"), 1<<20), zip.Deflate})
+	data := makeZip(t, entry{"m@v1.0.0/a", random(100_000), zip.Deflate}, entry{"m@v1.0.0/b", random(100_000), zip.Deflate})
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &cancelling{bytes.NewReader(data), cancel}
 	if _, err := Sum(ctx, r, int64(len(data))); !errors.Is(err, context.Canceled) {
