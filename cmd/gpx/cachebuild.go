@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"gpx/cachectl/buildcache"
 	"gpx/cachectl/bundle"
@@ -33,15 +33,7 @@ func emptyResult(path string, bytes int64) bundle.Result {
 // exportBuild writes a bundle of the build cache.
 func exportBuild(ctx context.Context, a *app, f exportFlags, e *env.Env) error {
 	const op = "cache export"
-	roots, _ := a.knownRoots(ctx)
-	at := buildcache.Locate(e)
-	if at.Dir == "" || at.Program {
-		return failed(op, "GOCACHE", errors.New(at.Note))
-	}
-	res, err := bundle.ExportBuildCache(ctx, bundle.BuildExportOptions{
-		Cache: at.Dir, Out: f.out, Settings: bundle.BuildSettingsOf(e, roots), Created: sourceDate(a.now()),
-		Report: func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) },
-	})
+	res, err := a.writeBuildBundle(ctx, e, f.out, func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) })
 	a.progress("")
 	if err != nil {
 		return failed(op, f.out, err)
@@ -59,32 +51,51 @@ func exportBuild(ctx context.Context, a *app, f exportFlags, e *env.Env) error {
 	return out.err
 }
 
+// writeBuildBundle writes the build cache to a file.
+func (a *app) writeBuildBundle(ctx context.Context, e *env.Env, out string, report func(bundle.Progress)) (bundle.BuildResult, error) {
+	roots, _ := a.knownRoots(ctx)
+	at := buildcache.Locate(e)
+	if at.Dir == "" || at.Program {
+		return bundle.BuildResult{}, fmt.Errorf("GOCACHE: %s", at.Note)
+	}
+	return bundle.ExportBuildCache(ctx, bundle.BuildExportOptions{
+		Cache: at.Dir, Out: out, Settings: bundle.BuildSettingsOf(e, roots), Created: sourceDate(a.now()), Report: report,
+	})
+}
+
 // importBuild takes a bundle of a build cache in.
 func importBuild(ctx context.Context, a *app, in string, e *env.Env, c consent) error {
 	const op = "cache import"
-	roots, _ := a.knownRoots(ctx)
-	at := buildcache.Locate(e)
-	if at.Dir == "" {
-		return failed(op, "GOCACHE", errors.New(at.Note))
-	}
-	pre, err := bundle.PlanBuildImport(ctx, bundle.BuildImportOptions{
-		In: in, Cache: at.Dir, Here: bundle.BuildSettingsOf(e, roots),
-		Report: func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) },
-	})
+	pre, err := a.planBuildImport(ctx, in, e, func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) })
 	a.progress("")
 	if err != nil {
 		return failed(op, in, err)
-	}
-	if at.Note != "" {
-		pre.Plan.Warn(at.Note)
 	}
 	doc := buildImportDocument{
 		importDocument: importDocument{Result: emptyResult(in, pre.Bytes), Present: pre.Present},
 		Outputs:        pre.Outputs, Entries: pre.Entries, Prediction: pre.Prediction,
 	}
-	about := []string{count(int64(pre.Entries), "entry is", "entries are") + " new, " + size(pre.Bytes) + "; " + count(int64(pre.Present), "is", "are") + " there already"}
-	about = append(about, predictionWords(pre.Prediction)...)
-	return a.carryOutProposal(ctx, op, proposal{Plan: pre.Plan, about: about, document: doc}, c)
+	return a.carryOutProposal(ctx, op, proposal{Plan: pre.Plan, about: buildImportAbout(pre), document: doc}, c)
+}
+
+// planBuildImport plans to take a bundle of a build cache in.
+func (a *app) planBuildImport(ctx context.Context, in string, e *env.Env, report func(bundle.Progress)) (*bundle.BuildPreview, error) {
+	roots, _ := a.knownRoots(ctx)
+	at := buildcache.Locate(e)
+	if at.Dir == "" {
+		return nil, fmt.Errorf("GOCACHE: %s", at.Note)
+	}
+	pre, err := bundle.PlanBuildImport(ctx, bundle.BuildImportOptions{In: in, Cache: at.Dir, Here: bundle.BuildSettingsOf(e, roots), Report: report})
+	if err == nil && at.Note != "" {
+		pre.Plan.Warn(at.Note)
+	}
+	return pre, err
+}
+
+// buildImportAbout says what an import into the build cache would do.
+func buildImportAbout(pre *bundle.BuildPreview) []string {
+	about := count(int64(pre.Entries), "entry is", "entries are") + " new, " + size(pre.Bytes) + "; " + count(int64(pre.Present), "is", "are") + " there already"
+	return append([]string{about}, predictionWords(pre.Prediction)...)
 }
 
 // predictionWords say whether builds will use a bundle, and why not.

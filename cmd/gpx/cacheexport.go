@@ -103,14 +103,12 @@ func runCacheExport(ctx context.Context, a *app, f exportFlags, args []string) e
 	if err != nil {
 		return err
 	}
-	o := bundle.ExportOptions{
-		Cache: e.Get("GOMODCACHE"), Versions: sel.versions, Out: f.out, Sync: f.sync, NoSumDB: e.NoSumDB(), Sums: sel.sums,
-		Checked: a.stateFile("exported", e.Get("GOMODCACHE")), Created: sourceDate(a.now()),
-		Report: func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) },
-	}
-	if o.SumDB, err = e.SumDB(); err != nil {
+	o, err := a.exportOptions(sel, e)
+	if err != nil {
 		return failed(op, "GOSUMDB", err)
 	}
+	o.Out, o.Sync = f.out, f.sync
+	o.Report = func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) }
 	if f.online && !o.SumDB.Off {
 		remote, end, err := a.sumRemote(ctx, e)
 		if err != nil {
@@ -125,6 +123,15 @@ func runCacheExport(ctx context.Context, a *app, f exportFlags, args []string) e
 		return failed(op, f.out, err)
 	}
 	return a.printExport(res, sel, f)
+}
+
+// exportOptions are those of exporting a selection, but for where to.
+func (a *app) exportOptions(sel selection, e *env.Env) (bundle.ExportOptions, error) {
+	db, err := e.SumDB()
+	return bundle.ExportOptions{
+		Cache: e.Get("GOMODCACHE"), Versions: sel.versions, SumDB: db, NoSumDB: e.NoSumDB(), Sums: sel.sums,
+		Checked: a.stateFile("exported", e.Get("GOMODCACHE")), Created: sourceDate(a.now()),
+	}, err
 }
 
 // A selection is what is to be exported.

@@ -8,6 +8,7 @@ import (
 
 	"gpx/cachectl/bundle"
 	"gpx/envctl/env"
+	"gpx/envctl/project"
 	"gpx/envctl/redact"
 )
 
@@ -49,16 +50,11 @@ func runCacheImport(ctx context.Context, a *app, in string, c consent) error {
 	if _, err := a.modCache(ctx, op, e); err != nil {
 		return err
 	}
-	o := bundle.ImportOptions{
-		In: in, Cache: e.Get("GOMODCACHE"), NoSumDB: e.NoSumDB(), Config: sumDBConfig(e),
-		Report: func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) },
-	}
-	if p != nil {
-		o.Sums = p.Sums
-	}
-	if o.SumDB, err = e.SumDB(); err != nil {
+	o, err := importOptions(in, e, p)
+	if err != nil {
 		return failed(op, "GOSUMDB", err)
 	}
+	o.Report = func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) }
 	pre, err := bundle.PlanImport(ctx, o)
 	a.progress("")
 	if err != nil {
@@ -71,6 +67,27 @@ func runCacheImport(ctx context.Context, a *app, in string, c consent) error {
 	if doc.LeftOut == nil {
 		doc.LeftOut = []bundle.LeftOut{}
 	}
+	if err := a.carryOutProposal(ctx, op, proposal{Plan: pre.Plan, about: importAbout(pre), document: doc}, c); err != nil {
+		return err
+	}
+	if len(pre.Conflicts) > 0 {
+		return errBadNews
+	}
+	return nil
+}
+
+// importOptions are those of importing a bundle of modules.
+func importOptions(in string, e *env.Env, p *project.Project) (bundle.ImportOptions, error) {
+	db, err := e.SumDB()
+	o := bundle.ImportOptions{In: in, Cache: e.Get("GOMODCACHE"), SumDB: db, NoSumDB: e.NoSumDB(), Config: sumDBConfig(e)}
+	if p != nil {
+		o.Sums = p.Sums
+	}
+	return o, err
+}
+
+// importAbout says what an import of modules would do.
+func importAbout(pre *bundle.Preview) []string {
 	about := []string{count(int64(len(pre.New)), "module version is", "module versions are") + " new, " + size(pre.Bytes) + "; " +
 		count(int64(pre.Present), "is", "are") + " there already"}
 	for _, l := range pre.Conflicts {
@@ -79,13 +96,7 @@ func runCacheImport(ctx context.Context, a *app, in string, c consent) error {
 	if n := len(pre.Unverifiable); n > 0 {
 		about = append(about, count(int64(n), "version has", "versions have")+" no proof of the checksum database in it: go.sum has to know them")
 	}
-	if err := a.carryOutProposal(ctx, op, proposal{Plan: pre.Plan, about: about, document: doc}, c); err != nil {
-		return err
-	}
-	if len(pre.Conflicts) > 0 {
-		return errBadNews
-	}
-	return nil
+	return about
 }
 
 // sumDBConfig is where the go command remembers the newest signed tree head.

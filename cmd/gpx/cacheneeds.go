@@ -102,15 +102,8 @@ func (a *app) reacher(ctx context.Context, e *env.Env, own []string) (*reach.Rea
 	if err != nil {
 		return nil, err
 	}
-	o := reach.DefaultOptions()
-	if c, err := e.Chain(); err == nil { // else it has nobody to ask, as the go command has not
-		o.Chain = c
-	} else {
-		o.Chain = chain.Chain{}
-	}
-	o.NoProxy, o.Private, o.Own = e.NoProxy(), strings.Join([]string{e.Get("GOPRIVATE"), e.NoSumDB()}, ","), own
-	o.Public = func(raw string) bool { return catalog.Public(e, raw) }
-	o.Cache, o.Now, o.Consent = e.Get("GOMODCACHE"), a.now, true
+	o := a.reachOptions(e, own)
+	o.Consent = true
 	o.PerCall = 2 * time.Minute // a person watches the progress, and can stop it
 	for _, raw := range s.Endpoints {
 		if ep, err := endpointOf(raw); err == nil { // check() has refused the rest
@@ -121,4 +114,18 @@ func (a *app) reacher(ctx context.Context, e *env.Env, own []string) (*reach.Rea
 		o.Extra = append(o.Extra, catalogEndpoints(catalog.Entries(e))...)
 	}
 	return reach.New(prober, o), nil
+}
+
+// reachOptions are those of asking the hops of the chain, and nobody else.
+func (a *app) reachOptions(e *env.Env, own []string) reach.Options {
+	o := reach.DefaultOptions()
+	if c, err := e.Chain(); err == nil { // else it has nobody to ask, as the go command has not
+		o.Chain = c
+	} else {
+		o.Chain = chain.Chain{}
+	}
+	o.NoProxy, o.Private, o.Own = e.NoProxy(), strings.Join([]string{e.Get("GOPRIVATE"), e.NoSumDB()}, ","), own
+	o.Public = func(raw string) bool { return catalog.Public(e, raw) }
+	o.Cache, o.Now = e.Get("GOMODCACHE"), a.now
+	return o
 }

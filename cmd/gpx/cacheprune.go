@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -108,26 +109,32 @@ hour stays, and fuzz corpora do; the go command makes everything else again.`,
 // runPruneBuild prunes the build cache.
 func runPruneBuild(ctx context.Context, a *app, f pruneFlags, e *env.Env) error {
 	const op = "cache prune"
-	at := buildcache.Locate(e)
-	if at.Dir == "" {
-		return failed(op, "GOCACHE", errors.New(at.Note))
-	}
-	c, err := buildcache.Open(at.Dir)
-	if err != nil {
-		return failed(op, at.Dir, err)
-	}
 	a.progress("looking at the build cache…")
-	p, err := c.PlanPrune(ctx, buildcache.PruneOptions{
+	p, err := planPruneBuild(ctx, e, buildcache.PruneOptions{
 		OlderThan: time.Duration(f.olderThan), MaxSize: int64(f.maxSize), All: f.all, Tests: f.tests, Now: a.now,
 	})
 	a.progress("")
 	if err != nil {
-		return failed(op, at.Dir, err)
-	}
-	if at.Note != "" {
-		p.Warn(at.Note)
+		return failed(op, cmp.Or(buildcache.Locate(e).Dir, "GOCACHE"), err)
 	}
 	return a.carryOut(ctx, op, p, f.consent)
+}
+
+// planPruneBuild plans what o asks for of the build cache.
+func planPruneBuild(ctx context.Context, e *env.Env, o buildcache.PruneOptions) (*change.Plan, error) {
+	at := buildcache.Locate(e)
+	if at.Dir == "" {
+		return nil, errors.New(at.Note)
+	}
+	c, err := buildcache.Open(at.Dir)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.PlanPrune(ctx, o)
+	if err == nil && at.Note != "" {
+		p.Warn(at.Note)
+	}
+	return p, err
 }
 
 // runPruneModules prunes the module cache.
@@ -135,7 +142,7 @@ func runPruneModules(ctx context.Context, a *app, f pruneFlags, args []string, e
 	const op = "cache prune"
 	o := modcache.PruneOptions{
 		Unreferenced: f.unreferenced, OlderThan: time.Duration(f.olderThan), KeepLatest: f.keepLatest,
-		Partial: f.partial, AllFiles: f.allFiles, Trash: f.trash, Running: []string{byRunning}, Now: a.now(),
+		Partial: f.partial, AllFiles: f.allFiles, Trash: f.trash,
 	}
 	if err := f.check(args, &o); err != nil {
 		return err
@@ -149,29 +156,13 @@ func runPruneModules(ctx context.Context, a *app, f pruneFlags, args []string, e
 			return failed(op, path, errors.New("is not in the module cache")).hint("see: gpx cache ls")
 		}
 	}
-	a.progress("reading what the known projects need…")
-	known, err := a.household(ctx, e, f.roots)
-	if err != nil {
-		return failed(op, "", err)
-	}
-	o.Needs = known.needs
-	r, err := a.reacher(ctx, e, known.own)
-	if err != nil {
-		return failed(op, "", err)
-	}
-	o.Reach = func(ctx context.Context, ms []module.Version) (map[module.Version]reach.Answer, error) {
-		done := 0
-		return r.Where(ctx, ms, func(reach.Answer) {
-			done++
-			a.progress("asking who else has them: " + share(int64(done), int64(len(ms))))
-		})
-	}
-	plan, kept, err := modcache.PlanPrune(ctx, inv, o)
+	plan, kept, err := a.planPrune(ctx, e, inv, o, f.roots, func(what string, done, total int64) {
+		a.progress(strings.TrimSpace(what + " " + share(done, total)))
+	})
 	a.progress("")
 	if err != nil {
 		return failed(op, "", err)
 	}
-	known.warn(plan)
 	if kept == nil {
 		kept = []modcache.Kept{}
 	}
@@ -182,6 +173,34 @@ func runPruneModules(ctx context.Context, a *app, f pruneFlags, args []string, e
 		return errBadNews // what was asked for by its name was not done
 	}
 	return nil
+}
+
+// planPrune plans what o asks for, with what is known here of who needs what and
+// who else has it. report is told how far that is; total is 0 while nobody knows.
+func (a *app) planPrune(ctx context.Context, e *env.Env, inv *modcache.Inventory, o modcache.PruneOptions, roots []string,
+	report func(what string, done, total int64)) (*change.Plan, []modcache.Kept, error) {
+	report("reading what the known projects need…", 0, 0)
+	known, err := a.household(ctx, e, roots)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := a.reacher(ctx, e, known.own)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Needs, o.Running, o.Now = known.needs, []string{byRunning}, a.now()
+	o.Reach = func(ctx context.Context, ms []module.Version) (map[module.Version]reach.Answer, error) {
+		done := 0
+		return r.Where(ctx, ms, func(reach.Answer) {
+			done++
+			report("asking who else has them:", int64(done), int64(len(ms)))
+		})
+	}
+	plan, kept, err := modcache.PlanPrune(ctx, inv, o)
+	if err == nil {
+		known.warn(plan)
+	}
+	return plan, kept, err
 }
 
 // below reports whether a module is what an argument names: a path, or path/...

@@ -41,6 +41,7 @@ type session struct {
 	in      monitor.Inputs
 	stamps  []stamp
 	notices []string
+	asked   *asker // who can give module versions; nil until that is asked for
 
 	work sync.WaitGroup // everything that the session started
 }

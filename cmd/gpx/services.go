@@ -66,6 +66,7 @@ func (s *session) services() tui.Services {
 		RemoveEndpoint: s.removeEndpoint,
 		Consent:        s.consent,
 		SetConsent:     s.setConsent,
+		Caches:         s.caches(),
 		Crash:          s.crash,
 	}
 }

@@ -33,8 +33,8 @@ type Caches struct {
 	// PlanPruneBuild plans to take entries out of the build cache.
 	PlanPruneBuild func(ctx context.Context, o buildcache.PruneOptions) (*change.Plan, error)
 	// Verify checks versions against their hashes, go.sum and the checksum
-	// database: what is cached of it, or online also what it answers now.
-	Verify func(ctx context.Context, vs []modcache.Version, online bool, report func(modcache.VerifyProgress), bad func(modcache.Bad)) (modcache.VerifyResult, error)
+	// database.
+	Verify func(ctx context.Context, v Verify, report func(modcache.VerifyProgress), bad func(modcache.Bad)) (modcache.VerifyResult, error)
 	// Export writes a bundle.
 	Export func(ctx context.Context, e Export, report func(Step)) (Outcome, error)
 	// PlanImport plans to take in the bundle at a path, of either cache.
@@ -46,6 +46,13 @@ type Household struct {
 	Needs    needs.Needs
 	Running  []string // of the names in Needs those of running go commands
 	Problems []string // why more may be needed, one clean line each
+}
+
+// A Verify says what is verified, and how.
+type Verify struct {
+	Versions []modcache.Version
+	All      bool // they are all that the cache has: what was interrupted goes on
+	Online   bool // the database is asked for what is not cached of it
 }
 
 // An Export says what goes into a bundle, and where that is written.

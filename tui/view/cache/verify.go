@@ -26,20 +26,22 @@ func (v *View) verify() tea.Cmd {
 		return []string{fmt.Sprintf("%s, %s. The project's go.sum is a witness too.", plural(len(c.list), "version"), size(bytesOf(c.list)))}
 	}
 	v.c.Dialogs.Push(dialog.NewForm("Verify the module cache", form, about, nil, func(at []int) tea.Cmd {
-		return v.check(cs[at[0]].list, at[1] == 1)
+		c := cs[at[0]]
+		return v.check(view.Verify{Versions: c.list, All: c.all, Online: at[1] == 1})
 	}))
 	return nil
 }
 
-// check verifies vs; what it finds shows up at once.
-func (v *View) check(vs []modcache.Version, online bool) tea.Cmd {
+// check verifies; what it finds shows up at once.
+func (v *View) check(what view.Verify) tea.Cmd {
+	vs := what.Versions
 	for i := range vs { // what was found before is looked at again
 		delete(v.bad, vs[i].Version)
 		delete(v.checked, vs[i].Version)
 	}
 	v.rebuild()
 	return view.Stream(v.c, "cache verify", "verifying "+plural(len(vs), "version"), func(ctx context.Context, send func(modcache.Bad)) (modcache.VerifyResult, error) {
-		return v.c.Services.Verify(ctx, vs, online, func(p modcache.VerifyProgress) {
+		return v.c.Services.Verify(ctx, what, func(p modcache.VerifyProgress) {
 			view.Report(ctx, view.Step{Text: fmt.Sprintf("%d of %d", p.Done, p.Total), Done: p.Bytes, Total: p.TotalBytes})
 		}, send)
 	}, func(found []modcache.Bad) {
