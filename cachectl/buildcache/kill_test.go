@@ -3,11 +3,8 @@ package buildcache
 import (
 	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -21,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gpx/envctl/change"
+	"gpx/envctl/change/changetest"
 	"gpx/envctl/env"
 )
 
@@ -28,52 +26,9 @@ import (
 // names, and is killed while it does.
 const childEnv = "GPX_TEST_PRUNE"
 
-// A fileJournal outlives its process: one JSON file, old or new at every instant.
-type fileJournal struct{ path string }
-
-func (j fileJournal) edit(f func(rs map[string]*change.Record)) error {
-	rs := map[string]*change.Record{}
-	data, err := os.ReadFile(j.path)
-	if err == nil {
-		err = json.Unmarshal(data, &rs)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f(rs)
-	if data, err = json.Marshal(rs); err != nil {
-		return err
-	}
-	if err := os.WriteFile(j.path+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(j.path+".new", j.path)
-}
-
-func (j fileJournal) Begin(_ context.Context, r change.Record) error {
-	return j.edit(func(rs map[string]*change.Record) { rs[r.ID] = &r })
-}
-
-func (j fileJournal) state(id string, s change.State) error {
-	return j.edit(func(rs map[string]*change.Record) { rs[id].State = s })
-}
-
-func (j fileJournal) Commit(_ context.Context, id string, _ time.Time) error {
-	return j.state(id, change.Applied)
-}
-func (j fileJournal) Abort(_ context.Context, id, _ string) error {
-	return j.state(id, change.Aborted)
-}
-func (j fileJournal) MarkUndone(_ context.Context, id, _ string, _ time.Time) error {
-	return j.state(id, change.Undone)
-}
-func (j fileJournal) List(context.Context) (list []change.Record, err error) {
-	err = j.edit(func(rs map[string]*change.Record) {
-		for _, id := range slices.Sorted(maps.Keys(rs)) {
-			list = append(list, *rs[id])
-		}
-	})
-	return list, err
+// journalOf is the journal beside the build cache dir.
+func journalOf(dir string) change.Journal {
+	return changetest.FileJournal(filepath.Join(filepath.Dir(dir), "state", "journal"))
 }
 
 // changerOf is the changer of a process whose state outlives it, beside the
@@ -82,7 +37,7 @@ func changerOf(dir string) *change.Changer {
 	state := filepath.Join(filepath.Dir(dir), "state")
 	os.MkdirAll(state, 0o700)
 	return change.New(change.Options{
-		StateDir: state, Journal: fileJournal{filepath.Join(state, "journal")}, Actor: "cli",
+		StateDir: state, Journal: journalOf(dir), Actor: "cli",
 		Env: func(context.Context) (*env.Env, error) { return &env.Env{}, nil },
 	})
 }
@@ -143,11 +98,16 @@ func TestKilledPrune(t *testing.T) {
 			must(t, err)
 			must(t, h.open().Finish(context.Background()))
 			after := stats(t, h.cache)
-			switch list, err := (fileJournal{filepath.Join(filepath.Dir(h.cache), "state", "journal")}).List(context.Background()); {
-			case err != nil:
-				t.Fatal(err)
-			case len(list) == 0 || list[0].State == change.Aborted:
+			list, err := journalOf(h.cache).List(context.Background())
+			must(t, err)
+			switch {
+			case len(list) == 0:
 				same(t, before, after)
+			case list[0].State == change.Aborted:
+				same(t, before, after)
+				if killed && (len(found) != 1 || !strings.Contains(found[0].Note, "interrupted")) {
+					t.Errorf("the next start says %+v", found)
+				}
 			case list[0].State == change.Applied:
 				want := []string{actionPath(named("in use")), outputPath(idOf("in use"))}
 				for name := range before {
@@ -161,12 +121,6 @@ func TestKilledPrune(t *testing.T) {
 				}
 			default:
 				t.Errorf("the change is %s", list[0].State)
-			}
-			if killed && len(found) == 0 {
-				// Killed before it began, or behind the commit.
-				if list, _ := (fileJournal{filepath.Join(filepath.Dir(h.cache), "state", "journal")}).List(context.Background()); len(list) > 0 && list[0].State == change.Begun {
-					t.Error("the next start does not say what was in flight")
-				}
 			}
 		})
 	}

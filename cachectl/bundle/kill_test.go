@@ -20,6 +20,7 @@ import (
 
 	"gpx/envctl/chain"
 	"gpx/envctl/change"
+	"gpx/envctl/change/changetest"
 	"gpx/envctl/env"
 )
 
@@ -101,7 +102,7 @@ func (j *job) sync(int) error {
 
 func (j *job) changer() *change.Changer {
 	return change.New(change.Options{
-		StateDir: filepath.Join(j.Dir, "state"), Journal: fileJournal(filepath.Join(j.Dir, "journal")),
+		StateDir: filepath.Join(j.Dir, "state"), Journal: changetest.FileJournal(filepath.Join(j.Dir, "journal")),
 		Env: func(context.Context) (*env.Env, error) { return &env.Env{}, nil },
 	})
 }
@@ -309,61 +310,6 @@ func valid(t *testing.T, cache string) {
 			}
 		}
 	}
-}
-
-// A fileJournal survives its process.
-type fileJournal string
-
-func (f fileJournal) List(context.Context) ([]change.Record, error) {
-	data, err := os.ReadFile(string(f))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var rs []change.Record
-	return rs, json.Unmarshal(data, &rs)
-}
-
-func (f fileJournal) edit(change func(rs []change.Record) []change.Record) error {
-	rs, err := f.List(context.Background())
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(change(rs))
-	if err != nil {
-		return err
-	}
-	return replaceFile(string(f)+".new", string(f), data, 0o666)
-}
-
-func (f fileJournal) Begin(_ context.Context, r change.Record) error {
-	r.State = change.Begun
-	return f.edit(func(rs []change.Record) []change.Record { return append(rs, r) })
-}
-
-func (f fileJournal) set(id string, update func(r *change.Record)) error {
-	return f.edit(func(rs []change.Record) []change.Record {
-		for i := range rs {
-			if rs[i].ID == id {
-				update(&rs[i])
-			}
-		}
-		return rs
-	})
-}
-
-func (f fileJournal) Commit(_ context.Context, id string, at time.Time) error {
-	return f.set(id, func(r *change.Record) { r.State, r.DoneAt = change.Applied, at })
-}
-
-func (f fileJournal) Abort(_ context.Context, id, why string) error {
-	return f.set(id, func(r *change.Record) { r.State, r.Why = change.Aborted, why })
-}
-
-func (f fileJournal) MarkUndone(_ context.Context, id, by string, at time.Time) error {
-	return f.set(id, func(r *change.Record) { r.State, r.UndoneBy, r.UndoneAt = change.Undone, by, at })
 }
 
 func notes(found []change.Change) (list []string) {

@@ -19,6 +19,7 @@ import (
 	"gpx/cachectl/modcache"
 	"gpx/cachectl/needs"
 	"gpx/envctl/change"
+	"gpx/envctl/change/changetest"
 )
 
 // The child of the SIGKILL test is this test binary, started again with what it
@@ -41,7 +42,7 @@ func runKillChild(told string) error {
 	}
 	ctx := context.Background()
 	h := house{dir: k.Dir, cache: k.Cache}
-	changer := h.newChanger(&fileJournal{filepath.Join(k.Dir, "journal.json")})
+	changer := h.newChanger(changetest.FileJournal(filepath.Join(k.Dir, "journal.json")))
 	h.environ = os.Environ()
 	c, err := modcache.Open(k.Cache)
 	if err != nil {
@@ -122,7 +123,7 @@ func TestPruneIsKilled(t *testing.T) {
 			h.goes("other", nil, "build", "./...")
 			h.goes("other", []string{"GOPROXY=off"}, "mod", "verify")
 		}
-		h.changer = h.newChanger(&fileJournal{filepath.Join(h.dir, "journal.json")})
+		h.changer = h.newChanger(changetest.FileJournal(filepath.Join(h.dir, "journal.json")))
 		found, err := h.changer.Recover(t.Context())
 		must(t, err)
 		for _, ch := range found {
@@ -234,64 +235,4 @@ func emptyTree(t testing.TB, dir string) {
 		return nil
 	})
 	must(t, os.RemoveAll(dir))
-}
-
-// A fileJournal is a journal in one file that is old or new, never torn.
-type fileJournal struct{ path string }
-
-func (j *fileJournal) List(context.Context) ([]change.Record, error) {
-	data, err := os.ReadFile(j.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var rs []change.Record
-	return rs, json.Unmarshal(data, &rs)
-}
-
-func (j *fileJournal) write(rs []change.Record) error {
-	data, err := json.Marshal(rs)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(j.path+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(j.path+".new", j.path)
-}
-
-func (j *fileJournal) update(ctx context.Context, id string, f func(*change.Record)) error {
-	rs, err := j.List(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range rs {
-		if rs[i].ID == id {
-			f(&rs[i])
-		}
-	}
-	return j.write(rs)
-}
-
-func (j *fileJournal) Begin(ctx context.Context, r change.Record) error {
-	rs, err := j.List(ctx)
-	if err != nil {
-		return err
-	}
-	r.State = change.Begun
-	return j.write(append(rs, r))
-}
-
-func (j *fileJournal) Commit(ctx context.Context, id string, at time.Time) error {
-	return j.update(ctx, id, func(r *change.Record) { r.State, r.DoneAt = change.Applied, at })
-}
-
-func (j *fileJournal) Abort(ctx context.Context, id, why string) error {
-	return j.update(ctx, id, func(r *change.Record) { r.State, r.Why = change.Aborted, why })
-}
-
-func (j *fileJournal) MarkUndone(ctx context.Context, id, by string, at time.Time) error {
-	return j.update(ctx, id, func(r *change.Record) { r.State, r.UndoneBy, r.UndoneAt = change.Undone, by, at })
 }
