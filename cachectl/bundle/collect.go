@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -418,14 +419,15 @@ func hashZip(ctx context.Context, path string, m module.Version) (zipSums, error
 		return zipSums{}, err
 	}
 	// The directory is bounded here, which CheckZip does not do.
-	if _, err := ziphash.Open(f, st.Size()); err != nil {
+	z, err := ziphash.Open(f, st.Size())
+	if err != nil {
 		return zipSums{}, err
 	}
 	if _, err := modzip.CheckZip(m, path); err != nil {
 		return zipSums{}, errors.New(firstLine(err))
 	}
 	s := zipSums{size: st.Size(), mtime: st.ModTime().UnixNano()}
-	if s.h1, err = ziphash.Sum(ctx, f, st.Size()); err != nil {
+	if s.h1, err = ziphash.SumTo(ctx, z, func(*zip.File) io.Writer { return nil }); err != nil {
 		return zipSums{}, err
 	}
 	h := sha256.New()

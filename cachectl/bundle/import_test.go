@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/mod/module"
 
 	"gpx/cachectl/internal/flock"
 	"gpx/envctl/chain"
@@ -299,4 +302,42 @@ func TestImportCanBeCancelled(t *testing.T) {
 			t.Fatalf("cancelled at report %d: the cache is\n%s\nwant\n%s", at, after, before)
 		}
 	}
+}
+
+// The go command takes nothing of a toolchain but its zip.
+func TestToolchainsTravel(t *testing.T) {
+	const path, version = "golang.org/toolchain", "v0.0.1-go1.99.0.linux-amd64"
+	dir := t.TempDir()
+	m := module.Version{Path: path, Version: version}
+	file, err := versionFile(m, partZip)
+	must(t, err)
+	zip := filepath.Join(dir, "mod", "cache", "download", file)
+	must(t, os.MkdirAll(filepath.Dir(zip), 0o777))
+	must(t, os.WriteFile(zip, moduleZip(t, path+"@"+version+"/bin/go", path+"@"+version+"/src/_go.mod"), 0o666))
+	in := filepath.Join(dir, "b.tar")
+	r, err := Export(t.Context(), ExportOptions{Cache: filepath.Join(dir, "mod"), Out: in})
+	must(t, err)
+	if r.Modules != 1 || len(r.LeftOut) != 0 {
+		t.Errorf("exported %+v", r)
+	}
+	to := filepath.Join(dir, "to")
+	p, err := PlanImport(t.Context(), ImportOptions{In: in, Cache: to})
+	must(t, err)
+	_, err = change.New(change.Options{StateDir: filepath.Join(dir, "state")}).Apply(t.Context(), p.Plan)
+	must(t, err)
+	base := "cache/download/golang.org/toolchain/@v/" + version
+	equalLists(t, "imported", names(t, to), []string{base + ".info", base + ".lock", base + ".zip", base + ".ziphash"})
+}
+
+// Folders of imports that nobody comes back to go with the next import.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	for name, age := range map[string]time.Duration{"fresh": time.Hour, "old": 8 * 24 * time.Hour, "old.done": 0} {
+		must(t, os.Mkdir(filepath.Join(dir, name), 0o777))
+		write(t, filepath.Join(dir, name, "0"), "x")
+		must(t, os.Chtimes(filepath.Join(dir, name), now, now.Add(-age)))
+	}
+	sweep(dir, now)
+	equalLists(t, "left", names(t, dir), []string{"fresh/0"})
 }

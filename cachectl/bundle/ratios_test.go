@@ -83,20 +83,33 @@ func toolchainModules(t *testing.T, cache string) {
 	}
 }
 
-func (b *bench) shell(script string) func() {
-	return func() {
+// shell runs a script, having made room first.
+func (b *bench) shell(script string) contest {
+	return contest{func() {
+		must(b.t, os.RemoveAll(filepath.Join(b.dir, "peer")))
+		must(b.t, os.Mkdir(filepath.Join(b.dir, "peer"), 0o777))
+	}, func() {
 		cmd := exec.Command("sh", "-c", script)
 		cmd.Dir = b.dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.t.Fatalf("%s: %v\n%s", script, err, out)
 		}
-	}
+	}}
 }
 
-func (b *bench) export(out, checked string) func() {
-	return func() {
-		out := filepath.Join(b.dir, out)
-		must(b.t, os.RemoveAll(out))
+// A contest is what is measured, and what has to be done before, which is not.
+type contest struct{ before, run func() }
+
+func (c contest) seconds() float64 {
+	c.before()
+	start := time.Now()
+	c.run()
+	return time.Since(start).Seconds()
+}
+
+func (b *bench) export(out, checked string) contest {
+	out = filepath.Join(b.dir, out)
+	return contest{func() { must(b.t, os.RemoveAll(out)) }, func() {
 		o := ExportOptions{Cache: b.cache, Out: out}
 		if checked != "" {
 			o.Checked = filepath.Join(b.dir, checked)
@@ -106,19 +119,19 @@ func (b *bench) export(out, checked string) func() {
 		if len(r.LeftOut) > 0 {
 			b.t.Logf("left out %d versions, the first: %+v", len(r.LeftOut), r.LeftOut[0])
 		}
-	}
+	}}
 }
 
 // compare runs the peer and then each of ours, in turns, and prints the medians
 // of the ratios.
-func (b *bench) compare(peer string, theirs func(), promised float64, ours ...contender) {
+func (b *bench) compare(peer string, theirs contest, promised float64, ours ...contender) {
 	b.t.Helper()
 	ratios := make([][]float64, len(ours))
 	var base []float64
 	for round := range benchRounds + 1 {
-		t := seconds(theirs)
+		t := theirs.seconds()
 		for i, o := range ours {
-			if r := seconds(o.run) / t; round > 0 { // the first reads the disk
+			if r := o.run.seconds() / t; round > 0 { // the first reads the disk
 				ratios[i] = append(ratios[i], r)
 			}
 		}
@@ -139,13 +152,7 @@ func (b *bench) compare(peer string, theirs func(), promised float64, ours ...co
 type contender struct {
 	name     string
 	promised bool
-	run      func()
-}
-
-func seconds(f func()) float64 {
-	start := time.Now()
-	f()
-	return time.Since(start).Seconds()
+	run      contest
 }
 
 func middle(list []float64) float64 {
@@ -161,7 +168,7 @@ func (b *bench) size(file string) int64 {
 
 func (b *bench) exports() {
 	download := filepath.Join(b.cache, "cache", "download")
-	b.export("warm.tar.zst", "checked")() // checks every zip once
+	b.export("warm.tar.zst", "checked").run() // checks every zip once
 	fmt.Fprintf(&b.table, "| export of cache/download | median | ratio |\n|---|---|---|\n")
 	b.compare("tar cf - cache/download \\| zstd -T0 -3", b.shell("tar cf - -C '"+filepath.Dir(download)+"' download | zstd -q -f -T0 -3 -o peer.tar.zst"), 0.8,
 		contender{"gpx cache export, zips checked before", true, b.export("ours.tar.zst", "checked")},
@@ -176,14 +183,8 @@ func (b *bench) exports() {
 }
 
 func (b *bench) imports() {
-	unpack := func(command string) func() {
-		return func() {
-			b.shell("rm -rf peer && mkdir peer && " + command)()
-		}
-	}
-	ours := func(in string) func() {
-		return func() {
-			must(b.t, os.RemoveAll(filepath.Join(b.dir, "mod")))
+	ours := func(in string) contest {
+		return contest{func() { must(b.t, os.RemoveAll(filepath.Join(b.dir, "mod"))) }, func() {
 			p, err := PlanImport(b.t.Context(), ImportOptions{In: filepath.Join(b.dir, in), Cache: filepath.Join(b.dir, "mod")})
 			must(b.t, err)
 			c := change.New(change.Options{
@@ -191,11 +192,11 @@ func (b *bench) imports() {
 			})
 			_, err = c.Apply(b.t.Context(), p.Plan)
 			must(b.t, err)
-		}
+		}}
 	}
 	fmt.Fprintf(&b.table, "| import of the bundle | median | ratio |\n|---|---|---|\n")
-	b.compare("zstd -dc ours.tar.zst \\| tar xf -", unpack("zstd -q -dc ours.tar.zst | tar xf - -C peer"), 1.5,
+	b.compare("zstd -dc ours.tar.zst \\| tar xf -", b.shell("zstd -q -dc ours.tar.zst | tar xf - -C peer"), 1.5,
 		contender{"gpx cache import ours.tar.zst, every hash checked", true, ours("ours.tar.zst")})
-	b.compare("tar xf ours.tar", unpack("tar xf ours.tar -C peer"), 1.5,
+	b.compare("tar xf ours.tar", b.shell("tar xf ours.tar -C peer"), 1.5,
 		contender{"gpx cache import ours.tar, every hash checked", true, ours("ours.tar")})
 }

@@ -13,7 +13,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/module"
 
@@ -45,6 +47,7 @@ func (st *stage) run(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(st.dir), 0o777); err != nil {
 		return err
 	}
+	sweep(filepath.Dir(st.dir), time.Now())
 	if err := os.Mkdir(st.dir, 0o700); err != nil {
 		return err
 	}
@@ -69,6 +72,29 @@ func (st *stage) run(ctx context.Context) error {
 		change.Remark(ctx, count(st.unverifiable, "version")+" without a proof of the checksum database: go.sum has to know them")
 	}
 	return nil
+}
+
+// abandoned is how old the folder of an import is when nobody will come back to
+// it: the journal of the process that made it is gone, or no gpx was started for
+// a week.
+const abandoned = 7 * 24 * time.Hour
+
+// sweep removes such folders, and those that only have to be removed. What an
+// abandoned import has placed is whole, and stays.
+func sweep(dir string, now time.Time) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			continue
+		}
+		if strings.HasSuffix(e.Name(), ".done") || now.Sub(info.ModTime()) > abandoned {
+			os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // clean removes what is left of a stage that is done or reverted, and the
