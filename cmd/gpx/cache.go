@@ -42,7 +42,8 @@ The commands below it list, verify, prune and move module versions.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return runCache(cmd.Context(), a) },
 	}
-	cmd.AddCommand(cacheLsCommand(a), cachePruneCommand(a), cacheVerifyCommand(a), cacheExportCommand(a), cacheImportCommand(a))
+	cmd.AddCommand(cacheLsCommand(a), cachePruneCommand(a), cacheVerifyCommand(a), cacheAuditCommand(a),
+		cacheExportCommand(a), cacheImportCommand(a))
 	return cmd
 }
 

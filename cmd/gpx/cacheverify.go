@@ -169,9 +169,10 @@ func (a *app) sumRemote(ctx context.Context, e *env.Env) (remote func(context.Co
 	return r.Get, r.Close, nil
 }
 
-func (a *app) printVerify(r modcache.VerifyResult, online bool) {
+// printBad writes each damage with the command that mends it.
+func (a *app) printBad(bad []modcache.Bad) {
 	out := a.out
-	for _, b := range r.Bad {
+	for _, b := range bad {
 		out.text("", out.sign(toneBad, out.strong(b.Path+"@"+b.Version))+"  "+b.What.Words())
 		rows := [][]string{}
 		for _, row := range [][2]string{{"want", b.Want}, {"got", b.Got}, {"more", b.Detail}, {"mend", b.Mend}, {"", b.Effect}} {
@@ -181,6 +182,11 @@ func (a *app) printVerify(r modcache.VerifyResult, online bool) {
 		}
 		out.table("    ", rows)
 	}
+}
+
+func (a *app) printVerify(r modcache.VerifyResult, online bool) {
+	out := a.out
+	a.printBad(r.Bad)
 	t := toneGood
 	if len(r.Bad) > 0 {
 		t = toneBad

@@ -18,7 +18,7 @@ import (
 var documents = map[string][]string{
 	"status": {"status"}, "probe": {"probe", "probe-deep"}, "doctor": {"doctor"}, "route": {"route"},
 	"env": {"env", "export"}, "use": {"plan"}, "sumdb": {"plan"}, "offline": {"plan", "offline"}, "undo": {"plan"}, "changes": {"changes"},
-	"cache": {"cache"}, "cache ls": {"cache-ls"}, "cache prune": {"plan-prune"}, "cache verify": {"cache-verify"},
+	"cache": {"cache"}, "cache ls": {"cache-ls"}, "cache prune": {"plan-prune"}, "cache verify": {"cache-verify"}, "cache audit": {"cache-audit"},
 	"cache export": {"cache-export", "cache-export-build"}, "cache import": {"cache-import", "cache-import-build"},
 	"demo": {"demo"}, "config": {"config"}, "shell-init": {"completion"}, "completion": {"completion"}, "version": {"version"},
 }
