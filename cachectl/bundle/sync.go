@@ -222,9 +222,8 @@ type syncer struct {
 	got   *collection
 	parts string
 
-	w       *writer
-	n       int // files written
-	modules int
+	w *writer
+	n int // files written
 }
 
 func (s *syncer) run() (Result, error) {
