@@ -67,6 +67,7 @@ func TestRunning(t *testing.T) {
 	tool := filepath.Join(dir, "gopls")
 	must(t, os.WriteFile(tool, data, fs.FileMode(0o755)))
 	cmd := exec.CommandContext(t.Context(), tool, "600")
+	cmd.Args[0] = "sleep" // where one program is all of coreutils, this decides
 	cmd.Dir, cmd.Env = filepath.Join(dir, "app", "sub"), []string{"GOMODCACHE=" + filepath.Join(dir, "mod")}
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
