@@ -109,7 +109,8 @@ func runCacheExport(ctx context.Context, a *app, f exportFlags, args []string) e
 	}
 	o.Out, o.Sync = f.out, f.sync
 	o.Report = func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) }
-	if f.online && !o.SumDB.Off {
+	sel.database = !o.SumDB.Off
+	if f.online && sel.database {
 		remote, end, err := a.sumRemote(ctx, e)
 		if err != nil {
 			return failed(op, "", err)
@@ -138,6 +139,7 @@ func (a *app) exportOptions(sel selection, e *env.Env) (bundle.ExportOptions, er
 type selection struct {
 	versions []module.Version // nil for the whole cache
 	sums     project.Sums
+	database bool // there is a checksum database to ask
 
 	// Of projects: what the cache does not have. A go.sum names many versions
 	// that no build needs; what go.mod itself requires is essential.
@@ -293,7 +295,7 @@ func (a *app) printExported(res bundle.Result, sel selection, f exportFlags) {
 	if n := len(res.Unverifiable); n > 0 {
 		out.text("  ", out.sign(toneWarn, count(int64(n), "version", "versions")+" without a proof of the checksum database: the other side's go.sum has to know them"))
 		printNames(out, res.Unverifiable)
-		if !f.online {
+		if !f.online && sel.database {
 			out.text("  ", out.dim("--online asks the database for them"))
 		}
 	}

@@ -58,7 +58,7 @@ func printActions(out *printer, actions []change.Action) {
 		if !act.Undoable {
 			text += " " + out.sign(toneWarn, "cannot be undone")
 		}
-		out.line("  " + text)
+		out.text("  ", text)
 	}
 	if rest == 0 {
 		return
