@@ -9,12 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/mod/module"
-	"golang.org/x/mod/semver"
 
 	"gpx/cachectl/internal/flock"
+	"gpx/cachectl/internal/vlist"
 	"gpx/envctl/change"
 )
 
@@ -66,7 +63,7 @@ func (st *stage) placeOne(ctx context.Context, i int) error {
 		return err
 	}
 	if it.name.part == partZip {
-		unlock, err := lockSoon(ctx, strings.TrimSuffix(to, "zip")+"lock")
+		unlock, err := flock.Soon(ctx, strings.TrimSuffix(to, "zip")+"lock")
 		if errors.Is(err, flock.ErrHeld) {
 			return fmt.Errorf("a go command is at work on %s; try again", it.name.version)
 		}
@@ -131,7 +128,7 @@ func (st *stage) relistAll(ctx context.Context) error {
 		}
 	}
 	for dir := range lists {
-		if err := relist(ctx, dir, filepath.Join(st.dir, "list")); err != nil {
+		if err := relist(ctx, dir); err != nil {
 			return err
 		}
 	}
@@ -164,61 +161,24 @@ func removeEmpty(dir, top string) {
 	}
 }
 
-// lockSoon takes a lock of the go command, or waits a while for it.
-func lockSoon(ctx context.Context, path string) (unlock func(), err error) {
-	const patience = 10 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		f, err := flock.Try(path)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, flock.ErrHeld) {
-			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-tick.C:
-		}
-	}
-}
-
 // relist writes the list of an @v folder as the go command does when it adds a
-// .mod file (cmd/go/internal/modfetch, rewriteVersionList), and removes one
-// that has nothing to list. tmp is where the new one is written.
-func relist(ctx context.Context, dir, tmp string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+// .mod file, and removes one that has nothing to list.
+func relist(ctx context.Context, dir string) error {
+	if !exists(dir) {
 		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var list []string
-	for _, e := range entries {
-		if v, ok := strings.CutSuffix(e.Name(), ".mod"); ok && v != "" && module.CanonicalVersion(v) == v {
-			list = append(list, v)
-		}
 	}
 	path := filepath.Join(dir, "list")
-	if len(list) == 0 {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	semver.Sort(list)
-	unlock, err := lockSoon(ctx, path)
+	unlock, err := flock.Soon(ctx, path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	defer unlock()
-	if err := os.MkdirAll(filepath.Dir(tmp), 0o700); err != nil {
 		return err
 	}
-	return replaceFile(tmp, path, []byte(strings.Join(list, "\n")+"\n"), 0o666)
+	defer unlock()
+	text, err := vlist.Of(dir)
+	switch {
+	case err != nil:
+		return err
+	case text == "":
+		return os.Remove(path)
+	}
+	return vlist.Overwrite(path, text)
 }

@@ -166,7 +166,7 @@ func (st *stage) takeAway(ctx context.Context) error {
 func (st *stage) takeOne(ctx context.Context, i int) error {
 	it := &st.s.Add[i]
 	if it.name.part == partZip {
-		unlock, err := lockSoon(ctx, strings.TrimSuffix(st.s.target(it.Path), "zip")+"lock")
+		unlock, err := flock.Soon(ctx, strings.TrimSuffix(st.s.target(it.Path), "zip")+"lock")
 		if errors.Is(err, flock.ErrHeld) {
 			return fmt.Errorf("a go command is at work on %s; try again", it.name.version)
 		}

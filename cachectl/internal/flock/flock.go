@@ -4,9 +4,11 @@
 package flock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // ErrHeld: another process holds the lock.
@@ -25,4 +27,31 @@ func Try(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
+}
+
+// patience is how long Soon waits: what is locked for longer is locked for a
+// download, and that is not waited for.
+const patience = 10 * time.Second
+
+// Soon locks a file that nobody locks for long. It fails with an error that
+// wraps [ErrHeld] when somebody does, or when ctx ends first.
+func Soon(ctx context.Context, path string) (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		f, err := Try(path)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, ErrHeld) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-tick.C:
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package flock
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -32,6 +33,31 @@ func TestTryKeepsOutTheGoCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
+}
+
+func TestSoonWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "list")
+	held, err := Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Soon(ctx, path); !errors.Is(err, ErrHeld) {
+		t.Fatalf("the lock was given twice: %v", err)
+	}
+	got := make(chan error)
+	go func() {
+		unlock, err := Soon(t.Context(), path)
+		if err == nil {
+			unlock()
+		}
+		got <- err
+	}()
+	held.Close()
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestTrySaysWhatIsWrong(t *testing.T) {

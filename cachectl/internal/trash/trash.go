@@ -29,7 +29,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"gpx/cachectl/internal/flock"
 )
@@ -181,34 +180,11 @@ func lockTrash(ctx context.Context, root string) (unlock func(), err error) {
 	if err := os.MkdirAll(Dir(root), 0o777); err != nil {
 		return nil, err
 	}
-	unlock, err = lockSoon(ctx, filepath.Join(Dir(root), "lock"))
+	unlock, err = flock.Soon(ctx, filepath.Join(Dir(root), "lock"))
 	if err != nil {
 		err = fmt.Errorf("the trash of the module cache: %w; try again", err)
 	}
 	return unlock, err
-}
-
-// lockSoon locks a file that nobody locks for long.
-func lockSoon(ctx context.Context, path string) (unlock func(), err error) {
-	const patience = 10 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		f, err := flock.Try(path)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, flock.ErrHeld) {
-			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-tick.C:
-		}
-	}
 }
 
 // there reports whether anything stands at path.
