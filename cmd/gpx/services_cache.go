@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -176,11 +175,9 @@ func (s *session) verify(ctx context.Context, v view.Verify, report func(modcach
 
 // typed is a path as a person types it: below the project's folder, or with ~
 // below the home folder.
-func (q *app) typed(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~"+string(filepath.Separator)); ok {
-		if home, err := os.UserHomeDir(); err == nil {
-			return filepath.Join(home, rest)
-		}
+func (q *app) typed(e *env.Env, path string) string {
+	if rest, ok := strings.CutPrefix(path, "~"+string(filepath.Separator)); ok && view.Home(e) != "" {
+		return filepath.Join(view.Home(e), rest)
 	}
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -198,7 +195,7 @@ func (s *session) export(ctx context.Context, x view.Export, report func(view.St
 	if err != nil {
 		return view.Outcome{}, err
 	}
-	out := q.typed(x.Path)
+	out := q.typed(e, x.Path)
 	told := func(p bundle.Progress) { report(stepOf(p)) }
 	if x.Build {
 		return q.exportBuild(ctx, e, out, told)
@@ -218,7 +215,7 @@ func (s *session) export(ctx context.Context, x view.Export, report func(view.St
 	if err != nil {
 		return view.Outcome{}, err
 	}
-	done := view.Outcome{Text: count(int64(res.Modules), "module version", "module versions") + ", " + size(res.Bytes) + ": " + shortened(redact.Text(res.Path))}
+	done := view.Outcome{Text: count(int64(res.Modules), "module version", "module versions") + ", " + size(res.Bytes) + ": " + redact.Text(view.Tilde(e, res.Path))}
 	for _, l := range res.LeftOut {
 		done.Notes = append(done.Notes, "left out: "+l.Path+"@"+l.Version+": "+l.Why)
 	}
@@ -239,7 +236,7 @@ func (q *app) exportBuild(ctx context.Context, e *env.Env, out string, report fu
 	if err != nil {
 		return view.Outcome{}, err
 	}
-	done := view.Outcome{Text: count(int64(res.Entries), "entry", "entries") + " of the build cache, " + size(res.Bytes) + ": " + shortened(redact.Text(res.Path))}
+	done := view.Outcome{Text: count(int64(res.Entries), "entry", "entries") + " of the build cache, " + size(res.Bytes) + ": " + redact.Text(view.Tilde(e, res.Path))}
 	if res.LeftOut > 0 {
 		done.Notes = []string{count(int64(res.LeftOut), "output", "outputs") + " left out: damaged, or trimmed meanwhile"}
 	}
@@ -251,7 +248,7 @@ func (s *session) planImport(ctx context.Context, path string, report func(view.
 	if err != nil {
 		return view.Proposal{}, err
 	}
-	in := q.typed(path)
+	in := q.typed(e, path)
 	told := func(p bundle.Progress) { report(stepOf(p)) }
 	build, err := bundle.IsBuildCache(ctx, in)
 	if err != nil {

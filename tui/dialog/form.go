@@ -14,6 +14,9 @@ type Field struct {
 	Options []string
 	At      int    // the option that is chosen
 	Help    string // what the field decides; shown while it is selected
+	// Off says why the field does not count with what the others say, "" when it
+	// does; nil: it always does.
+	Off func(at []int) string
 }
 
 // Form asks for a few choices before a plan is made. It changes nothing, so
@@ -83,6 +86,13 @@ func (d *Form) step(by int) {
 	f.At = (f.At + by + len(f.Options)) % len(f.Options)
 }
 
+func (d *Form) off(f *Field) string {
+	if f.Off == nil {
+		return ""
+	}
+	return f.Off(d.chosen())
+}
+
 // Lines implements view.Dialog. A field shows all its options where there is
 // room, else the chosen one between arrows.
 func (d *Form) Lines(th *theme.Theme, w, h int) []widget.Line {
@@ -95,8 +105,10 @@ func (d *Form) Lines(th *theme.Theme, w, h int) []widget.Line {
 		out = append(out, d.field(th, i, column, w))
 	}
 	var about []widget.Line
-	if help := d.fields[d.cursor].Help; help != "" {
-		about = append(about, paragraph(theme.Dim, "", help, w)...)
+	if f := &d.fields[d.cursor]; d.off(f) != "" {
+		about = append(about, paragraph(theme.Warn, "", f.Label+": "+d.off(f)+".", w)...)
+	} else if f.Help != "" {
+		about = append(about, paragraph(theme.Dim, "", f.Help, w)...)
 	}
 	if d.about != nil {
 		about = append(about, nil)
@@ -121,6 +133,13 @@ func (d *Form) field(th *theme.Theme, i, column, w int) widget.Line {
 		lead, role = th.Glyphs.Cursor+" ", theme.Strong
 	}
 	line := widget.L(widget.S(theme.Accent, lead), widget.S(role, widget.Pad(f.Label, column, false)), widget.S(theme.Text, "  "))
+	if d.off(f) != "" {
+		line = append(line, widget.S(theme.Faint, th.Glyphs.Dash)).Fit(w, th.Glyphs.Ellipsis)
+		if selected {
+			line = line.Selected()
+		}
+		return line
+	}
 	all := line[:len(line):len(line)]
 	for at, o := range f.Options {
 		if at == f.At {

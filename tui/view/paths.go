@@ -7,18 +7,23 @@ import (
 	"gpx/envctl/env"
 )
 
-// Tilde shortens a path below the home folder of the environment that e was read
-// from; e may be nil.
-func Tilde(e *env.Env, path string) string {
+// Home is the home folder in the environment that e was read from, "" when there
+// is none; e may be nil.
+func Home(e *env.Env) (home string) {
 	if e == nil {
-		return path
+		return ""
 	}
-	home := ""
 	for _, kv := range e.Environ {
 		if h, ok := strings.CutPrefix(kv, "HOME="); ok {
 			home = h
 		}
 	}
+	return home
+}
+
+// Tilde shortens a path below the home folder of e.
+func Tilde(e *env.Env, path string) string {
+	home := Home(e)
 	if rel, err := filepath.Rel(home, path); home != "" && err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return filepath.Join("~", rel)
 	}

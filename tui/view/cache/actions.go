@@ -47,6 +47,7 @@ func (v *View) Actions() []actions.Action {
 		return ""
 	}
 	return []actions.Action{
+		{ID: "cache.open", View: Name, Key: actions.On("open", "enter"), Footer: 3, Help: "a module: its versions; anything else: what the pane says of it, whole", Do: v.Open},
 		{ID: "cache.mark", View: Name, Key: actions.On("mark", " "), Footer: 5, Help: "mark the row; again takes the mark off", Disabled: onRow, Do: v.toggleMark},
 		{ID: "cache.invert", View: Name, Key: actions.On("invert", "*"), Footer: 9, Help: "mark what is listed and not marked, and the other way round", Disabled: onRow, Do: v.invert},
 		{ID: "cache.prune", View: Name, Key: actions.On("prune", "P"), Footer: 4, Changes: true,

@@ -18,7 +18,7 @@ import (
 // export asks what goes into a bundle, and where that is written.
 func (v *View) export() tea.Cmd {
 	if v.level == building {
-		return v.askPath("Export the build cache", view.Export{Build: true}, "build-cache.tar.zst", []string{
+		return v.askPath("Export the build cache", view.Export{Build: true}, "~/build-cache.tar.zst", []string{
 			"Written is what is built, for a machine with the same Go, settings and folders. Name a file that ends in .tar.zst or .tar."})
 	}
 	var items []dialog.Item
@@ -41,7 +41,7 @@ func (v *View) export() tea.Cmd {
 	add("what this project needs", "as far as the cache has it", view.Export{Project: true})
 	add("everything", "the whole module cache", view.Export{All: true})
 	v.c.Dialogs.Push(dialog.NewChoose("Export", items, func(it dialog.Item) tea.Cmd {
-		return v.askPath("Export "+it.Title, it.Value.(view.Export), "gpx-bundle.tar.zst", []string{
+		return v.askPath("Export "+it.Title, it.Value.(view.Export), "~/gpx-bundle.tar.zst", []string{
 			"A bundle is a GOPROXY file tree, checksum database inside: any go command builds from it. A name that ends in .tar.zst or .tar is one file, any other a folder; to a folder that is there only what it lacks is added."})
 	}))
 	return nil

@@ -272,6 +272,9 @@ func (v *View) rebuild() {
 	}
 	sortRows(v.rows, l.order)
 	l.table.Sorted, l.table.Arrow = l.order.column(&v.c.Theme.Glyphs)
+	if v.level == versions && l.order == byName {
+		l.table.Arrow = v.c.Theme.Glyphs.Down
+	}
 	v.rows = filterRows(v.rows, l.filter)
 	v.most = 0
 	for i := range v.rows {

@@ -67,7 +67,7 @@ var (
 	latests = []int{0, 1, 2, 3, 5}
 	fields  = []dialog.Field{
 		{Label: "What", Help: "What a known project or a running go command needs stays in any case."},
-		{Label: "Fetched", Options: []string{"any time ago", "7 d", "30 d", "90 d", "180 d", "1 y"}, Help: "Only what was fetched longer ago than that. Versions that are marked one by one go whatever their age."},
+		{Label: "Fetched", Options: []string{"any time ago", "7 d", "30 d", "90 d", "180 d", "1 y"}, Help: "Only what was fetched longer ago than that. Versions that are chosen one by one go whatever their age."},
 		{Label: "Keep latest", Options: []string{"none", "1", "2", "3", "5"}, Help: "So many of the newest versions of each module stay."},
 		{Label: "Then", Options: []string{"to the trash", "remove for good"}, Help: "The trash lies on the same disk: u brings everything back for 24 h, then the space is free. Removing cannot be taken back."},
 		{Label: ".info .mod", Options: []string{"stay", "go too"}, Help: "They are small, and other module graphs may read them."},
@@ -90,6 +90,13 @@ func (v *View) prune() tea.Cmd {
 	form[0].Options = titles(cs)
 	options := func(at []int) modcache.PruneOptions { return pruneOptions(cs[at[0]], at) }
 	about := func(at []int) []string { return aboutPrune(cs[at[0]], options(at)) }
+	oneByOne := func(at []int) string {
+		if c := cs[at[0]]; len(c.versions) > 0 && len(c.modules) == 0 {
+			return "does not count for versions that are chosen one by one"
+		}
+		return ""
+	}
+	form[1].Off, form[2].Off = oneByOne, oneByOne
 	v.c.Dialogs.Push(dialog.NewForm("Prune the module cache", form, about, nil, func(at []int) tea.Cmd {
 		return v.planPrune(options(at))
 	}))
@@ -108,11 +115,7 @@ func pruneOptions(c choice, at []int) modcache.PruneOptions {
 func aboutPrune(c choice, o modcache.PruneOptions) []string {
 	out := []string{fmt.Sprintf("Chosen from %s, %s.", plural(len(c.list), "version"), size(bytesOf(c.list)))}
 	if len(o.Versions) > 0 {
-		text := "Versions that are named one by one go even where they are the only copies, or a project needs them; the plan says so."
-		if o.OlderThan > 0 || o.KeepLatest > 0 {
-			text += " Age and number do not count for them."
-		}
-		out = append(out, text)
+		out = append(out, "Versions that are chosen one by one go even where they are the only copies, or a project needs them and a hop has them; the plan says so.")
 	}
 	if len(o.Versions) == 0 || len(o.Modules) > 0 {
 		out = append(out, "What nobody who answers now can give back stays: the chain is asked first. The plan is shown before anything changes.")
@@ -231,14 +234,14 @@ func keptBytes(kept []modcache.Kept) (n int64) {
 
 // The options of the dialog about the build cache.
 var (
-	unused = []time.Duration{0, day, 2 * day, 5 * day, 30 * day}
+	unused = []time.Duration{0, time.Hour, day, 2 * day, 5 * day, 30 * day}
 	limits = []int64{0, 512 << 20, 1 << 30, 2 << 30, 5 << 30, 10 << 30}
 )
 
 // pruneBuild asks what of the build cache is to go.
 func (v *View) pruneBuild() tea.Cmd {
 	form := []dialog.Field{
-		{Label: "Not used for", Options: []string{"any time", "1 d", "2 d", "5 d", "30 d"}, Help: "What no build has used for so long goes."},
+		{Label: "Not used for", Options: []string{"any time", "1 h", "1 d", "2 d", "5 d", "30 d"}, Help: "What no build has used for so long goes."},
 		{Label: "Down to", Options: []string{"any size", "512 MiB", "1 GiB", "2 GiB", "5 GiB", "10 GiB"}, Help: "The oldest goes until the cache is as small as that."},
 		{Label: "Test results", Options: []string{"stay", "expire"}, Help: "Tests run again, as after go clean -testcache."},
 		{Label: "Everything", Options: []string{"no", "yes"}, Help: "All but what was used within the last hour, and fuzz corpora."},

@@ -45,9 +45,12 @@ const (
 	keep                // a known project or a running go command needs it
 	unknown             // nobody was asked yet
 	safe                // a hop can give it back, and nobody here needs it
+	nothing             // there is only a go.mod, which stays
 )
 
-func (r risk) String() string { return [...]string{"DAMAGED", "ONLY", "keep", "unknown", "safe"}[r] }
+func (r risk) String() string {
+	return [...]string{"DAMAGED", "ONLY", "keep", "unknown", "safe", ""}[r]
+}
 
 // A mark says how much of a row is marked.
 type mark int
@@ -66,7 +69,7 @@ type where struct {
 	asking bool          // an answer is on its way
 	none   int           // of asked: nobody has it
 	hops   []string      // the endpoints that have one of them, as they were met
-	last   *reach.Answer // the answer for a single version
+	last   *reach.Answer // the answer, where it is about a single version
 }
 
 // facts are everything that rows are made of.
@@ -163,6 +166,9 @@ func (f *facts) row(vs []modcache.Version) row {
 	case marks > 0:
 		r.mark = partly
 	}
+	if r.where.total > 1 {
+		r.where.last = nil
+	}
 	r.risk = riskOf(&r)
 	return r
 }
@@ -192,9 +198,7 @@ func (f *facts) reach(r *row, v *modcache.Version) {
 	if !ok {
 		return
 	}
-	if len(r.vs) == 1 {
-		r.where.last = &a.Answer
-	}
+	r.where.last = &a.Answer
 	if !a.Reachable() {
 		if a.Asked {
 			r.where.asked++
@@ -218,6 +222,8 @@ func riskOf(r *row) risk {
 		return only
 	case len(r.by) > 0:
 		return keep
+	case r.sources == 0:
+		return nothing
 	case r.where.asked < r.where.total:
 		return unknown
 	}

@@ -116,9 +116,11 @@ const (
 	// askAtOnce is how many versions are asked for in one go: two requests each,
 	// so that the answers for a screenful come within a second or two.
 	askAtOnce = 24
-	// askPerModule is how many versions of one module are asked for while only
-	// its row is in sight; all of them are when it is opened.
+	// askPerModule is how many versions of one module are asked for while its row
+	// is in sight. Of the selected one all are, up to askSelected: a row that is
+	// looked at is to be known.
 	askPerModule = 4
+	askSelected  = 48
 	// fresh is how long an answer stands.
 	fresh = 5 * time.Minute
 )
@@ -177,9 +179,12 @@ func (v *View) unasked() []module.Version {
 		if i >= len(v.rows) {
 			continue
 		}
-		r := &v.rows[i]
+		r, most := &v.rows[i], askPerModule
+		if i == order[0] {
+			most = askSelected
+		}
 		n := 0
-		for j := len(r.vs) - 1; j >= 0 && n < askPerModule; j-- { // the newest first
+		for j := len(r.vs) - 1; j >= 0 && n < most; j-- { // the newest first
 			m := r.vs[j].Version
 			if !sources(&r.vs[j]) {
 				continue

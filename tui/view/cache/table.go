@@ -31,12 +31,12 @@ func moduleColumns() []widget.Column {
 	return []widget.Column{
 		colMark:      {Title: "", Min: 2},
 		colName:      {Title: "MODULE", Min: 22, Grow: 4, Max: 60, Tight: true, Middle: true},
-		colCount:     {Title: "VERSIONS", Short: "VERS.", Min: 6, Max: 8, Grow: 1, Right: true, Tight: true},
-		colSize:      {Title: "SIZE", Min: 8, Right: true, Tight: true},
+		colCount:     {Title: "VERSIONS", Min: 8, Tight: true},
+		colSize:      {Title: "SIZE", Min: 9, Right: true, Tight: true},
 		colBar:       {Title: "", Min: 6, Grow: 1, Max: 20, Tight: true, Drop: 5},
 		colFetched:   {Title: "FETCHED", Min: 8, Right: true, Drop: 4},
-		colNeeded:    {Title: "NEEDED BY", Min: 10, Grow: 2, Max: 28},
-		colElsewhere: {Title: "ELSEWHERE", Min: 10, Grow: 2, Max: 32},
+		colNeeded:    {Title: "NEEDED BY", Min: 10, Grow: 2, Max: 28, Middle: true},
+		colElsewhere: {Title: "ELSEWHERE", Min: 10, Grow: 2, Max: 32, Middle: true},
 		colRisk:      {Title: "RISK", Min: 7},
 	}
 }
@@ -124,20 +124,25 @@ func count(th *theme.Theme, r *row) widget.Line {
 		}
 		return widget.L(widget.S(role, stateWords(r.vs[0].State)))
 	}
+	l := widget.L(widget.S(theme.Text, fmt.Sprintf("%3d", r.sources)))
 	if mods := len(r.vs) - r.sources; mods > 0 {
-		return widget.L(widget.S(theme.Text, fmt.Sprint(r.sources)), widget.S(theme.Dim, fmt.Sprintf(" +%d", mods)))
+		l = append(l, widget.S(theme.Dim, fmt.Sprintf(" +%d", mods)))
 	}
-	return widget.L(widget.S(theme.Text, fmt.Sprint(r.sources)))
+	return l
 }
 
 func neededBy(th *theme.Theme, r *row) widget.Line {
-	switch len(r.by) {
-	case 0:
+	if len(r.by) == 0 {
 		return widget.L(widget.S(theme.Faint, th.Glyphs.Dash))
-	case 1:
-		return widget.L(widget.S(theme.Text, r.by[0]))
 	}
-	return widget.L(widget.S(theme.Text, r.by[0]), widget.S(theme.Dim, fmt.Sprintf(" +%d", len(r.by)-1)))
+	name, role, more := r.by[0], theme.Text, ""
+	if r.running {
+		name, role = "running go", theme.Warn
+	}
+	if n := len(r.by) - 1; n > 0 {
+		more = fmt.Sprintf(" +%d", n)
+	}
+	return widget.L(widget.S(role, name+more)) // one span: it is cut in its middle
 }
 
 // elsewhere is who can give the row back, as short as a column is.
@@ -166,7 +171,8 @@ func elsewhere(th *theme.Theme, w *where) widget.Line {
 	return l
 }
 
-// hopName is the part of a hop's URL that tells it from others.
+// hopName is the part of a hop's URL that tells it from others: most are called
+// proxy.
 func hopName(hop string) string {
 	_, rest, ok := strings.Cut(hop, "://")
 	if !ok {
@@ -175,6 +181,9 @@ func hopName(hop string) string {
 	host, path, _ := strings.Cut(rest, "/")
 	if host == "" { // file:///srv/tree
 		return "/" + path
+	}
+	if short, ok := strings.CutPrefix(host, "proxy."); ok && strings.Contains(short, ".") {
+		return short
 	}
 	return host
 }
@@ -190,6 +199,8 @@ func riskCell(th *theme.Theme, r risk) widget.Line {
 		return widget.L(widget.S(theme.Accent, r.String()))
 	case safe:
 		return widget.L(widget.S(theme.Good, r.String()))
+	case nothing:
+		return widget.L(widget.S(theme.Faint, g.Dash))
 	}
 	return widget.L(widget.S(theme.Dim, r.String()))
 }
