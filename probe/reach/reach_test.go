@@ -105,8 +105,8 @@ func TestDown(t *testing.T) {
 func TestOneVersion(t *testing.T) {
 	t.Parallel()
 	for name, odd := range map[string]func(http.ResponseWriter, *http.Request){
-		"forbidden":  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "not for you", 403) },
-		"broken":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "boom", 500) },
+		"forbidden":  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "not for you", http.StatusForbidden) },
+		"broken":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "boom", http.StatusInternalServerError) },
 		"hangs":      func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"wrong info": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"Version":"v9.0.0"}`) },
 	} {

@@ -15,9 +15,9 @@ import (
 
 // A source is one endpoint that may be asked.
 type source struct {
-	ep    probe.Endpoint
-	hop   string // as it is shown
-	reach audience
+	ep  probe.Endpoint
+	hop string // as it is shown
+	audience
 }
 
 // An audience says what a source may be told.
@@ -33,7 +33,7 @@ const (
 
 // vcs reports whether it is version control, which is asked last: each question
 // is a process and seconds.
-func (s *source) vcs() bool { return s.reach == itself }
+func (s *source) vcs() bool { return s.audience == itself }
 
 // sources lists who may be asked, in the order in which they are. A chain with no
 // hop on the network ("off", or file trees alone) says that the user wants nobody
@@ -46,7 +46,7 @@ func (r *Reacher) sources() []*source {
 			return
 		}
 		seen[ep.URL] = true
-		all = append(all, &source{ep: ep, hop: redact.URL(ep.URL), reach: a})
+		all = append(all, &source{ep: ep, hop: redact.URL(ep.URL), audience: a})
 	}
 	behindPrivate, direct, network := false, false, false
 	for _, h := range r.o.Chain.Hops {
@@ -112,7 +112,7 @@ func within(path, dir string) bool {
 // mayAsk reports whether s may be shown the path of m.
 func (r *Reacher) mayAsk(s *source, m module.Version) bool {
 	hidden := module.MatchPrefixPatterns(r.o.NoProxy, m.Path)
-	switch s.reach {
+	switch s.audience {
 	case local:
 		return true
 	case itself:
@@ -120,7 +120,7 @@ func (r *Reacher) mayAsk(s *source, m module.Version) bool {
 	case private:
 		return !hidden
 	default:
-		return !hidden && r.tellable(m, s.reach == first)
+		return !hidden && r.tellable(m, s.audience == first)
 	}
 }
 

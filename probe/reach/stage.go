@@ -49,7 +49,6 @@ type asker struct {
 	visit *probe.Visit
 
 	down     atomic.Pointer[probe.Class]
-	up       atomic.Bool  // it has answered rightly, in this call
 	failures atomic.Int32 // in a row
 }
 
