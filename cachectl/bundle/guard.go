@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // A stream that a stranger made can unpack into far more than it is. These
@@ -31,21 +32,21 @@ const (
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.r.Read(p)
 	g.out += int64(n)
-	if g.max > 0 && g.out > g.max || g.out > freely+maxRatio*g.in.n {
+	if g.max > 0 && g.out > g.max || g.out > freely+maxRatio*g.in.n.Load() {
 		return 0, errBomb
 	}
 	return n, err
 }
 
-// A counter counts.
+// A counter counts. The decompression reads ahead on a goroutine of its own.
 type counter struct {
 	r io.Reader
-	n int64
+	n atomic.Int64
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 
