@@ -1,9 +1,10 @@
 package buildcache
 
 import (
-	"bytes"
-	"path/filepath"
+	"context"
 	"time"
+
+	"gpx/cachectl/internal/procs"
 )
 
 // A go command that has been running for longer than [keepRecent] may have
@@ -27,14 +28,24 @@ func spareFor(now, started time.Time) time.Time {
 	return recent
 }
 
-// usesAnother reports whether a process's environment, as proc(5) has it, names
-// another build cache.
-func usesAnother(environ []byte, dir string) bool {
-	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		if other, ok := bytes.CutPrefix(entry, []byte("GOCACHE=")); ok && len(other) > 0 {
-			real, err := filepath.EvalSymlinks(string(other))
-			return err != nil || real != dir
+// oldestGo is when the oldest go command was started that runs now and may use
+// the build cache in dir, of those that are not older than [longestBuild]; the
+// zero time when there is none, or where the system does not show its processes.
+func oldestGo(ctx context.Context, dir string, now time.Time) time.Time {
+	return oldestGoIn(ctx, procs.Root, dir, now)
+}
+
+func oldestGoIn(ctx context.Context, root, dir string, now time.Time) time.Time {
+	var oldest time.Time
+	// Of a list that was cut short, what is in it counts.
+	list, _ := procs.List(ctx, root, now, func(name, _ string) bool { return name == "go" })
+	for _, p := range list {
+		if theirs := p.BuildCache(); theirs != "" && theirs != dir || p.Started.IsZero() {
+			continue
+		}
+		if now.Sub(p.Started) <= longestBuild && (oldest.IsZero() || p.Started.Before(oldest)) {
+			oldest = p.Started
 		}
 	}
-	return false
+	return oldest
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// ticks are the hundredths of a second that the stat file counts in.
+const ticks = 100
+
 // A proc is a /proc of a system that is up for 100,000 s.
 type proc struct {
 	t   *testing.T
@@ -28,6 +31,7 @@ func (p *proc) process(pid int, comm string, started time.Duration, environ stri
 	must(p.t, os.Mkdir(dir, 0o777))
 	at := int((100000.5 - started.Seconds()) * ticks)
 	stat := fmt.Sprintf("%d (%s) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21\n", pid, comm, at)
+	must(p.t, os.Symlink("/usr/local/go/bin/go", filepath.Join(dir, "exe")))
 	for name, content := range map[string]string{"comm": comm + "\n", "stat": stat, "environ": environ} {
 		must(p.t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o666))
 	}

@@ -46,9 +46,10 @@ type PruneOptions struct {
 	OlderThan    time.Duration // fetched longer ago than that
 	KeepLatest   int           // not among the highest so many versions of its module that are here
 
-	// Fresh keeps, unless it is named, what was fetched more recently: whoever
-	// fetched it may be about to read it, which the go command does without a lock.
-	Fresh time.Duration
+	// Since keeps, unless it is named, what was fetched later: a go command that
+	// was started then and still runs may be about to read it, which it does
+	// without a lock. Zero keeps nothing.
+	Since time.Time
 
 	// Partial takes of what is chosen, or of everything, only what interrupted
 	// downloads left: it is of no use to any build, so needs do not count.
@@ -77,7 +78,7 @@ type Reason string
 const (
 	Needed    Reason = "needed"    // a known project needs it; where it is named, nobody can give it back, either
 	Running   Reason = "running"   // a running go command needs it, even where it is named
-	Arrived   Reason = "arrived"   // it was fetched just now
+	Arrived   Reason = "arrived"   // a running go command may have fetched it
 	OnlyCopy  Reason = "only_copy" // nobody who answers can give it back
 	Unasked   Reason = "unasked"   // nobody could be asked whether they can
 	NotThere  Reason = "not_there" // there is nothing of it to prune
@@ -229,8 +230,8 @@ func (p *pruner) spare(ctx context.Context, chosen []*Version) ([]choice, error)
 		case len(who) > 0 && (p.running(who) || !p.named[v.Version]):
 			p.needed(v, who, "")
 			continue
-		case p.o.Fresh > 0 && !p.named[v.Version] && v.hasSources() && p.o.Now.Sub(v.FetchedAt) < p.o.Fresh:
-			p.keep(v, Arrived, fmt.Sprintf("it was fetched less than %s ago, so whoever did may be about to read it", p.o.Fresh))
+		case !p.o.Since.IsZero() && !p.named[v.Version] && v.hasSources() && v.FetchedAt.After(p.o.Since):
+			p.keep(v, Arrived, "it was fetched since a go command was started that still runs, and may be about to read it")
 			continue
 		}
 		if take.sources {
@@ -388,6 +389,8 @@ func (p *pruner) title(going []choice) string {
 	}
 	what := fmt.Sprintf("%d modules", len(modules))
 	switch {
+	case len(going) == 0:
+		what = "the module cache"
 	case len(going) == 1:
 		what = target(going[0].Version.Version)
 	case len(modules) == 1:

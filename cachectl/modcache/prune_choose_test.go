@@ -181,7 +181,7 @@ func TestPruneChooses(t *testing.T) {
 			name: "a name beside selectors", o: modcache.PruneOptions{KeepLatest: 2, Versions: []module.Version{mv(deep)}}, goes: []string{x0, deep},
 		},
 		{
-			name: "fresh ones stay", o: modcache.PruneOptions{Modules: []string{"a.example.com/x", "d.example.com/graph"}, Fresh: 30 * 24 * time.Hour, Versions: []module.Version{mv(graph)}},
+			name: "what came since a running go command was started", o: modcache.PruneOptions{Modules: []string{"a.example.com/x", "d.example.com/graph"}, Since: noon.AddDate(0, 0, -30), Versions: []module.Version{mv(graph)}},
 			goes: []string{x0, graph}, kept: []string{x1 + " arrived", x2 + " needed"},
 		},
 		{

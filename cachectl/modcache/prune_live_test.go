@@ -118,7 +118,7 @@ func TestPruneBesideBuilds(t *testing.T) {
 
 // A version that is pruned over and over just while a go command fetches it. The
 // go command reads what it has found whole without a lock, so it can miss a file
-// (that is what Fresh is for), but it never finds a wrong one, and finds
+// (that is what Since is for), but it never finds a wrong one, and finds
 // everything whole when it is left in peace.
 func TestPruneWhatIsBeingFetched(t *testing.T) {
 	h := newHouse(t, chainOf(t, 3))

@@ -1,49 +1,109 @@
 package needs
 
 import (
-	"bytes"
 	"context"
+	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/module"
 
+	"gpx/cachectl/internal/procs"
 	"gpx/envctl/project"
+	"gpx/envctl/redact"
 )
 
 // A Run is what the go commands that run now work with.
 type Run struct {
-	// Roots are those of the projects that they work in, raw.
+	// Roots are those of the projects that go commands work in, raw.
 	Roots []string
-	// Paths are their working folders and programs: what lies in the module
-	// cache must stay there.
+	// Editors are those of the projects that language servers work in: projects
+	// like the known ones, since a server outlives every build.
+	Editors []string
+	// Paths are the working folders and programs of both: what lies in the
+	// module cache must stay there.
 	Paths []string
+	// Since is when the oldest go command was started, of those that are not
+	// older than a day; zero when none runs. What was fetched since may be what
+	// it wants to read next, also where it works in no project (go install M@V).
+	Since time.Time
 	// Unseen says what could not be looked at, clean; "" when all could.
 	Unseen string
 }
 
-// tools are the names of the programs that read extracted trees: the go
-// command, what it runs, and what runs it.
-var tools = []string{
-	"go", "compile", "asm", "cgo", "link", "vet", "cover", "gopls", "dlv", "staticcheck", "golangci-lint",
-}
+// The programs that read extracted trees: the go command, what it runs, what
+// runs it, and language servers.
+var (
+	tools   = []string{"go", "compile", "asm", "cgo", "link", "vet", "cover", "dlv", "staticcheck", "golangci-lint"}
+	servers = []string{"gopls"}
+)
+
+// longestBuild is how long a go command may be at work. One that is older is a
+// go run, which waits for its program.
+const longestBuild = 24 * time.Hour
 
 // Running looks at the running go commands, compilers and language servers that
 // work with the module cache at cache (GOMODCACHE), or may do so: those whose
-// environment names another are left out. It is a look at one moment: a command
+// settings name another are left out. It is a look at one moment: a command
 // that starts a moment later is not in it.
 func Running(ctx context.Context, cache string) Run {
-	r := processes(ctx, cache)
-	for _, dir := range r.Paths {
-		p, err := project.Find(dir, nil)
-		if err != nil { // most often project.ErrNone
+	return running(ctx, procs.Root, cache, time.Now())
+}
+
+func running(ctx context.Context, root, cache string, now time.Time) Run {
+	var r Run
+	if !procs.Seen {
+		r.Unseen = "which go commands run cannot be seen on " + runtime.GOOS
+		return r
+	}
+	list, err := procs.List(ctx, root, now, func(name, exe string) bool {
+		return isOne(tools, name, exe) || isOne(servers, name, exe)
+	})
+	if err != nil {
+		r.Unseen = "not all running go commands could be looked at: " + redact.Text(err.Error())
+	}
+	if real, err := filepath.EvalSymlinks(cache); err == nil {
+		cache = real
+	}
+	hidden := 0
+	for _, p := range list {
+		if theirs := p.ModCache(); theirs != "" && theirs != cache {
 			continue
 		}
-		if !slices.Contains(r.Roots, p.Root) {
-			r.Roots = append(r.Roots, p.Root)
+		if p.Hidden {
+			hidden++
 		}
+		r.add(p, now)
+	}
+	if hidden > 0 {
+		r.Unseen = fmt.Sprintf("%d go commands of other users run, and what they need is unknown", hidden)
 	}
 	return r
+}
+
+// add notes what one process works with.
+func (r *Run) add(p procs.Process, now time.Time) {
+	if p.Name == "go" && !p.Started.IsZero() && now.Sub(p.Started) <= longestBuild && (r.Since.IsZero() || p.Started.Before(r.Since)) {
+		r.Since = p.Started
+	}
+	roots := &r.Roots
+	if isOne(servers, p.Name, p.Exe) {
+		roots = &r.Editors
+	}
+	for _, path := range []string{p.Dir, p.Exe} {
+		if filepath.IsAbs(path) && !slices.Contains(r.Paths, path) {
+			r.Paths = append(r.Paths, path)
+		}
+	}
+	if p.Dir == "" {
+		return
+	}
+	// Most often the error is project.ErrNone.
+	if p, err := project.Find(p.Dir, nil); err == nil && !slices.Contains(*roots, p.Root) {
+		*roots = append(*roots, p.Root)
+	}
 }
 
 // In are the module versions in the cache (GOMODCACHE) whose extracted trees
@@ -58,24 +118,8 @@ func (r Run) In(cache string) []module.Version {
 	return in
 }
 
-// worksElsewhere reports whether a process's environment, as proc(5) has it, names
-// another module cache. The OS environment goes before any file, so that decides;
-// without the variable a process may work with any.
-func worksElsewhere(environ []byte, cache string) bool {
-	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		if dir, ok := bytes.CutPrefix(entry, []byte("GOMODCACHE=")); ok && len(dir) > 0 {
-			return resolved(string(dir)) != resolved(cache)
-		}
-	}
-	return false
+// isOne reports whether a process is one of the programs: by its own name, which
+// it can change and which is cut off at 15 bytes, or by that of its file.
+func isOne(programs []string, name, exe string) bool {
+	return slices.Contains(programs, name) || slices.Contains(programs, filepath.Base(exe))
 }
-
-func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	return filepath.Clean(path)
-}
-
-// isTool reports whether a program of that path or name is one of tools.
-func isTool(program string) bool { return slices.Contains(tools, filepath.Base(program)) }

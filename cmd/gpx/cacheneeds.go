@@ -20,9 +20,10 @@ import (
 // those that go commands work in right now.
 type household struct {
 	needs    needs.Needs
-	roots    []string // of the known projects
-	own      []string // module paths of theirs
-	problems []string // what could not be found out, one clean line each
+	since    time.Time // when the oldest running go command was started; zero: none runs
+	roots    []string  // of the known projects
+	own      []string  // module paths of theirs
+	problems []string  // what could not be found out, one clean line each
 }
 
 // household reads the known projects, and those below dirs.
@@ -38,6 +39,13 @@ func (a *app) household(ctx context.Context, e *env.Env, dirs []string) (househo
 			}
 		}
 	}
+	run := needs.Running(ctx, e.Get("GOMODCACHE"))
+	for _, root := range run.Editors {
+		if !slices.Contains(h.roots, root) {
+			h.roots = append(h.roots, root)
+		}
+	}
+	h.since = run.Since
 	var problems []needs.Problem
 	h.needs, problems = needs.Of(ctx, h.roots, e)
 	h.blame(problems)
@@ -46,7 +54,6 @@ func (a *app) household(ctx context.Context, e *env.Env, dirs []string) (househo
 			h.own = append(h.own, p.Modules...)
 		}
 	}
-	run := needs.Running(ctx, e.Get("GOMODCACHE"))
 	if run.Unseen != "" {
 		h.problems = append(h.problems, run.Unseen)
 	}
@@ -68,7 +75,11 @@ const byRunning = "a running go command"
 // knownRoots are the roots of the known projects, this one included, and what
 // could not be found out about them.
 func (a *app) knownRoots(ctx context.Context) (roots, problems []string) {
-	if store := a.history(ctx); store != nil {
+	store := a.history(ctx)
+	if store == nil || store.InMemory() {
+		problems = append(problems, "the history cannot be read, so the projects that gpx was started in are not known")
+	}
+	if store != nil {
 		known, err := store.Projects(ctx)
 		if err != nil {
 			problems = append(problems, redact.Text(err.Error()))
