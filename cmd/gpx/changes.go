@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"gpx/envctl/change"
@@ -70,7 +72,7 @@ func standing(list []change.Change) []string {
 		case c.Undone:
 			words[i] = "undone"
 			continue
-		case takesBack(byID, c):
+		case takesBack(byID, c), forGood(c):
 			words[i] = "done"
 			continue
 		}
@@ -82,6 +84,11 @@ func standing(list []change.Change) []string {
 		}
 	}
 	return words
+}
+
+// forGood reports whether nothing of a change can be taken back.
+func forGood(c change.Change) bool {
+	return len(c.Actions) > 0 && !slices.ContainsFunc(c.Actions, func(a change.Action) bool { return a.Undoable })
 }
 
 // takesBack reports whether c is the undo of a change; the undo of an undo sets

@@ -9,7 +9,7 @@ import (
 
 func TestStanding(t *testing.T) {
 	set := func(id, target string) change.Change {
-		return change.Change{ID: id, Actions: []change.Action{{Kind: change.SetVariable, Target: target}}}
+		return change.Change{ID: id, Actions: []change.Action{{Kind: change.SetVariable, Target: target, Undoable: true}}}
 	}
 	undo := func(id, of, target string) change.Change {
 		c := set(id, target)
@@ -31,6 +31,7 @@ func TestStanding(t *testing.T) {
 			[]string{"done", "undone", "in force"}},
 		{"and brought back", []change.Change{undo("d", "c", "GOPROXY"), undone(undo("c", "b", "GOPROXY")), undone(set("b", "GOPROXY")), set("a", "GOPROXY")},
 			[]string{"in force", "undone", "undone", "replaced"}},
+		{"what nothing brings back", []change.Change{{ID: "b", Actions: []change.Action{{Kind: "remove_version", Target: "m@v1"}}}, set("a", "GOPROXY")}, []string{"done", "in force"}},
 		{"a journal that runs in circles", []change.Change{undo("b", "a", "X"), undo("a", "b", "X")}, []string{"in force", "replaced"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
