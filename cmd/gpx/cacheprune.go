@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"gpx/cachectl/modcache"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
+	"gpx/envctl/redact"
 	"gpx/probe/reach"
 )
 
@@ -44,8 +46,9 @@ func cachePruneCommand(a *app) *cobra.Command {
 The .info and .mod files stay, because other module graphs read them;
 --all-files takes them too. Several selections narrow one another down.
 
-  MODULE@VERSION   this version; it goes even if it is the only copy
-  MODULE           all versions of it
+  MODULE@VERSION   this version: even the only copy, and even one that a known
+                   project needs, if somebody can give it back now
+  MODULE           all versions of it; MODULE/... also of the modules below
   --unreferenced   what no known project needs: those that gpx was started in,
                    those below --roots, and what go commands work with now
   --older-than D   what was fetched longer ago: 90d, 2w, 12h
@@ -188,7 +191,7 @@ func (a *app) planPrune(ctx context.Context, e *env.Env, inv *modcache.Inventory
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Needs, o.Running, o.Now = known.needs, []string{byRunning}, a.now()
+	o.Needs, o.Running, o.Since, o.Now = known.needs, []string{byRunning}, known.since, a.now()
 	o.Reach = func(ctx context.Context, ms []module.Version) (map[module.Version]reach.Answer, error) {
 		done := 0
 		return r.Where(ctx, ms, func(reach.Answer) {
@@ -197,7 +200,10 @@ func (a *app) planPrune(ctx context.Context, e *env.Env, inv *modcache.Inventory
 		})
 	}
 	plan, kept, err := modcache.PlanPrune(ctx, inv, o)
-	if err == nil {
+	if err == nil && !plan.Empty() {
+		if o.Unreferenced {
+			plan.Warn(known.words())
+		}
 		known.warn(plan)
 	}
 	return plan, kept, err
@@ -241,12 +247,26 @@ func (f pruneFlags) check(args []string, o *modcache.PruneOptions) error {
 	return nil
 }
 
+// words say which projects decide about what is needed.
+func (h *household) words() string {
+	const most = 3
+	if len(h.roots) == 0 {
+		return "gpx knows no project, so nothing counts as needed but what runs now; name folders with --roots DIR, or start gpx in your projects first"
+	}
+	var names []string
+	for _, root := range h.roots[:min(len(h.roots), most)] {
+		names = append(names, redact.Text(root))
+	}
+	text := "needed is what " + count(int64(len(h.roots)), "known project needs", "known projects need") + ": " + strings.Join(names, ", ")
+	if more := len(h.roots) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + "; others: --roots DIR"
+}
+
 // warn says in a plan what could not be found out about who needs what.
 func (h *household) warn(p *change.Plan) {
 	const most = 5
-	if p.Empty() {
-		return
-	}
 	for _, text := range h.problems[:min(len(h.problems), most)] {
 		p.Warn(text)
 	}
