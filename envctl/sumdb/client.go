@@ -74,7 +74,18 @@ func (c *Client) Lookup(ctx context.Context, m module.Version) ([]string, error)
 	if err := errors.Join(perr, verr); err != nil {
 		return fail(ErrUnknown, err)
 	}
-	l := &lookup{c: c, ctx: ctx, used: map[string][]byte{}, missed: map[string]string{}}
+	lines, err := c.lookup(ctx, m, false)
+	if errors.Is(err, ErrUnavailable) && c.o.Alone && c.o.Head == nil {
+		if alone, aerr := c.lookup(ctx, m, true); aerr == nil {
+			return alone, nil
+		}
+	}
+	return lines, err
+}
+
+// lookup is one lookup; alone begins it as if nothing had been asked before.
+func (c *Client) lookup(ctx context.Context, m module.Version, alone bool) ([]string, error) {
+	l := &lookup{c: c, ctx: ctx, alone: alone, used: map[string][]byte{}, missed: map[string]string{}}
 	client := sumdb.NewClient(l)
 	lines, err := client.Lookup(m.Path, m.Version)
 	if err == nil {

@@ -24,8 +24,9 @@ import (
 // A lookup serves one of x/mod's clients ([sumdb.ClientOps]) and notes what
 // that used and what failed.
 type lookup struct {
-	c   *Client
-	ctx context.Context
+	c     *Client
+	ctx   context.Context
+	alone bool
 
 	mu      sync.Mutex
 	used    map[string][]byte // by name below Cache
@@ -150,7 +151,7 @@ func (l *lookup) ReadConfig(file string) ([]byte, error) {
 	if l.c.o.Head != nil {
 		return l.c.o.Head, nil
 	}
-	if l.c.o.Alone {
+	if l.alone {
 		return nil, nil
 	}
 	head, err := l.c.heads.current()
@@ -162,8 +163,7 @@ func (l *lookup) ReadConfig(file string) ([]byte, error) {
 
 // WriteConfig remembers a newer head for the lookups that follow.
 func (l *lookup) WriteConfig(_ string, old, new []byte) error {
-	if l.c.o.Alone {
-		l.c.heads.saw(new)
+	if l.alone {
 		return nil
 	}
 	return l.c.heads.swap(old, new)
@@ -202,7 +202,7 @@ func (c *Client) underHead(name string, data []byte) ([]byte, error) {
 
 // remembered is the head that the go command has seen last.
 func (c *Client) remembered() ([]byte, error) {
-	if c.o.Fresh || c.o.Alone {
+	if c.o.Fresh {
 		return nil, nil
 	}
 	if c.o.Config == "" {
@@ -264,24 +264,6 @@ func (h *heads) swap(old, new []byte) error {
 	}
 	h.head = new
 	return nil
-}
-
-// saw keeps the largest of heads that are not compared.
-func (h *heads) saw(head []byte) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.begin()
-	if treeSize(head) > treeSize(h.head) {
-		h.head = head
-	}
-}
-
-func treeSize(head []byte) int64 {
-	tree, err := tlog.ParseTree(head)
-	if err != nil {
-		return 0
-	}
-	return tree.N
 }
 
 // fileMost bounds one file: a full tile has 8 KiB, a record some 400 bytes, and

@@ -90,10 +90,10 @@ type Options struct {
 	// Fresh begins without a remembered tree head, as a machine that never
 	// asked before.
 	Fresh bool
-	// Alone proves every record in the tree head that came with it, and
-	// compares that with no other. The database's signature is checked, so it
-	// did say so; that it tells everybody the same is not. Cached lookups can
-	// be proven so when the tiles of a newer head are not at hand.
+	// Alone is content with a record that is proven in the tree head that it
+	// came with, where the files are not at hand that compare this head with
+	// the remembered one. The database's signature is checked, so it did say
+	// so; that it tells everybody the same is not. The go command would fail.
 	Alone bool
 	// Head proves every record in this signed tree head, whatever head it came
 	// with, and hands it to Used as if it had come with Head. Records proven in

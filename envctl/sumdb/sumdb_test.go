@@ -225,6 +225,9 @@ func flipLast(data []byte) []byte {
 }
 
 func TestLookup(t *testing.T) {
+	// One tree of more than one tile serves all but those that make it grow.
+	large := newDatabase(t, "key")
+	fill(large, 0, 300)
 	otherHash := func(data []byte) []byte { return bytes.Replace(data, []byte("h1:zip"), []byte("h1:zap"), 1) }
 	for _, tt := range []struct {
 		name    string
@@ -272,7 +275,7 @@ func TestLookup(t *testing.T) {
 			prepare: func(_ *testing.T, _ *database, k *disk) {
 				k.edit("/tile/8/0/", func(data []byte) []byte { return data[:len(data)-7] })
 			}},
-		{name: "tiles of an answer with another hash", module: three, want: sumdb.ErrUntrusted, options: ask,
+		{name: "tiles of an answer with another hash", module: module.Version{Path: "example.com/new", Version: "v1.0.0"}, want: sumdb.ErrUntrusted, options: ask,
 			prepare: func(_ *testing.T, d *database, _ *disk) {
 				d.mend = func(path string, data []byte) []byte {
 					if strings.HasPrefix(path, "/tile/") {
@@ -299,12 +302,18 @@ func TestLookup(t *testing.T) {
 				k.edit("latest", func(data []byte) []byte { return data[:len(data)/2] })
 			}},
 		{name: "a remembered head that is newer than the tiles", module: one, want: sumdb.ErrUnavailable, local: true, prepare: newerHead},
-		{name: "the same, each record by itself", module: one, prepare: newerHead, options: func(o *sumdb.Options, _ *database) { o.Alone = true }},
+		{name: "the same, and a record by itself will do", module: one, prepare: newerHead, options: func(o *sumdb.Options, _ *database) { o.Alone = true }},
+		{name: "the same, and the database does not answer", module: one, prepare: newerHead, options: func(o *sumdb.Options, _ *database) {
+			o.Alone = true
+			o.Remote = func(context.Context, string) ([]byte, error) { return nil, errors.New("connection refused") }
+		}},
 		{name: "the same, and the database answers", module: one, prepare: newerHead, options: ask},
+		{name: "another hash in a cached record, which is not believed by itself either", module: one, want: sumdb.ErrUntrusted, local: true,
+			options: func(o *sumdb.Options, _ *database) { o.Alone = true },
+			prepare: func(_ *testing.T, _ *database, k *disk) { k.edit("!one@", otherHash) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d, k := newDatabase(t, "key"), newDisk(t)
-			fill(d, 0, 300)
+			d, k := &database{t: t, key: large.key, server: large.server}, newDisk(t)
 			k.download(d, one, two)
 			if tt.prepare != nil {
 				tt.prepare(t, d, k)
@@ -341,8 +350,13 @@ func ask(o *sumdb.Options, d *database) { o.Remote = d.remote }
 
 // newerHead makes another GOMODCACHE see a later head in the same GOPATH.
 func newerHead(t *testing.T, d *database, k *disk) {
-	fill(d, 300, 900)
-	(&disk{t, t.TempDir(), k.config}).download(d, three)
+	name := strings.Map(func(r rune) rune {
+		if r == '/' || r == ',' {
+			return -1
+		}
+		return r
+	}, t.Name())
+	(&disk{t, t.TempDir(), k.config}).download(d, module.Version{Path: "example.com/" + strings.ToLower(name), Version: "v1.0.0"})
 }
 
 func TestCancelled(t *testing.T) {
@@ -424,16 +438,14 @@ func TestUsedSuffices(t *testing.T) {
 		k.download(d, m)
 		ms = append(ms, m)
 	}
-	o := k.options(d)
-	o.Alone = true
-	first := sumdb.New(o)
+	first := sumdb.New(k.options(d))
 	for _, m := range ms {
 		if _, err := first.Lookup(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	tree := map[string][]byte{}
-	o = k.options(d)
+	o := k.options(d)
 	o.Head, o.Remote = first.Head(), d.remote
 	o.Used = func(name string, data []byte) {
 		if tree[name] != nil {
