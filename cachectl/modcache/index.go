@@ -81,6 +81,9 @@ func decodeIndex(data []byte) (*listing, error) {
 		}
 		before = f.path
 		f.role = role(r.uint(uint64(roleCount) - 1))
+		if f.role == roleVersions && !isPlain(f.path) {
+			r.bad = true
+		}
 		f.settled = r.flags()&1 != 0
 		f.stamp = r.stamp()
 		f.bytes, f.files = r.size()
@@ -90,7 +93,7 @@ func decodeIndex(data []byte) (*listing, error) {
 		}
 		f.trees = make([]listedTree, r.count(9))
 		for i := range f.trees {
-			r.tree(&f.trees[i])
+			r.tree(&f.trees[i], f.path)
 		}
 		if r.bad {
 			break
@@ -112,15 +115,15 @@ func isName(name string) bool {
 	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00")
 }
 
-// isPlainName reports whether it is one that may be shown: of ASCII, as escaped
-// versions and paths are.
-func isPlainName(name string) bool {
-	for i := range len(name) {
-		if name[i] <= ' ' || name[i] > '~' {
+// isPlain reports whether a text may be shown, as escaped paths and versions
+// may: they are ASCII.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
 			return false
 		}
 	}
-	return isName(name)
+	return true
 }
 
 func commonPrefix(a, b string) int {
@@ -263,15 +266,15 @@ func (r *indexReader) entry(e *listedEntry) {
 	if e.central == centralRead {
 		e.inZip, e.inZipFiles = r.size()
 	}
-	r.bad = r.bad || !isPlainName(e.version)
+	r.bad = r.bad || !isName(e.version) || !isPlain(e.version)
 }
 
-func (r *indexReader) tree(t *listedTree) {
+func (r *indexReader) tree(t *listedTree, dir string) {
 	t.name = r.text()
 	t.part = partID(r.uint(uint64(partCount) - 1))
 	flags := r.flags()
 	t.counted, t.settled, t.noFolder = flags&1 != 0, flags&2 != 0, flags&4 != 0
 	t.stamp = r.stamp()
 	t.bytes, t.files = r.size()
-	r.bad = r.bad || !isName(t.name) || t.part == partNone && !isPlainName(t.name)
+	r.bad = r.bad || !isName(t.name) || t.part == partNone && !(isPlain(t.name) && isPlain(dir))
 }

@@ -2,15 +2,11 @@ package modcache
 
 import (
 	"cmp"
+	"errors"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/mod/module"
-	"golang.org/x/mod/semver"
 
 	"gpx/cachectl/internal/walk"
 )
@@ -19,6 +15,10 @@ import (
 // extracted trees, which are only measured.
 type listing struct {
 	folders []*listedFolder // by path
+}
+
+func listingOf(folders map[string]*listedFolder) *listing {
+	return &listing{folders: slices.SortedFunc(maps.Values(folders), func(a, b *listedFolder) int { return cmp.Compare(a.path, b.path) })}
 }
 
 // A listedFolder is one folder and what was found right in it.
@@ -52,6 +52,17 @@ type listedEntry struct {
 	settled    bool
 	inZip      int64 // bytes of all files
 	inZipFiles int64
+}
+
+// learn takes what reading the zip's central directory gave. An error of the
+// file system says nothing of the next time.
+func (e *listedEntry) learn(total, files int64, err error) {
+	if err == nil {
+		e.central, e.inZip, e.inZipFiles = centralRead, total, files
+		return
+	}
+	e.central = centralBad
+	e.settled = e.settled && errors.Is(err, errZip)
 }
 
 // entryParts are the files of a version in cache/download.
@@ -178,7 +189,7 @@ func roleOf(rel string) (p role, ok bool) {
 		if p, _, ok = roleBelow(p, dir, name); !ok {
 			return 0, false
 		}
-		dir, rel = path.Join(dir, name), rest
+		dir, rel = join(dir, name), rest
 	}
 	return p, true
 }
@@ -196,6 +207,14 @@ type folderReader struct {
 	folder  *listedFolder
 	entries map[string]*listedEntry
 	settled func(walk.Stamp) bool
+}
+
+func newFolderReader(f *walk.Folder, settled func(walk.Stamp) bool) *folderReader {
+	r, _ := roleOf(f.Path)
+	return &folderReader{
+		folder:  &listedFolder{path: f.Path, role: r, stamp: f.Stamp, settled: settled(f.Stamp)},
+		entries: map[string]*listedEntry{}, settled: settled,
+	}
 }
 
 // add takes some of the folder's names, and says of folders whether they are
@@ -223,6 +242,17 @@ func (r *folderReader) add(names []walk.Entry) {
 			r.folder.files++
 		}
 	}
+}
+
+// below is the path of a name in the folder.
+func (f *listedFolder) below(name string) string { return join(f.path, name) }
+
+// join is path.Join for a clean path and a name.
+func join(dir, name string) string {
+	if dir == "." {
+		return name
+	}
+	return dir + "/" + name
 }
 
 // above reports whether extracted trees stand in the folder.
@@ -278,143 +308,4 @@ func (r *folderReader) finish() *listedFolder {
 	slices.SortFunc(f.entries, func(a, b listedEntry) int { return compareVersions(a.version, b.version) })
 	slices.SortFunc(f.trees, func(a, b listedTree) int { return cmp.Compare(a.name, b.name) })
 	return f
-}
-
-// splitFile splits a file name of a @v folder. Temporary files have digits and
-// ".tmp" behind the name they will get (modfetch/cache.go, tempFile).
-func splitFile(name string) (version string, part entryParts, ok bool) {
-	if before, found := strings.CutSuffix(name, ".tmp"); found {
-		version, _, ok = splitFile(strings.TrimRight(before, "0123456789"))
-		return version, hasLeft, ok
-	}
-	dot := strings.LastIndexByte(name, '.')
-	if dot <= 0 {
-		return "", 0, false
-	}
-	switch name[dot:] {
-	case ".info":
-		part = hasInfo
-	case ".mod":
-		part = hasMod
-	case ".zip":
-		part = hasZip
-	case ".ziphash":
-		part = hasZipHash
-	case ".lock":
-		part = hasLock
-	case ".partial":
-		part = hasPartial
-	default:
-		return "", 0, false
-	}
-	return name[:dot], part, true
-}
-
-// A treeName is what the name of an extracted tree says.
-type treeName struct {
-	path    string // escaped
-	version string // escaped
-	left    bool   // a folder from which go before 1.16 would have renamed the tree
-}
-
-// splitTree splits the name of a folder within dir, which has an "@".
-func splitTree(dir, name string) treeName {
-	element, version, _ := strings.Cut(name, "@")
-	t := treeName{path: path.Join(dir, element), version: version}
-	if before, number, found := strings.Cut(version, ".tmp-"); found && number != "" && strings.Trim(number, "0123456789") == "" {
-		t.version, t.left = before, true
-	}
-	return t
-}
-
-// isTree reports whether that is the name of a module version's tree.
-func isTree(dir, name string) bool {
-	t := splitTree(dir, name)
-	return strings.Contains(name, "@") && isPath(t.path) && isVersion(t.version)
-}
-
-// isPath reports whether an escaped module path is one.
-func isPath(escaped string) bool {
-	_, err := module.UnescapePath(escaped)
-	return err == nil
-}
-
-// isVersion reports whether the go command could have made files for a version,
-// which is escaped here (modfetch/cache.go, CachePath).
-func isVersion(escaped string) bool {
-	v, err := module.UnescapeVersion(escaped)
-	return err == nil && semver.IsValid(v) && module.CanonicalVersion(v) == v
-}
-
-// compareVersions orders escaped versions as semver does, and those that semver
-// takes for the same (v2.0.0, v2.0.0+incompatible) in some order.
-func compareVersions(a, b string) int {
-	if a == b {
-		return 0
-	}
-	return cmp.Or(semver.Compare(unescapeVersion(a), unescapeVersion(b)), cmp.Compare(a, b))
-}
-
-// unescapeVersion is the version of an escaped one that [isVersion].
-func unescapeVersion(escaped string) string {
-	if strings.IndexByte(escaped, '!') < 0 {
-		return escaped
-	}
-	v, _ := module.UnescapeVersion(escaped)
-	return v
-}
-
-// fetchedAt is when the version came.
-func fetchedAt(e *listedEntry, t *listedTree) time.Time {
-	switch {
-	case e != nil && e.fetched != 0:
-		return time.Unix(0, e.fetched)
-	case t != nil:
-		return time.Unix(0, t.stamp.MTime)
-	}
-	return time.Time{}
-}
-
-// stateOf says how much of a version is there, by what modfetch.DownloadDir and
-// DownloadZip make of it. Either of e and t may be nil; left says that there is
-// a folder that was to become the tree.
-func stateOf(path string, e *listedEntry, t *listedTree, left bool) State {
-	if e == nil {
-		e = &listedEntry{}
-	}
-	has := func(p entryParts) bool { return e.has&p != 0 }
-	switch {
-	case has(hasWrong), e.central == centralBad, t != nil && t.noFolder:
-		return Damaged
-	case has(hasPartial):
-		return Partial
-	case t != nil && path == fips140 && !has(hasZip):
-		return TreeOnly // extracted from GOROOT: never has a zip or a .ziphash
-	case t != nil && !has(hasZipHash):
-		return Partial // the go command extracts it again
-	case t != nil && has(hasZip):
-		return Whole
-	case t != nil:
-		return TreeOnly
-	case has(hasZip):
-		return Unextracted // also without .ziphash: the go command makes that from the zip
-	case has(hasZipHash|hasLeft) || left:
-		return Partial
-	}
-	return ModOnly
-}
-
-// fips140 is the module that the go command extracts from its own folder.
-const fips140 = "golang.org/fips140"
-
-func newFolderReader(f *walk.Folder, settled func(walk.Stamp) bool) *folderReader {
-	r, _ := roleOf(f.Path)
-	return &folderReader{
-		folder:  &listedFolder{path: f.Path, role: r, stamp: f.Stamp, settled: settled(f.Stamp)},
-		entries: map[string]*listedEntry{}, settled: settled,
-	}
-}
-
-func listingOf(folders map[string]*listedFolder) *listing {
-	return &listing{folders: slices.SortedFunc(maps.Values(folders), func(a, b *listedFolder) int { return cmp.Compare(a.path, b.path) })}
 }

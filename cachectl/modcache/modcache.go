@@ -16,10 +16,57 @@
 package modcache
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/mod/module"
+
+	"gpx/envctl/redact"
 )
+
+// A Cache is a module cache.
+type Cache struct {
+	dir string
+}
+
+// Open opens the module cache at dir, which must be absolute. A cache that is
+// not there yet is an empty one; anything but a folder is an error.
+func Open(dir string) (*Cache, error) {
+	if !filepath.IsAbs(dir) {
+		return nil, fmt.Errorf("module cache: %s: is no absolute path; set GOMODCACHE to one", redact.Clean(dir))
+	}
+	dir = filepath.Clean(dir)
+	real, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Cache{dir: dir}, nil
+	}
+	if err == nil {
+		var info os.FileInfo
+		if info, err = os.Stat(real); err == nil && !info.IsDir() {
+			err = errors.New("is no folder")
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("module cache: %s: %s; set GOMODCACHE to a folder that can be read", redact.Clean(dir), reason(err))
+	}
+	return &Cache{dir: real}, nil
+}
+
+// reason is an error without the path that it repeats.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return redact.Clean(err.Error())
+}
+
+// Dir is the cache's folder, with symbolic links resolved.
+func (c *Cache) Dir() string { return c.dir }
 
 // A State says how much of a module version the cache holds.
 type State string

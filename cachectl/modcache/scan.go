@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,46 +21,6 @@ const (
 	// scanWorkers are the zips and folders that are read at a time.
 	scanWorkers = 8
 )
-
-// A Cache is a module cache.
-type Cache struct {
-	dir string
-}
-
-// Open opens the module cache at dir, which must be absolute. A cache that is
-// not there yet is an empty one; anything but a folder is an error.
-func Open(dir string) (*Cache, error) {
-	if !filepath.IsAbs(dir) {
-		return nil, fmt.Errorf("module cache: %s: is no absolute path; set GOMODCACHE to one", redact.Clean(dir))
-	}
-	dir = filepath.Clean(dir)
-	real, err := filepath.EvalSymlinks(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &Cache{dir: dir}, nil
-	}
-	if err == nil {
-		var info os.FileInfo
-		if info, err = os.Stat(real); err == nil && !info.IsDir() {
-			err = errors.New("is no folder")
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("module cache: %s: %s; set GOMODCACHE to a folder that can be read", redact.Clean(dir), reason(err))
-	}
-	return &Cache{dir: real}, nil
-}
-
-// reason is an error without the path that it repeats.
-func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	return redact.Clean(err.Error())
-}
-
-// Dir is the cache's folder, with symbolic links resolved.
-func (c *Cache) Dir() string { return c.dir }
 
 // A Phase is what a scan is doing.
 type Phase string
@@ -205,7 +164,7 @@ func (s *scan) inventory() *Inventory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	inv := s.listing.inventory(s.dir, s.rows, s.started)
-	inv.Problems = append([]string(nil), s.problems...)
+	inv.Problems = slices.Sorted(slices.Values(s.problems))
 	return inv
 }
 
@@ -242,9 +201,19 @@ func (s *scan) list(ctx context.Context) error {
 	return nil
 }
 
-// read lists the folders whose paths are given, and below them all that known
-// has not. The listing is known with these in their places.
-func (s *scan) read(ctx context.Context, known map[string]*listedFolder, paths []string) error {
+// read lists the folders whose paths are given, and below them all that listed
+// has not. The scan's listing is listed with these in their places.
+func (s *scan) read(ctx context.Context, listed *listing, paths []string) error {
+	if len(paths) == 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.listing = listed
+		return nil
+	}
+	known := make(map[string]*listedFolder, len(listed.folders))
+	for _, f := range listed.folders {
+		known[f.path] = f
+	}
 	var found []*listedFolder
 	err := walk.Folders(ctx, s.dir, paths, s.walkOptions(), func(f *walk.Folder) {
 		r, _ := f.Data.(*folderReader)
@@ -254,7 +223,7 @@ func (s *scan) read(ctx context.Context, known map[string]*listedFolder, paths [
 		}
 		r.add(f.Entries)
 		for i := range f.Entries {
-			if e := &f.Entries[i]; e.Type.IsDir() && known[path.Join(f.Path, e.Name)] != nil {
+			if e := &f.Entries[i]; e.Type.IsDir() && known[join(f.Path, e.Name)] != nil {
 				e.Skip = true
 			}
 		}
@@ -279,7 +248,7 @@ func (s *scan) read(ctx context.Context, known map[string]*listedFolder, paths [
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listing, s.learned = listingOf(known), s.learned || len(paths) > 0
+	s.listing, s.learned = listingOf(known), true
 	return nil
 }
 
@@ -302,11 +271,12 @@ func (s *scan) estimate(ctx context.Context) error {
 	for _, f := range s.listing.folders {
 		for i := range f.entries {
 			if e := &f.entries[i]; e.has&hasZip != 0 && e.central == centralUnread {
-				zips = append(zips, zip{path.Join(f.path, e.version+".zip"), e})
+				zips = append(zips, zip{f.below(e.version + ".zip"), e})
 			}
 		}
 	}
 	s.setTotal(len(zips))
+	s.learned = s.learned || len(zips) > 0
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range min(s.opt.Workers, len(zips)) {
@@ -319,14 +289,8 @@ func (s *scan) estimate(ctx context.Context) error {
 				}
 				z := zips[i]
 				total, files, err := unzippedFile(filepath.Join(s.dir, filepath.FromSlash(z.rel)), buf)
-				s.step(func() {
-					s.learned = true
-					z.entry.central, z.entry.inZip, z.entry.inZipFiles = centralRead, total, files
-					if err != nil {
-						z.entry.central = centralBad
-					}
-				})
-				if err != nil && !errors.Is(err, errZip) {
+				s.step(func() { z.entry.learn(total, files, err) })
+				if err != nil && !errors.Is(err, errZip) && !errors.Is(err, fs.ErrNotExist) {
 					s.problem(z.rel, err)
 				}
 			}
@@ -343,7 +307,7 @@ func (s *scan) count(ctx context.Context) error {
 	for _, f := range s.listing.folders {
 		for i := range f.trees {
 			if t := &f.trees[i]; !t.counted {
-				trees, rels = append(trees, t), append(rels, path.Join(f.path, t.name))
+				trees, rels = append(trees, t), append(rels, f.below(t.name))
 			}
 		}
 	}

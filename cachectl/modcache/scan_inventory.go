@@ -52,9 +52,7 @@ func (l *listing) rows() []versionRow {
 	type named struct{ path, escaped string }
 	paths := make([]named, 0, len(halves))
 	for escaped := range halves {
-		if p, err := module.UnescapePath(escaped); err == nil {
-			paths = append(paths, named{p, escaped})
-		}
+		paths = append(paths, named{unescapePath(escaped), escaped})
 	}
 	slices.SortFunc(paths, func(a, b named) int { return cmp.Compare(a.path, b.path) })
 
@@ -138,3 +136,46 @@ func (l *listing) inventory(dir string, rows []versionRow, at time.Time) *Invent
 	}
 	return inv
 }
+
+// fetchedAt is when the version came.
+func fetchedAt(e *listedEntry, t *listedTree) time.Time {
+	switch {
+	case e != nil && e.fetched != 0:
+		return time.Unix(0, e.fetched)
+	case t != nil:
+		return time.Unix(0, t.stamp.MTime)
+	}
+	return time.Time{}
+}
+
+// stateOf says how much of a version is there, by what modfetch.DownloadDir and
+// DownloadZip make of it. Either of e and t may be nil; left says that there is
+// a folder that was to become the tree.
+func stateOf(path string, e *listedEntry, t *listedTree, left bool) State {
+	if e == nil {
+		e = &listedEntry{}
+	}
+	has := func(p entryParts) bool { return e.has&p != 0 }
+	switch {
+	case has(hasWrong), e.central == centralBad, t != nil && t.noFolder:
+		return Damaged
+	case has(hasPartial):
+		return Partial
+	case t != nil && path == fips140 && !has(hasZip):
+		return TreeOnly // extracted from GOROOT: never has a zip or a .ziphash
+	case t != nil && !has(hasZipHash):
+		return Partial // the go command extracts it again
+	case t != nil && has(hasZip):
+		return Whole
+	case t != nil:
+		return TreeOnly
+	case has(hasZip):
+		return Unextracted // also without .ziphash: the go command makes that from the zip
+	case has(hasZipHash|hasLeft) || left:
+		return Partial
+	}
+	return ModOnly
+}
+
+// fips140 is the module that the go command extracts from its own folder.
+const fips140 = "golang.org/fips140"

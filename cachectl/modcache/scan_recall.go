@@ -27,11 +27,10 @@ func (s *scan) settled(stamp walk.Stamp) bool {
 // recall reads the index and looks which of its folders are as they were. It
 // returns all that are still there, and of these the paths of those that have to
 // be read again; with no index nothing, and the cache's own folder.
-func (s *scan) recall(ctx context.Context) (known map[string]*listedFolder, stale []string, err error) {
-	known = map[string]*listedFolder{}
+func (s *scan) recall(ctx context.Context) (known *listing, stale []string, err error) {
 	l := readIndex(s.opt.IndexFile)
 	if l == nil {
-		return known, []string{"."}, nil
+		return &listing{}, []string{"."}, nil
 	}
 	looks := l.looks()
 	paths := make([]string, len(looks))
@@ -50,20 +49,21 @@ func (s *scan) recall(ctx context.Context) (known map[string]*listedFolder, stal
 		}
 	})
 	if err != nil {
-		return known, nil, err
+		return nil, nil, err
 	}
+	known = &listing{folders: make([]*listedFolder, 0, len(l.folders))}
 	for _, f := range l.folders { // a folder comes before those in it
-		if gone[f.path] || gone[path.Dir(f.path)] {
+		if len(gone) > 0 && (gone[f.path] || gone[path.Dir(f.path)]) {
 			gone[f.path] = true
 			continue
 		}
-		known[f.path] = f
+		known.folders = append(known.folders, f)
 		if !f.settled {
 			stale = append(stale, f.path)
 		}
 	}
-	if known["."] == nil {
-		stale = []string{"."}
+	if len(known.folders) == 0 || gone["."] {
+		return &listing{}, []string{"."}, nil
 	}
 	return known, stale, nil
 }
@@ -85,7 +85,11 @@ func (l *look) is(e walk.Entry) bool {
 // not be read again for themselves, zips and trees, which may be replaced
 // without a new name.
 func (l *listing) looks() []look {
-	var looks []look
+	n := 0
+	for _, f := range l.folders {
+		n += 1 + len(f.entries) + len(f.trees)
+	}
+	looks := make([]look, 0, n)
 	for _, f := range l.folders {
 		looks = append(looks, look{folder: f, path: f.path, stamp: f.stamp, kind: fs.ModeDir})
 		if !f.settled {
@@ -93,12 +97,12 @@ func (l *listing) looks() []look {
 		}
 		for i := range f.entries {
 			if e := &f.entries[i]; e.has&hasZip != 0 {
-				looks = append(looks, look{folder: f, path: path.Join(f.path, e.version+".zip"), stamp: e.zip, size: e.zipBytes})
+				looks = append(looks, look{folder: f, path: f.below(e.version + ".zip"), stamp: e.zip, size: e.zipBytes})
 			}
 		}
 		for i := range f.trees {
 			if t := &f.trees[i]; t.counted {
-				looks = append(looks, look{folder: f, path: path.Join(f.path, t.name), stamp: t.stamp, kind: fs.ModeDir})
+				looks = append(looks, look{folder: f, path: f.below(t.name), stamp: t.stamp, kind: fs.ModeDir})
 			}
 		}
 	}
@@ -131,10 +135,10 @@ func (f *listedFolder) recall(old *listedFolder) {
 func (c *Cache) Quick(ctx context.Context, indexFile string) (inv *Inventory, ok bool) {
 	s := newScan(c.dir, ScanOptions{IndexFile: indexFile})
 	known, stale, err := s.recall(ctx)
-	if err != nil || len(known) == 0 || len(stale) > 0 {
+	if err != nil || len(stale) > 0 {
 		return nil, false
 	}
-	s.listing = listingOf(known)
+	s.listing = known
 	for _, f := range s.listing.folders {
 		for i := range f.trees {
 			if t := &f.trees[i]; !t.counted && (t.part == partNone || t.part == partOther) {
