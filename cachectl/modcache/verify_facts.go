@@ -261,57 +261,74 @@ func (f *facts) hashZip(ctx context.Context, meter *versionMeter, file *os.File,
 		f.zip.damage, f.zip.reason = ZipInvalid, fmt.Sprintf("it unpacks to more than %d MiB, the most that the go command takes", modzip.MaxZipFile>>20)
 		return
 	}
-	var (
-		prefix  = f.m.Path + "@" + f.m.Version + "/"
-		compare = f.tree.there && f.tree.other == "" && f.tree.err == nil
-		c       = comparer{dir: f.path(f.at.Tree), files: files, buf: r.spare()}
-		gomod   bytes.Buffer
-		hasMod  bool
-		at      string
-	)
-	defer c.close()
-	sum, err := ziphash.SumTo(ctx, z, func(zf *zip.File) io.Writer {
-		at = zf.Name
-		meter.add(int64(zf.CompressedSize64))
-		rel := strings.TrimPrefix(zf.Name, prefix)
-		if strings.HasSuffix(rel, "/") || rel == "" {
-			return nil
-		}
-		if rel == "go.mod" && zf.UncompressedSize64 <= modMost {
-			hasMod = true
-			gomod.Reset()
-			if !compare {
-				return &gomod
-			}
-			c.next(rel)
-			return io.MultiWriter(&gomod, &c)
-		}
-		if !compare {
-			return nil
-		}
-		c.next(rel)
-		return &c
-	})
+	s := zipSink{prefix: f.m.Path + "@" + f.m.Version + "/", meter: meter}
+	if f.tree.there && f.tree.other == "" && f.tree.err == nil {
+		s.tree = &comparer{dir: f.path(f.at.Tree), files: files, buf: r.spare()}
+		defer s.tree.close()
+	}
+	sum, err := ziphash.SumTo(ctx, z, s.file)
 	switch {
 	case ctx.Err() != nil:
+		return
 	case isIO(err):
 		f.zip.err = err
+		return
 	case err != nil:
-		f.zip.damage, f.zip.reason = readDamage(err), someNames([]string{at}, 1)+": "+zipReason(err, file.Name())
-	default:
-		f.zip.sum = sum
-		if hasMod {
-			f.zip.modSum = goModSum(gomod.Bytes())
-		}
-		if !compare {
-			return
-		}
-		c.finish()
-		f.tree.compared, f.tree.diff, f.tree.err = true, c.diff, c.err
-		if c.diff.none() && c.err == nil {
+		f.zip.damage, f.zip.reason = readDamage(err), someNames([]string{s.name}, 1)+": "+zipReason(err, file.Name())
+		return
+	}
+	f.zip.sum = sum
+	if s.hasMod {
+		f.zip.modSum = goModSum(s.mod.Bytes())
+	}
+	if s.tree != nil {
+		s.tree.finish()
+		f.tree.compared, f.tree.diff, f.tree.err = true, s.tree.diff, s.tree.err
+		if s.tree.diff.none() && s.tree.err == nil {
 			f.tree.sum = sum
 		}
 	}
+}
+
+// A zipSink is shown a zip's files while they are hashed.
+type zipSink struct {
+	prefix string // of every name in a module's zip
+	meter  *versionMeter
+	tree   *comparer // nil where there is none
+	name   string    // of the last file
+	hasMod bool
+	mod    bytes.Buffer // the go.mod
+}
+
+// file begins with the next file, and says who is to see its bytes.
+func (s *zipSink) file(f *zip.File) io.Writer {
+	s.name = f.Name
+	s.meter.add(int64(f.CompressedSize64))
+	name, ok := strings.CutPrefix(f.Name, s.prefix)
+	switch {
+	case !ok && s.tree != nil:
+		s.tree.diff.missing.add(f.Name) // no tree of this module has such a file
+		return nil
+	case !ok || name == "" || strings.HasSuffix(name, "/"):
+		return nil
+	}
+	var writers []io.Writer
+	if name == "go.mod" && f.UncompressedSize64 <= modMost {
+		s.hasMod = true
+		s.mod.Reset()
+		writers = append(writers, &s.mod)
+	}
+	if s.tree != nil {
+		s.tree.next(name)
+		writers = append(writers, s.tree)
+	}
+	switch len(writers) {
+	case 0:
+		return nil
+	case 1:
+		return writers[0]
+	}
+	return io.MultiWriter(writers...)
 }
 
 // unpacked is what the zip's directory says that its files have, in bytes.

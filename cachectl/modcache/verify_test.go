@@ -108,6 +108,17 @@ func damageTests() []damageTest {
 		{name: "a zip that leads out of its module", do: evil(inner + "../../evil"), want: []Damage{ZipInvalid}, mend: "gpx cache prune ", net: true, detail: "evil"},
 		{name: "a zip with an absolute name", do: evil("/etc/passwd"), want: []Damage{ZipInvalid}, mend: "gpx cache prune ", net: true},
 		{name: "a zip of another module", do: evil("example.com/other@v1.0.0/x.go"), want: []Damage{ZipInvalid}, mend: "gpx cache prune ", net: true},
+		{name: "a zip whose names lack their module", do: func(p *playground) {
+			var b bytes.Buffer
+			w := zip.NewWriter(&b)
+			for _, name := range slices.Sorted(maps.Keys(victimFiles())) {
+				f, err := w.Create(name)
+				check(p.t, err)
+				f.Write([]byte(victimFiles()[name]))
+			}
+			check(p.t, w.Close())
+			p.write(p.file("zip"), b.String())
+		}, want: []Damage{ZipInvalid}, mend: "rm "},
 		{name: "a zip with a name twice", do: evil(inner + "go.mod"), want: []Damage{ZipInvalid}, mend: "gpx cache prune ", net: true},
 		{name: "a zip with terminal escapes in a name", do: evil(inner + "a\x1b]0;x\x07b"), want: []Damage{ZipInvalid}, mend: "gpx cache prune ", net: true},
 

@@ -118,7 +118,7 @@ type comparer struct {
 
 	name string   // of the file that is compared
 	f    *os.File // nil when it is known to differ
-	buf  []byte
+	buf  []byte   // for its bytes; not empty
 }
 
 // next begins with the zip's file of that name, and ends with the one before.
@@ -155,20 +155,18 @@ func (c *comparer) next(name string) {
 // Write compares the next bytes of the file. It does not fail: what is wrong is
 // in diff and err.
 func (c *comparer) Write(data []byte) (int, error) {
-	if c.f == nil {
-		return len(data), nil
-	}
-	if len(c.buf) < len(data) {
-		c.buf = make([]byte, max(len(data), 64<<10))
-	}
-	n, err := io.ReadFull(c.f, c.buf[:len(data)])
-	switch {
-	case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF:
-		c.unreadable(err)
-		c.close()
-	case n < len(data) || !bytes.Equal(c.buf[:n], data):
-		c.diff.changed.add(c.name)
-		c.close()
+	for rest := data; len(rest) > 0 && c.f != nil; {
+		want := rest[:min(len(rest), len(c.buf))]
+		n, err := io.ReadFull(c.f, c.buf[:len(want)])
+		switch {
+		case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF:
+			c.unreadable(err)
+			c.close()
+		case n < len(want) || !bytes.Equal(c.buf[:n], want):
+			c.diff.changed.add(c.name)
+			c.close()
+		}
+		rest = rest[len(want):]
 	}
 	return len(data), nil
 }

@@ -17,12 +17,12 @@ import (
 	"gpx/cachectl/internal/trash"
 )
 
-// TestVerifyRatio is what `make bench` prints of a verification: beside go mod
+// TestVerifyRatios is what `make bench` prints of a verification: beside go mod
 // verify, on the same modules, in turns. With GPX_BENCH_MODCACHE and
 // GPX_BENCH_PROJECTS (folders of projects whose modules are in it) it takes a
 // real cache and only reads it; else it makes modules of the toolchain's own
 // source.
-func TestVerifyRatio(t *testing.T) {
+func TestVerifyRatios(t *testing.T) {
 	if os.Getenv("GPX_BENCH") == "" {
 		t.Log("GPX_BENCH is not set; make bench sets it")
 		return
@@ -131,18 +131,18 @@ func stdModules(t *testing.T) (root string, projects []string) {
 	for _, folder := range []string{"cmd/compile", "cmd/go", "cmd/internal", "cmd/link", "cmd/vendor", "crypto", "encoding", "go", "internal", "net", "os", "runtime", "syscall", "vendor"} {
 		m := module.Version{Path: "example.com/" + folder, Version: "v1.0.0"}
 		base := filepath.Join(proxy, filepath.FromSlash(m.Path), "@v")
-		mustBench(t, os.MkdirAll(base, 0o777))
+		check(t, os.MkdirAll(base, 0o777))
 		f, err := os.Create(filepath.Join(base, "v1.0.0.zip"))
-		mustBench(t, err)
-		mustBench(t, modzip.CreateFromDir(f, m, filepath.Join(src, filepath.FromSlash(folder))))
-		mustBench(t, f.Close())
-		mustBench(t, os.WriteFile(filepath.Join(base, "v1.0.0.info"), []byte(`{"Version":"v1.0.0"}`), 0o666))
-		mustBench(t, os.WriteFile(filepath.Join(base, "v1.0.0.mod"), []byte("module "+m.Path+"\n"), 0o666))
+		check(t, err)
+		check(t, modzip.CreateFromDir(f, m, filepath.Join(src, filepath.FromSlash(folder))))
+		check(t, f.Close())
+		check(t, os.WriteFile(filepath.Join(base, "v1.0.0.info"), []byte(`{"Version":"v1.0.0"}`), 0o666))
+		check(t, os.WriteFile(filepath.Join(base, "v1.0.0.mod"), []byte("module "+m.Path+"\n"), 0o666))
 		gomod += "\nrequire " + m.Path + " v1.0.0\n"
 	}
 	root, project := filepath.Join(dir, "mod"), filepath.Join(dir, "project")
-	mustBench(t, os.MkdirAll(project, 0o777))
-	mustBench(t, os.WriteFile(filepath.Join(project, "go.mod"), []byte(gomod), 0o666))
+	check(t, os.MkdirAll(project, 0o777))
+	check(t, os.WriteFile(filepath.Join(project, "go.mod"), []byte(gomod), 0o666))
 	cmd := exec.Command("go", "mod", "download")
 	cmd.Dir = project
 	cmd.Env = append(benchEnv(t, root), "GOPROXY=file://"+filepath.ToSlash(proxy), "GOSUMDB=off", "GOFLAGS=-modcacherw -mod=mod")
@@ -155,13 +155,6 @@ func stdModules(t *testing.T) (root string, projects []string) {
 func output(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).Output()
-	mustBench(t, err)
+	check(t, err)
 	return string(out)
-}
-
-func mustBench(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
