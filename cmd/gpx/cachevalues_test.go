@@ -2,6 +2,11 @@ package main
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +87,35 @@ func TestKept(t *testing.T) {
       b.example.com/m@v1.0.3  3.0 MiB  needed by ~/src/app
       and 2 more; all of them: --dry-run --json
 `)
+}
+
+// Every reason has its words: what has none would be kept without a word.
+func TestKeptWords(t *testing.T) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, filepath.Join("..", "..", "cachectl", "modcache", "prune.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if typ, ok := spec.Type.(*ast.Ident); ok && typ.Name == "Reason" {
+			found++
+			reason, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := printed(func(p *printer) { printKept(p, []modcache.Kept{{Path: "m", Version: "v1", Reason: modcache.Reason(reason)}}) })
+			hold(t, text, "    ", "m@v1")
+		}
+		return true
+	})
+	if found == 0 {
+		t.Error("no reason was found")
+	}
 }
 
 // printed is what f writes, in ASCII and without colour.

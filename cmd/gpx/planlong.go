@@ -82,6 +82,7 @@ var keptWords = []struct {
 	{modcache.OnlyCopy, "ONLY COPY: nobody who answers now can give it back", "ONLY COPY: nobody who answers now can give them back"},
 	{modcache.Unasked, "nobody could be asked whether they can give it back", "nobody could be asked whether they can give them back"},
 	{modcache.Running, "a running go command needs it", "running go commands need them"},
+	{modcache.Arrived, "a running go command may have fetched it", "running go commands may have fetched them"},
 	{modcache.Needed, "a known project needs it", "known projects need them"},
 	{modcache.NotThere, "there is nothing of it to prune", "there is nothing of them to prune"},
 	{modcache.Unnamable, "it is no module version", "they are no module versions"},
