@@ -108,7 +108,9 @@ func TestKeptWords(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := printed(func(p *printer) { printKept(p, []modcache.Kept{{Path: "m", Version: "v1", Reason: modcache.Reason(reason)}}) })
+			text := printed(func(p *printer) {
+				printKept(p, []modcache.Kept{{Path: "m", Version: "v1", Reason: modcache.Reason(reason)}})
+			})
 			hold(t, text, "    ", "m@v1")
 		}
 		return true
