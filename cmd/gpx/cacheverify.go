@@ -141,6 +141,7 @@ func (a *app) sumLookup(ctx context.Context, e *env.Env, online bool) (lookup fu
 	if err != nil {
 		return nil, nil, err
 	}
+	o.Alone = true // a signed record proves a version, whatever the newest head is
 	end = func() {}
 	if online {
 		if o.Remote, end, err = a.sumRemote(ctx, e); err != nil {
