@@ -26,7 +26,10 @@ func purgeBehind(ctx context.Context, id string, steps []change.Step) error {
 		return err
 	}
 	_, err = boxOf(b.root, id, purge).delete(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("deleting was interrupted; the rest is deleted at the next start")
+	case err != nil:
 		return fmt.Errorf("%w; the rest is deleted at the next start", err)
 	}
 	return nil
@@ -35,8 +38,9 @@ func purgeBehind(ctx context.Context, id string, steps []change.Step) error {
 // Empty deletes what is in the trash of the module cache at root for longer
 // than [KeepFor], and what a killed process had begun to delete. It says what it
 // did, one clean sentence each. Where there is no trash it costs one system
-// call. Call it after [change.Changer.Recover], which may need what is in the
-// trash.
+// call. Call it after [change.Changer.Recover], which puts back what was in
+// flight; what it does not know of, because its journal was lost, is kept once
+// more as long, and said.
 func Empty(ctx context.Context, root string, now time.Time) (did []string, err error) {
 	entries, err := os.ReadDir(Dir(root))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,12 +49,12 @@ func Empty(ctx context.Context, root string, now time.Time) (did []string, err e
 	if err != nil {
 		return nil, fmt.Errorf("trash of the module cache: %w", err)
 	}
-	late, err := expire(ctx, root, entries, now)
+	did, late, err := expire(ctx, root, entries, now)
 	if err != nil {
-		return nil, err
+		return did, err
 	}
 	if entries, err = os.ReadDir(Dir(root)); err != nil {
-		return nil, fmt.Errorf("trash of the module cache: %w", err)
+		return did, fmt.Errorf("trash of the module cache: %w", err)
 	}
 	var errs []error
 	for _, e := range entries {
@@ -59,7 +63,7 @@ func Empty(ctx context.Context, root string, now time.Time) (did []string, err e
 			continue
 		}
 		files, err := boxOf(root, name, purge).delete(ctx)
-		id, _, _ := strings.Cut(redact.Clean(name), ".")
+		id := idOf(name)
 		switch since, expired := late[name]; {
 		case expired:
 			did = append(did, fmt.Sprintf("emptied the trash of change %s, of %s: %d files", id, since.Local().Format("2006-01-02 15:04"), files))
@@ -74,8 +78,15 @@ func Empty(ctx context.Context, root string, now time.Time) (did []string, err e
 	return did, nil
 }
 
+// idOf is the change that a box is of.
+func idOf(name string) string {
+	id, _, _ := strings.Cut(redact.Clean(name), ".")
+	return id
+}
+
 // expire dooms the boxes whose time is over, and says since when each was there.
-func expire(ctx context.Context, root string, entries []fs.DirEntry, now time.Time) (late map[string]time.Time, err error) {
+// A box of a change in flight that nobody has put back begins its time now.
+func expire(ctx context.Context, root string, entries []fs.DirEntry, now time.Time) (did []string, late map[string]time.Time, err error) {
 	late = map[string]time.Time{}
 	for _, e := range entries {
 		info, err := e.Info()
@@ -86,20 +97,30 @@ func expire(ctx context.Context, root string, entries []fs.DirEntry, now time.Ti
 		}
 	}
 	if len(late) == 0 {
-		return late, nil
+		return nil, late, nil
 	}
 	unlock, err := lockTrash(ctx, root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer unlock()
 	for name := range late {
-		err := os.Rename(boxOf(root, name, "").dir, boxOf(root, name, purge).dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it was put back just now
-			return nil, fmt.Errorf("trash of the module cache: %w", err)
+		to := boxOf(root, name, purge)
+		lost := strings.HasSuffix(name, moving)
+		if lost {
+			delete(late, name)
+			to = boxOf(root, strings.TrimSuffix(name, moving), again)
+		}
+		switch err := os.Rename(boxOf(root, name, "").dir, to.dir); {
+		case errors.Is(err, fs.ErrNotExist): // it was put back just now
+		case err != nil:
+			return did, nil, fmt.Errorf("trash of the module cache: %w", err)
+		case lost:
+			os.Chtimes(to.dir, now, now) // else it goes a day earlier
+			did = append(did, fmt.Sprintf("change %s was interrupted while it pruned the module cache, and its record is lost; what it had taken is in %s for 24 h", idOf(name), redact.Clean(to.dir)))
 		}
 	}
-	return late, nil
+	return did, late, nil
 }
 
 // delete deletes a doomed box, unless another process is at it, and counts the

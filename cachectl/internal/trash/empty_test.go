@@ -44,18 +44,34 @@ func TestEmptyFinishesWhatWasInFlight(t *testing.T) {
 	c := newCache(t)
 	past := time.Now().Add(-KeepFor)
 	for name, at := range map[string]time.Time{
-		"a" + purge: time.Now(), "b" + moving: time.Now(), "c" + moving: past, "c" + again: past, "d" + again: time.Now(),
+		"a" + purge: time.Now(), "b" + moving: time.Now(), "c" + again: past, "d" + again: time.Now(), "e" + moving: past,
 	} {
 		c.write("cache/gpx-trash/"+name+"/cache/download/example.com/m/@v/v1.0.0.zip", "")
 		must(t, os.Chtimes(filepath.Join(Dir(c.root), name), at, at))
 	}
 	did, err := Empty(t.Context(), c.root, time.Now())
 	must(t, err)
-	if got, want := c.inTrash(), []string{"b" + moving, "d" + again}; !slices.Equal(got, want) {
+	if got, want := c.inTrash(), []string{"b" + moving, "d" + again, "e" + again}; !slices.Equal(got, want) {
 		t.Errorf("in the trash %q, want %q: what is in flight is left to Recover", got, want)
 	}
-	if len(did) != 3 || !strings.Contains(strings.Join(did, "\n"), "change a was interrupted while it deleted what it had taken out of the module cache") {
-		t.Errorf("it did %q", did)
+	said := strings.Join(did, "\n")
+	for _, want := range []string{
+		"change a was interrupted while it deleted what it had taken out of the module cache", "emptied the trash of change c",
+		"change e was interrupted while it pruned the module cache, and its record is lost",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it did %q, want %q", did, want)
+		}
+	}
+	// What nobody has put back goes after as long again.
+	if did, err := Empty(t.Context(), c.root, time.Now().Add(KeepFor-time.Minute)); err != nil || len(did) != 0 {
+		t.Errorf("a day later, nearly, it did %q, %v", did, err)
+	}
+	if did, err := Empty(t.Context(), c.root, time.Now().Add(KeepFor+time.Minute)); err != nil || len(did) != 3 {
+		t.Errorf("another day later it did %q, %v", did, err)
+	}
+	if got := c.inTrash(); !slices.Equal(got, []string{"b" + again}) {
+		t.Errorf("in the trash %q", got)
 	}
 }
 

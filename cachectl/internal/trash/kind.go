@@ -131,13 +131,15 @@ func takeAll(ctx context.Context, id string, steps []change.Step, what, suffix s
 	if err == nil {
 		return nil
 	}
-	if rerr := b.untake(context.WithoutCancel(ctx), box); rerr != nil {
+	ctx = context.WithoutCancel(ctx)
+	if rerr := b.untake(ctx, box); rerr != nil {
 		return fmt.Errorf("%w, and %w: %w", err, change.ErrHalfWay, rerr)
 	}
-	return err
+	return errors.Join(err, box.leave(ctx))
 }
 
-// untake puts everything back that is in the box of a change in flight.
+// untake puts everything back that is in the box of a change in flight, but for
+// what was fetched again meanwhile.
 func (b batch) untake(ctx context.Context, box box) error {
 	var errs []error
 	for i, r := range slices.Backward(b.removals) {
@@ -147,14 +149,17 @@ func (b batch) untake(ctx context.Context, box box) error {
 			change.Leave(ctx, b.steps[i].Action, "it was fetched again meanwhile")
 		}
 	}
-	if box.clear() {
-		return errors.Join(errs...)
-	}
-	if err := box.become(again); err != nil {
-		return errors.Join(append(errs, err)...)
+	return errors.Join(errs...)
+}
+
+// leave ends a change in flight: the box goes, or what is left in it is kept for
+// a while.
+func (b box) leave(ctx context.Context) error {
+	if b.clear() {
+		return nil
 	}
 	change.Remark(ctx, "what could not be put back is in the trash of the module cache for 24 h")
-	return errors.Join(errs...)
+	return b.become(again)
 }
 
 // untake is the Revert of both kinds that take.
@@ -163,7 +168,8 @@ func untake(ctx context.Context, id string, steps []change.Step) error {
 	if err != nil {
 		return err
 	}
-	return b.untake(ctx, boxOf(b.root, id, moving))
+	box := boxOf(b.root, id, moving)
+	return errors.Join(b.untake(ctx, box), box.leave(ctx))
 }
 
 func trashed(_ context.Context, id string, steps []change.Step) (bool, error) {

@@ -1,10 +1,13 @@
 package trash
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"gpx/envctl/change"
@@ -209,4 +212,58 @@ func (c *cache) moves(b box, rs []*Removal, n int) (left []Part) {
 		}
 	}
 	return left
+}
+
+// What cannot be put back at once stays in flight, and the next start tries
+// again; what cannot be put back then, either, is kept a while.
+func TestPuttingBackFails(t *testing.T) {
+	for _, mended := range []bool{true, false} {
+		t.Run(fmt.Sprint("mended: ", mended), func(t *testing.T) {
+			c := newCache(t)
+			c.version(one)
+			c.version(sub)
+			before := c.listing()
+			home, aside := filepath.Join(c.root, "example.com"), filepath.Join(c.root, "aside")
+			ctx, cancel := context.WithCancel(t.Context())
+			ctx = change.WithProgress(ctx, func(p change.Progress) {
+				if p.Done == 1 { // something else takes the folder away
+					must(t, os.Rename(home, aside))
+					must(t, os.WriteFile(home, nil, 0o666))
+					cancel()
+				}
+			})
+			_, err := c.changer.Apply(ctx, c.plan(TrashVersion, c.removal(one, false), c.removal(sub, false)))
+			if !errors.Is(err, change.ErrHalfWay) || strings.Contains(err.Error(), "nothing was changed") {
+				t.Fatalf("error %v", err)
+			}
+			if got := c.inTrash(); !slices.Equal(got, []string{"id0001" + moving}) {
+				t.Fatalf("in the trash: %q", got)
+			}
+			restore := func() {
+				must(t, os.Remove(home))
+				must(t, os.Rename(aside, home))
+			}
+			if mended {
+				restore()
+			}
+			found, err := c.changer.Recover(t.Context())
+			must(t, err)
+			if len(found) != 1 {
+				t.Fatalf("found %+v", found)
+			}
+			if mended {
+				if got := c.listing(); got != before || len(c.inTrash()) > 0 {
+					t.Errorf("the cache is\n%s\nwas\n%s", got, before)
+				}
+				return
+			}
+			if note := found[0].Note; !strings.Contains(note, "interrupted half way: example.com/One@v1.0.0") || !strings.Contains(note, "what could not be put back is in the trash of the module cache for 24 h") {
+				t.Errorf("note %q", note)
+			}
+			if got := c.inTrash(); !slices.Equal(got, []string{"id0001" + again}) {
+				t.Errorf("in the trash: %q", got)
+			}
+			restore()
+		})
+	}
 }
