@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"gpx/cachectl/buildcache"
 	"gpx/cachectl/modcache"
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
@@ -32,11 +33,27 @@ func clean(ctx context.Context, e *env.Env, now time.Time) *cleaning {
 		defer close(c.ended)
 		var err error
 		c.did, err = modcache.PurgeTrash(ctx, dir, now)
+		if err == nil {
+			err = finishPrune(ctx, e)
+		}
 		if err != nil && !errors.Is(err, context.Canceled) {
 			c.did = append(c.did, redact.Text(err.Error()))
 		}
 	}()
 	return c
+}
+
+// finishPrune frees what a killed prune of the build cache left of its work.
+func finishPrune(ctx context.Context, e *env.Env) error {
+	at := buildcache.Locate(e)
+	if at.Dir == "" {
+		return nil
+	}
+	c, err := buildcache.Open(at.Dir)
+	if err != nil {
+		return nil // who asks about the build cache is told
+	}
+	return c.Finish(ctx)
 }
 
 // finishCleaning waits for the cleaning, because the command is about the cache.
