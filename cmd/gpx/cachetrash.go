@@ -12,7 +12,7 @@ import (
 )
 
 // A cleaning deletes what has lain in the module cache's trash for its time, and
-// what a killed process left of deleting. It runs beside the command, which does
+// what a killed process left of deleting, in either cache. It runs beside the command, which does
 // not wait for it: what is cut short goes on at the next start.
 type cleaning struct {
 	cancel context.CancelFunc
@@ -20,8 +20,8 @@ type cleaning struct {
 	did    []string // what to tell; set before ended is closed
 }
 
-// clean begins a cleaning of e's module cache; without a trash that is one call
-// of the system.
+// clean begins a cleaning of e's caches; where there is nothing to delete that is
+// one call of the system, and reading the topmost folder of the build cache.
 func clean(ctx context.Context, e *env.Env, now time.Time) *cleaning {
 	dir := e.Get("GOMODCACHE")
 	if dir == "" {
