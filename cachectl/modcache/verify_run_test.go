@@ -364,3 +364,22 @@ func TestVerifyRefusesNames(t *testing.T) {
 		t.Error("it was looked at")
 	}
 }
+
+// Where go.sum contradicts the database, the cache can be right.
+func TestGoSumIsWrong(t *testing.T) {
+	p := newPlayground(t)
+	sums := p.sums()
+	sums[victim] = []string{otherHash}
+	r := p.verify(VerifyOptions{Sums: sums, Lookup: p.lookup()})
+	if !slices.Equal(whats(r.Bad), []Damage{SumMismatch}) {
+		t.Fatalf("found %v", lines(r.Bad))
+	}
+	if b := r.Bad[0]; b.Mend != "" || b.Want != p.module().ZipHash || b.Got != otherHash || !strings.Contains(b.String(), "go.sum is what is wrong") {
+		t.Errorf("%+v", b)
+	}
+	// Alternatives are no contradiction, nor are hashes that nobody knows yet.
+	sums[victim] = []string{"h9:x", otherHash, p.module().ZipHash}
+	if r := p.verify(VerifyOptions{Sums: sums, Lookup: p.lookup()}); len(r.Bad) > 0 {
+		t.Errorf("found %v", lines(r.Bad))
+	}
+}
