@@ -150,6 +150,7 @@ type fake struct {
 	asked   bool
 	fail    error // what Apply returns
 	applied []*change.Plan
+	cache   *caches
 }
 
 func (f *fake) note(format string, args ...any) {
@@ -173,7 +174,7 @@ func newFake(t testing.TB) *fake {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fake{env: goEnv(), rec: failover.Recommendation{Found: true, Chain: best,
+	return &fake{env: goEnv(), cache: newCaches(), rec: failover.Recommendation{Found: true, Chain: best,
 		Reasons: []string{"mirror.example.org answers in 184 ms and serves the checksum database."}}}
 }
 
@@ -230,11 +231,14 @@ func (f *fake) services() Services {
 				return nil, fmt.Errorf("undo: there is no change to take back")
 			}
 			last := f.applied[len(f.applied)-1]
+			if len(last.Changes) == 0 {
+				return &change.Plan{Title: "undo: " + last.Title, Undoes: last.ID, Actions: []change.Action{{Kind: "restore_version", Target: "all", Undoable: true}}}, nil
+			}
 			p := planFor("Take back: "+last.Title, last.Changes[0].Var, last.Changes[0].New, last.Changes[0].Old)
 			p.Undoes = last.ID
 			return p, nil
 		},
-		Apply: func(_ context.Context, p *change.Plan) (change.Change, error) {
+		Apply: func(ctx context.Context, p *change.Plan) (change.Change, error) {
 			f.note("apply %s", p.Title)
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -242,6 +246,7 @@ func (f *fake) services() Services {
 				return change.Change{}, f.fail
 			}
 			f.applied = append(f.applied, p)
+			f.cache.apply(ctx, p)
 			for _, c := range p.Changes {
 				f.env = set(f.env, c.Var, c.New, env.User)
 			}
@@ -268,6 +273,7 @@ func (f *fake) services() Services {
 				{Name: "gocenter", URL: "https://gocenter.io", Kind: catalog.Proxy, Operator: "JFrog", Region: "none", SumDB: "n/a", State: "retired", Confidence: "high", Date: "2021-05", Source: "its announcement", Retired: true},
 			}
 		},
+		Caches:      f.caches(),
 		AddEndpoint: func(_ context.Context, raw string) error { f.note("watch %s", raw); return nil },
 		Consent:     func(context.Context) (bool, bool, error) { return f.consent, f.asked, nil },
 		SetConsent: func(_ context.Context, ok bool) error {

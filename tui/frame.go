@@ -233,15 +233,15 @@ func (m *model) border(left, remark widget.Line, corner string) widget.Line {
 
 // message is the line above the footer: what is typed, what runs, what was said.
 func (m *model) message(hint widget.Line) widget.Line {
+	msg := m.c.Message
+	age := m.c.Now().Sub(msg.At)
 	switch w := m.c.Running(); {
 	case m.filtering != nil:
 		l := widget.L(widget.S(theme.Accent, " / "))
 		return append(l, m.filtering.Line(m.c.Theme, max(m.w-4, 1))...)
-	case w != nil:
+	case w != nil && (w.Stopped() || age > messageBrief || !msg.At.After(w.Started)): // what is said meanwhile is seen for a moment
 		return m.working(w)
 	}
-	msg := m.c.Message
-	age := m.c.Now().Sub(msg.At)
 	if msg.Text == "" || age > messageFor || len(hint) > 0 && age > messageBrief {
 		return m.idle(hint)
 	}

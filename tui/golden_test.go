@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"gpx/cachectl/modcache"
 )
 
 var update = flag.Bool("update", false, "write the golden frames again")
@@ -54,6 +56,27 @@ var scenes = []struct {
 		s.press("r", "2")
 	}},
 	{"help", func(s *screen) { s.show(outage()); s.press("?") }},
+	{"cache", func(s *screen) { s.show(outage()); s.look(); s.press("j") }},
+	{"cache-scanning", func(s *screen) {
+		s.f.cache.partial = first()
+		finish := s.scanning("first sizes")
+		s.t.Cleanup(finish)
+	}},
+	{"cache-versions", func(s *screen) { s.show(healthy()); s.look(); s.press("enter", "j", " ") }},
+	{"cache-damaged", func(s *screen) {
+		s.f.cache.bad = []modcache.Bad{damage("k8s.io/kubernetes", "v1.30.0")}
+		s.show(healthy())
+		s.look()
+		s.press("v", "right", "enter")
+	}},
+	{"cache-prune", func(s *screen) { s.show(healthy()); s.look(); s.press(" ", "P", "down") }},
+	{"cache-plan", func(s *screen) {
+		s.f.cache.kept = []modcache.Kept{{Path: "corp.example/billing", Version: "v1.0.0", Reason: modcache.OnlyCopy, Why: "nobody who answers now can give it back", Bytes: 90 * mib}}
+		s.show(healthy())
+		s.look()
+		s.press("P", "enter")
+	}},
+	{"cache-build", func(s *screen) { s.show(healthy()); s.look(); s.press("b", "j", "j", "j") }},
 	{"palette", func(s *screen) { s.show(outage()); s.press(":"); s.typed("sw") }},
 }
 

@@ -11,6 +11,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/muesli/termenv"
 
+	"gpx/cachectl/modcache"
 	"gpx/envctl/env"
 	"gpx/probe"
 	"gpx/probe/monitor"
@@ -31,6 +32,21 @@ var states = []func(s *screen){
 	func(s *screen) { s.show(outage()); s.press(":") },
 	func(s *screen) { s.show(outage()); s.press("2", "enter"); s.typed("長い値https://例え.example") },
 	func(s *screen) { s.show(outage()); s.press("2", "/"); s.typed("go") },
+	func(s *screen) { s.show(outage()); s.look(); s.press(" ", "j") },
+	func(s *screen) {
+		s.f.cache.inv.Versions[0].Path = strings.Repeat("長い", 60)
+		s.show(wideRunes())
+		s.look()
+		s.press("G", "k", "enter", "enter")
+	},
+	func(s *screen) { s.look(); s.press("P", "down", "right") },
+	func(s *screen) { s.look(); s.press("b", "P", "j") },
+	func(s *screen) { s.look(); s.press("e", "enter"); s.typed("長い値/x") },
+	func(s *screen) {
+		s.f.cache.bad = []modcache.Bad{damage("k8s.io/kubernetes", "v1.30.0")}
+		s.look()
+		s.press("v", "right", "enter", "enter", "enter")
+	},
 	func(s *screen) {
 		s.f.status = Status{SumDBOff: true, SumDBModules: "corp.example/*", SumDBUntil: now, Offline: "offline strict", Notices: []string{strings.Repeat("notice 界 ", 40)}}
 		s.show(healthy())

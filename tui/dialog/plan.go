@@ -1,11 +1,14 @@
 package dialog
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
+	"github.com/dustin/go-humanize"
 
 	"gpx/envctl/change"
 	"gpx/envctl/env"
@@ -155,24 +158,45 @@ func variable(th *theme.Theme, c *change.VarChange, w int) []widget.Line {
 	return append(out, paragraph(theme.Good, "  + ", now, w)...)
 }
 
+// mostActions is how many actions are listed. A plan for a cache can have
+// thousands: those that weigh most are named, and what the others come to.
+const mostActions = 100
+
 // others are the actions that the diffs do not show.
 func (d *Plan) others(th *theme.Theme, w int) []widget.Line {
+	actions := slices.DeleteFunc(slices.Clone(d.plan.Actions), func(a change.Action) bool {
+		return a.Kind == change.SetVariable && named(d.plan.Changes, a.Target) && a.Undoable
+	})
+	slices.SortStableFunc(actions, func(a, b change.Action) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	var out []widget.Line
-	for _, a := range d.plan.Actions {
-		if a.Kind == change.SetVariable && named(d.plan.Changes, a.Target) && a.Undoable {
-			continue
-		}
+	for _, a := range actions[:min(len(actions), mostActions)] {
 		line, role := strings.ReplaceAll(redact.Text(a.Kind), "_", " ")+"  "+redact.Text(a.Target), theme.Text
 		if a.New != "" || a.Old != "" {
 			line += "  " + value(a.Old) + " " + th.Glyphs.Arrow + " " + value(a.New)
+		}
+		if a.Bytes > 0 {
+			line += "  " + size(a.Bytes)
 		}
 		if !a.Undoable {
 			role, line = theme.Bad, line+"  (cannot be undone)"
 		}
 		out = append(out, paragraph(role, "  ", line, w)...)
 	}
+	if more := len(actions) - mostActions; more > 0 {
+		rest := int64(0)
+		for _, a := range actions[mostActions:] {
+			rest += a.Bytes
+		}
+		out = append(out, paragraph(theme.Dim, "  ", fmt.Sprintf("and %d more, %s", more, size(rest)), w)...)
+	}
+	if n := d.plan.FreedBytes; n > 0 {
+		out = append(out, paragraph(theme.Text, "  ", "frees "+size(n), w)...)
+	}
 	return out
 }
+
+// size is a number of bytes as people read it.
+func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
 
 // value is a value with a word for the empty one.
 func value(s string) string {

@@ -74,7 +74,7 @@ func (v *View) modText() widget.Line {
 	}
 	say(theme.Text, fmt.Sprintf("%s of %s", plural(len(v.inv.Versions), "version"), plural(v.inv.Modules(), "module")))
 	if n := problemsOf(v.inv); n > 0 {
-		say(theme.Warn, plural(n, "version")+" partial or damaged")
+		say(theme.Warn, fmt.Sprintf("%d partial or damaged", n))
 	}
 	for _, p := range v.inv.Parts {
 		if p.Bytes > 1<<20 {
@@ -130,7 +130,7 @@ func (v *View) trim() string {
 			unused = a.Bytes
 		}
 	}
-	text := "unused for 5 d: " + size(unused)
+	text := "unused 5 d: " + size(unused)
 	wait := v.cache.NextTrim.Sub(v.c.Now())
 	switch {
 	case v.cache.NextTrim.IsZero():
@@ -138,7 +138,7 @@ func (v *View) trim() string {
 	case wait <= 0:
 		return text + ", the next build trims " + size(v.cache.TrimTake)
 	}
-	return text + ", next trim in " + widget.Age(wait) + " takes " + size(v.cache.TrimTake)
+	return text + ", next trim in " + widget.Age(wait) + ": " + size(v.cache.TrimTake)
 }
 
 // percent is " 61%", "" while nobody knows.

@@ -248,7 +248,7 @@ func (v *View) wouldPrune(r *row, w int) []widget.Line {
 	text, role := "", theme.Text
 	switch {
 	case r.running:
-		text, role = "keeps it: a running go command needs it.", theme.Accent
+		text, role = "keeps it: a running go command needs it.", theme.Text
 	case r.risk == damaged:
 		text = "takes what is damaged, so that the next build downloads it anew, as long as a hop has it."
 	case r.risk == only && r.version != "":
@@ -256,9 +256,9 @@ func (v *View) wouldPrune(r *row, w int) []widget.Line {
 	case r.risk == only:
 		text, role = "keeps the ONLY COPIES. What nobody needs of the others goes.", theme.Bad
 	case r.risk == keep && r.version != "":
-		text, role = "keeps it with its module. Named alone it goes as long as a hop has it, and the next build downloads it.", theme.Accent
+		text, role = "keeps it with its module. Named alone it goes as long as a hop has it, and the next build downloads it.", theme.Text
 	case r.risk == keep:
-		text, role = "keeps what is needed of it.", theme.Accent
+		text, role = "keeps what is needed of it.", theme.Text
 	case r.sources == 0:
 		text, role = "takes nothing: .info and .mod stay, unless they are chosen too.", theme.Dim
 	case r.risk == unknown:

@@ -25,18 +25,19 @@ const (
 	colRisk
 )
 
-// columns are those of the modules. At 80 cells the bars and FETCHED are left
-// out: the detail pane says both.
+// moduleColumns are those of the modules. At 80 cells bars, FETCHED and ELSEWHERE
+// are left out, so that names can be read: the detail pane says all three, and
+// RISK what they come to.
 func moduleColumns() []widget.Column {
 	return []widget.Column{
 		colMark:      {Title: "", Min: 2},
-		colName:      {Title: "MODULE", Min: 22, Grow: 4, Max: 60, Tight: true, Middle: true},
-		colCount:     {Title: "VERSIONS", Min: 8, Tight: true},
-		colSize:      {Title: "SIZE", Min: 9, Right: true, Tight: true},
+		colName:      {Title: "MODULE", Min: 28, Grow: 6, Max: 60, Tight: true, Middle: true},
+		colCount:     {Title: "VERSIONS", Short: "VERS.", Min: 7, Max: 8, Grow: 1, Tight: true},
+		colSize:      {Title: "SIZE", Min: 8, Max: 9, Grow: 1, Right: true, Tight: true},
 		colBar:       {Title: "", Min: 6, Grow: 1, Max: 20, Tight: true, Drop: 5},
 		colFetched:   {Title: "FETCHED", Min: 8, Right: true, Drop: 4},
 		colNeeded:    {Title: "NEEDED BY", Min: 10, Grow: 2, Max: 28, Middle: true},
-		colElsewhere: {Title: "ELSEWHERE", Min: 10, Grow: 2, Max: 32, Middle: true},
+		colElsewhere: {Title: "ELSEWHERE", Min: 11, Grow: 2, Max: 32, Middle: true, Drop: 3},
 		colRisk:      {Title: "RISK", Min: 7},
 	}
 }
@@ -124,7 +125,7 @@ func count(th *theme.Theme, r *row) widget.Line {
 		}
 		return widget.L(widget.S(role, stateWords(r.vs[0].State)))
 	}
-	l := widget.L(widget.S(theme.Text, fmt.Sprintf("%3d", r.sources)))
+	l := widget.L(widget.S(theme.Text, fmt.Sprintf("%2d", r.sources)))
 	if mods := len(r.vs) - r.sources; mods > 0 {
 		l = append(l, widget.S(theme.Dim, fmt.Sprintf(" +%d", mods)))
 	}
@@ -196,7 +197,7 @@ func riskCell(th *theme.Theme, r risk) widget.Line {
 	case only:
 		return widget.L(widget.S(theme.Bad, g.Shadow+" "+r.String()))
 	case keep:
-		return widget.L(widget.S(theme.Accent, r.String()))
+		return widget.L(widget.S(theme.Text, r.String()))
 	case safe:
 		return widget.L(widget.S(theme.Good, r.String()))
 	case nothing:

@@ -66,11 +66,20 @@ func (v *View) check(what view.Verify) tea.Cmd {
 
 // found notes damages.
 func (v *View) found(bad []modcache.Bad) {
-	for _, b := range bad {
-		m := b.Module()
-		v.bad[m] = append(v.bad[m], b)
+	for i := range bad {
+		m := moduleOf(&bad[i])
+		v.bad[m] = append(v.bad[m], bad[i])
 		delete(v.checked, m)
 	}
+}
+
+// moduleOf is the version that b is about: what b itself knows, or else its clean
+// name.
+func moduleOf(b *modcache.Bad) module.Version {
+	if m := b.Module(); m.Path != "" {
+		return m
+	}
+	return module.Version{Path: b.Path, Version: b.Version}
 }
 
 // verified says what a verification came to.
@@ -78,7 +87,7 @@ func (v *View) verified(r modcache.VerifyResult) tea.Cmd {
 	g := &v.c.Theme.Glyphs
 	broken := map[module.Version]bool{}
 	for i := range r.Bad {
-		broken[r.Bad[i].Module()] = true
+		broken[moduleOf(&r.Bad[i])] = true
 	}
 	what := fmt.Sprintf("%s verified, %s", plural(r.Checked, "version"), size(r.Bytes))
 	if r.Busy > 0 {
@@ -90,7 +99,9 @@ func (v *View) verified(r modcache.VerifyResult) tea.Cmd {
 	case len(broken) > 0:
 		v.lists[modules].order, v.lists[versions].order = byRisk, byRisk // what is damaged comes first
 		v.rebuild()
-		return v.c.Say(theme.Bad, "%s %s: %d damaged, first in the list; enter shows what mends them", g.Bad, what, len(broken))
+		v.list().table.Select(0)
+		v.remember()
+		return v.c.Say(theme.Bad, "%s %s: %d damaged, first in the list", g.Bad, what, len(broken))
 	}
 	return v.c.Say(theme.Good, "%s %s: all whole; vouched for by the checksum database %d, by go.sum %d, by nobody outside %d", g.Good, what, r.BySumDB, r.BySum, r.Unproven)
 }
