@@ -241,7 +241,7 @@ func TestATreeThatIsBeingExtractedIsCountedEachTime(t *testing.T) {
 }
 
 func TestRandomChangesAreSeenThroughTheIndex(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range seeds() {
 		r := rand.New(rand.NewPCG(seed, 3))
 		dir, index := t.TempDir(), filepath.Join(t.TempDir(), "index")
 		for range 12 {

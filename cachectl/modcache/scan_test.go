@@ -253,8 +253,13 @@ func TestOpenResolvesLinks(t *testing.T) {
 	}
 }
 
+// seeds are how many random runs a test makes.
+func seeds() uint64 {
+	return map[string]uint64{"": 3, "system": 20, "soak": 300}[os.Getenv("GPX_TEST_SCALE")]
+}
+
 func TestRandomCachesAreCountedAsFindCounts(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range seeds() {
 		r := rand.New(rand.NewPCG(seed, 2))
 		dir := t.TempDir()
 		for range 5 {
