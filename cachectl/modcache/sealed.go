@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"gpx/envctl/bounded"
 )
@@ -99,5 +101,24 @@ func writePrivate(file string, data []byte) (err error) {
 	if err := errors.Join(err, tmp.Close()); err != nil {
 		return err
 	}
+	removeStale(file)
 	return os.Rename(tmp.Name(), file)
+}
+
+// removeStale removes what killed processes left of the file. One that another
+// process is writing now is moments old.
+func removeStale(file string) {
+	dir, base := filepath.Split(file)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), base+".") || !strings.HasSuffix(e.Name(), ".tmp") {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Hour {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }

@@ -228,6 +228,28 @@ func TestSealed(t *testing.T) {
 	}
 }
 
+// What a killed process left of such a file goes with the next one; what another
+// process is writing stays.
+func TestSealedLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "verified")
+	for name, age := range map[string]time.Duration{"verified.1.tmp": 2 * time.Hour, "verified.2.tmp": 0, "other.1.tmp": 2 * time.Hour} {
+		plantFile(t, filepath.Join(dir, name), "half of it")
+		at := time.Now().Add(-age)
+		check(t, os.Chtimes(filepath.Join(dir, name), at, at))
+	}
+	check(t, writeSealed(file, resumeKind, resumeState{}))
+	entries, err := os.ReadDir(dir)
+	check(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{"other.1.tmp", "verified", "verified.2.tmp"}; !slices.Equal(names, want) {
+		t.Errorf("there are %v, want %v", names, want)
+	}
+}
+
 func TestProgress(t *testing.T) {
 	c, list := garden(t, 9)
 	var all []VerifyProgress
