@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/internal/procs"
+	"gpx/envctl/env"
 	"gpx/envctl/project"
 	"gpx/envctl/redact"
 )
@@ -104,6 +105,17 @@ func (r *Run) add(p procs.Process, now time.Time) {
 	if p, err := project.Find(p.Dir, nil); err == nil && !slices.Contains(*roots, p.Root) {
 		*roots = append(*roots, p.Root)
 	}
+}
+
+// InUse are the needs of the go commands that run now with the module cache at
+// cache: for a last look before something is taken out of it.
+func InUse(ctx context.Context, cache string) Needs {
+	r := Running(ctx, cache)
+	n, _ := Of(ctx, r.Roots, &env.Env{Vars: []env.Var{{Name: "GOMODCACHE", Value: cache, Origin: env.OS}}})
+	for _, m := range r.In(cache) {
+		n.Add(m, "a running program")
+	}
+	return n
 }
 
 // In are the module versions in the cache (GOMODCACHE) whose extracted trees

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"gpx/cachectl/needs"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
 )
@@ -124,7 +125,14 @@ func takeAll(ctx context.Context, id string, steps []change.Step, what, suffix s
 	if err := box.make(); err != nil {
 		return err
 	}
-	err = b.each(ctx, what, func(r *Removal) error { return box.take(ctx, r) })
+	// A plan may have been looked at for an hour.
+	busy := needs.InUse(ctx, b.root)
+	err = b.each(ctx, what, func(r *Removal) error {
+		if len(busy.Whole(r.module())) > 0 {
+			return errors.New("a go command that runs now needs it")
+		}
+		return box.take(ctx, r)
+	})
 	if err == nil {
 		err = box.become(suffix)
 	}

@@ -108,9 +108,11 @@ func (r *Removal) Step(kind string, bytes int64) (change.Step, error) {
 // String is path@version, clean.
 func (r *Removal) String() string { return redact.Clean(r.Path + "@" + r.Version) }
 
-func (r *Removal) names() (Names, error) {
-	return NamesOf(module.Version{Path: r.Path, Version: r.Version})
+func (r *Removal) module() module.Version {
+	return module.Version{Path: r.Path, Version: r.Version}
 }
+
+func (r *Removal) names() (Names, error) { return NamesOf(r.module()) }
 
 // valid refuses names that lead out of the cache, whoever wrote them down.
 func (r *Removal) valid() error {
