@@ -125,7 +125,7 @@ func (a *app) modCache(ctx context.Context, op string, e *env.Env) (*modcache.Ca
 	a.finishCleaning(ctx)
 	c, err := modcache.Open(dir)
 	if err != nil {
-		return nil, failed(op, dir, err).hint("GOMODCACHE names it; see: gpx env GOMODCACHE")
+		return nil, failed(op, "", err)
 	}
 	return c, nil
 }
@@ -144,7 +144,7 @@ func (a *app) scanModules(ctx context.Context, op string, e *env.Env) (*modcache
 	})
 	a.progress("")
 	if err != nil {
-		return nil, failed(op, e.Get("GOMODCACHE"), err)
+		return nil, failed(op, "", err)
 	}
 	return inv, nil
 }
@@ -157,7 +157,7 @@ func (a *app) scanBuild(ctx context.Context, op string, e *env.Env) (*buildcache
 	}
 	c, err := buildcache.Open(at.Dir)
 	if err != nil {
-		return nil, failed(op, at.Dir, err)
+		return nil, failed(op, "", err)
 	}
 	inv, err := c.Scan(ctx, buildcache.ScanOptions{
 		Kinds: true, Now: a.now,
@@ -167,7 +167,7 @@ func (a *app) scanBuild(ctx context.Context, op string, e *env.Env) (*buildcache
 	})
 	a.progress("")
 	if err != nil {
-		return nil, failed(op, at.Dir, err)
+		return nil, failed(op, "", err)
 	}
 	return inv, nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,7 +117,7 @@ func runPruneBuild(ctx context.Context, a *app, f pruneFlags, e *env.Env) error 
 	})
 	a.progress("")
 	if err != nil {
-		return failed(op, cmp.Or(buildcache.Locate(e).Dir, "GOCACHE"), err)
+		return failed(op, "", err)
 	}
 	return a.carryOut(ctx, op, p, f.consent)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"gpx/cachectl/buildcache"
@@ -36,7 +37,8 @@ func clean(ctx context.Context, e *env.Env, now time.Time) *cleaning {
 		if err == nil {
 			err = finishPrune(ctx, e)
 		}
-		if err != nil && !errors.Is(err, context.Canceled) {
+		// A cache that may not be read is none to clean; who needs it says so.
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, fs.ErrPermission) {
 			c.did = append(c.did, redact.Text(err.Error()))
 		}
 	}()
