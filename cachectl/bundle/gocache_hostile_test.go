@@ -5,15 +5,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 
 	"gpx/cachectl/buildcache"
 	"gpx/envctl/change"
@@ -245,7 +242,7 @@ func TestHostileBuildBundles(t *testing.T) {
 		{"gzip", []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00"), "compressed in another way"},
 		{"an empty tar", (&forged{t: t}).tar(), "nothing in it"},
 		{"a window of 2 GiB", slices.Concat(zstdMagic, []byte{0x00, 0xa8, 0x03, 0x00, 0x00, 0x00}), "more memory"},
-		{"200 MB of zeros in a few bytes", outputBomb(t, good.clone().generous().entries[0].data), "far more than a bundle"},
+		{"200 MB of zeros in a few bytes", bomb(t, outputPath(outputID("x")), good.clone().generous().entries[0]), "far more than a bundle"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			user := newForgedCache(t)
@@ -281,24 +278,6 @@ func (f *forged) index(name string) int {
 		f.t.Fatalf("no %s", name)
 	}
 	return i
-}
-
-// outputBomb is an output of zeros that was packed well.
-func outputBomb(t testing.TB, manifest []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z, err := zstd.NewWriter(&b)
-	must(t, err)
-	w := tar.NewWriter(z)
-	must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: ManifestName, Size: int64(len(manifest)), Mode: 0o644}))
-	_, err = w.Write(manifest)
-	must(t, err)
-	must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: outputPath(outputID("x")), Size: 200 << 20, Mode: 0o644}))
-	_, err = io.CopyN(w, zeros{}, 200<<20)
-	must(t, err)
-	must(t, w.Close())
-	must(t, z.Close())
-	return b.Bytes()
 }
 
 // A bundle that was cut short, anywhere, is refused.

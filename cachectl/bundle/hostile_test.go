@@ -369,7 +369,7 @@ func TestHostileBundles(t *testing.T) {
 		{"a tar without a module", (&forged{t: t}).add("README", []byte("hello")).tar(), "it holds no module"},
 		{"an empty tar", (&forged{t: t}).tar(), "nothing in it"},
 		{"a window of 2 GiB", slices.Concat(zstdMagic, []byte{0x00, 0xa8, 0x03, 0x00, 0x00, 0x00}), "more memory"},
-		{"200 MB of zeros in a few bytes", zstdBomb(t), "far more than a bundle"},
+		{"200 MB of zeros in a few bytes", bomb(t, alpha+".zip"), "far more than a bundle"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -439,13 +439,19 @@ func paxRecords(pairs ...string) []byte {
 
 func padded(b []byte) []byte { return append(bytes.Clone(b), make([]byte, (512-len(b)%512)%512)...) }
 
-func zstdBomb(t testing.TB) []byte {
+// bomb is an archive in which a file of zeros, packed well, follows others.
+func bomb(t testing.TB, name string, before ...forgedEntry) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z, err := zstd.NewWriter(&b)
 	must(t, err)
 	w := tar.NewWriter(z)
-	must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: alpha + ".zip", Size: 200 << 20, Mode: 0o644, ModTime: time.Unix(0, 0)}))
+	for _, e := range before {
+		must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: e.Name, Size: int64(len(e.data)), Mode: 0o644}))
+		_, err := w.Write(e.data)
+		must(t, err)
+	}
+	must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: 200 << 20, Mode: 0o644, ModTime: time.Unix(0, 0)}))
 	_, err = io.CopyN(w, zeros{}, 200<<20)
 	must(t, err)
 	must(t, w.Close())
