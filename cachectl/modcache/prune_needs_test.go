@@ -223,7 +223,7 @@ func TestNeedsAreEnough(t *testing.T) {
 		var known []commission
 		var roots []string
 		gone := 0
-		for i := range scale(6, 14, 14) {
+		for i := range scale(5, 14, 14) {
 			c, ok := h.commission(u, fmt.Sprintf("p%d", i))
 			switch {
 			case !ok:
