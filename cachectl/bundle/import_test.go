@@ -51,6 +51,56 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// Without .ziphash the go command hashes a zip when it first uses it, and holds
+// it to the database: an import that leaves that to it is no less safe.
+func TestImportThatLeavesSums(t *testing.T) {
+	w := newWorld(t)
+	from := w.home()
+	from.download(labMods...)
+	in := filepath.Join(from.dir, "b.tar")
+	from.mustExport(to(in))
+	leave := func(o *ImportOptions) { o.LeaveSums = true }
+	user := w.home()
+	user.mustImport(in, leave)
+	for _, n := range names(t, user.cache()) {
+		if strings.HasSuffix(n, ".ziphash") {
+			t.Errorf("it wrote %s", n)
+		}
+	}
+	user.project("p", labMods[1:]...)
+	user.mustRun("p", "file://"+filepath.Join(user.cache(), "cache", "download"), "mod", "tidy")
+	user.mustRun("p", "off", "build", "./...")
+	user.mustRun("p", "off", "mod", "verify")
+	user.mustRun(".", "off", append([]string{"mod", "download"}, labMods...)...)
+	valid(t, user.cache())
+
+	// A bundle that lies about a zip gets in, and no further.
+	forged := takeApart(t, in)
+	forged.find(alpha + ".zip").data = w.tampered("lab.example.com/alpha@v1.1.0")
+	forged.relabel().withManifest(func(m *Manifest) {
+		for i := range m.Files {
+			if m.Files[i].Path == alpha+".zip" {
+				m.Files[i].Sum = user.sum(alpha)
+			}
+		}
+	})
+	must(t, os.WriteFile(in, forged.tar(), 0o666))
+	victim := w.home()
+	victim.mustImport(in, leave)
+	for _, proxy := range []string{"off", "file://" + filepath.Join(victim.cache(), "cache", "download"), w.proxy} {
+		out, err := victim.run(".", proxy, "mod", "download", "lab.example.com/alpha@v1.1.0")
+		if err == nil || !strings.Contains(out, "checksum mismatch") {
+			t.Errorf("GOPROXY=%s: the go command takes the zip: %v %s", proxy, err, out)
+		}
+	}
+	refused(t, w.home(), in, "has another h1 than the manifest says")
+}
+
+// sum is the h1 of a zip that the go command has hashed.
+func (h *home) sum(base string) string {
+	return read(h.w.t, filepath.Join(h.cache(), "cache", "download", base+".ziphash"))
+}
+
 // Every file of the cache is as the go command would have downloaded it.
 func TestImportIsLikeADownload(t *testing.T) {
 	w := newWorld(t)

@@ -26,7 +26,7 @@ type placed struct{ from, to string }
 func (st *stage) files(i int) []placed {
 	it := &st.s.Add[i]
 	to := st.s.target(it.Path)
-	if it.name.part == partZip && !it.Hashed {
+	if it.name.part == partZip && !it.Hashed && !st.s.Leave {
 		return []placed{{st.hash(i), to + "hash"}, {st.file(i), to}}
 	}
 	return []placed{{st.file(i), to}}

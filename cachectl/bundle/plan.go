@@ -31,6 +31,14 @@ type ImportOptions struct {
 	Config  string      // $GOPATH/pkg/sumdb, where the go command remembers its head
 	NoSumDB string      // patterns of module paths that it is never asked about (GONOSUMDB)
 
+	// LeaveSums leaves h1 of the zips to the go command: they are compared with
+	// their SHA-256 in the manifest, and get no .ziphash. The go command hashes
+	// such a zip when it first uses it, and compares that with go.sum and the
+	// checksum database as it does with a download (cmd/go/internal/modfetch,
+	// DownloadZip); go mod verify calls the hash missing until then. An import
+	// takes a third of the time. It counts for bundles with a manifest only.
+	LeaveSums bool
+
 	Report func(Progress) // of the planning, which reads an archive without a manifest; may be nil
 }
 
@@ -57,6 +65,7 @@ type importStep struct {
 	Key    string `json:"key"`    // of the checksum database, "" when it is off
 	Config string `json:"config"` // $GOPATH/pkg/sumdb
 	NoDB   string `json:"nosumdb"`
+	Leave  bool   `json:"leave_sums"`
 	Add    []item `json:"add"`
 }
 
@@ -96,7 +105,7 @@ func planImport(ctx context.Context, o ImportOptions) (*Preview, error) {
 		return nil, err
 	}
 	p := &Preview{Contents: *c, Plan: &change.Plan{Title: "import " + redact.Clean(filepath.Base(in))}}
-	s := &importStep{Bundle: in, ID: c.id, Cache: o.Cache, Key: o.SumDB.Key, Config: o.Config, NoDB: o.NoSumDB}
+	s := &importStep{Bundle: in, ID: c.id, Cache: o.Cache, Key: o.SumDB.Key, Config: o.Config, NoDB: o.NoSumDB, Leave: o.LeaveSums && c.Manifest}
 	by, err := s.compare(ctx, p, c.files, o.Sums)
 	if err != nil {
 		return nil, err

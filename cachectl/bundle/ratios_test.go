@@ -139,7 +139,7 @@ func (b *bench) compare(peer string, theirs contest, promised float64, ours ...c
 			base = append(base, t)
 		}
 	}
-	fmt.Fprintf(&b.table, "| %s | %.2f s | 1.00 |\n", peer, middle(base))
+	fmt.Fprintf(&b.table, "| %s | %.2f s | 1.00 |\n", strings.ReplaceAll(peer, "|", "\\|"), middle(base))
 	for i, o := range ours {
 		ratio := middle(ratios[i])
 		fmt.Fprintf(&b.table, "| %s | | %.2f (%.2f–%.2f) |\n", o.name, ratio, slices.Min(ratios[i]), slices.Max(ratios[i]))
@@ -170,7 +170,7 @@ func (b *bench) exports() {
 	download := filepath.Join(b.cache, "cache", "download")
 	b.export("warm.tar.zst", "checked").run() // checks every zip once
 	fmt.Fprintf(&b.table, "| export of cache/download | median | ratio |\n|---|---|---|\n")
-	b.compare("tar cf - cache/download \\| zstd -T0 -3", b.shell("tar cf - -C '"+filepath.Dir(download)+"' download | zstd -q -f -T0 -3 -o peer.tar.zst"), 0.8,
+	b.compare("tar cf - cache/download | zstd -T0 -3", b.shell("tar cf - -C '"+filepath.Dir(download)+"' download | zstd -q -f -T0 -3 -o peer.tar.zst"), 0.8,
 		contender{"gpx cache export, zips checked before", true, b.export("ours.tar.zst", "checked")},
 		contender{"gpx cache export, the first one: every zip unpacked and hashed", false, b.export("first.tar.zst", "")},
 		contender{"gpx cache export to a .tar, zips checked before", false, b.export("ours.tar", "checked")},
@@ -183,9 +183,9 @@ func (b *bench) exports() {
 }
 
 func (b *bench) imports() {
-	ours := func(in string) contest {
+	ours := func(in string, leave bool) contest {
 		return contest{func() { must(b.t, os.RemoveAll(filepath.Join(b.dir, "mod"))) }, func() {
-			p, err := PlanImport(b.t.Context(), ImportOptions{In: filepath.Join(b.dir, in), Cache: filepath.Join(b.dir, "mod")})
+			p, err := PlanImport(b.t.Context(), ImportOptions{In: filepath.Join(b.dir, in), Cache: filepath.Join(b.dir, "mod"), LeaveSums: leave})
 			must(b.t, err)
 			c := change.New(change.Options{
 				StateDir: filepath.Join(b.dir, "state"), Env: func(context.Context) (*env.Env, error) { return &env.Env{}, nil },
@@ -195,8 +195,12 @@ func (b *bench) imports() {
 		}}
 	}
 	fmt.Fprintf(&b.table, "| import of the bundle | median | ratio |\n|---|---|---|\n")
-	b.compare("zstd -dc ours.tar.zst \\| tar xf -", b.shell("zstd -q -dc ours.tar.zst | tar xf - -C peer"), 1.5,
-		contender{"gpx cache import ours.tar.zst, every hash checked", true, ours("ours.tar.zst")})
-	b.compare("tar xf ours.tar", b.shell("tar xf ours.tar -C peer"), 1.5,
-		contender{"gpx cache import ours.tar, every hash checked", true, ours("ours.tar")})
+	for peer, in := range map[string]string{
+		"zstd -q -dc ours.tar.zst | tar xf - -C peer": "ours.tar.zst",
+		"tar xf ours.tar -C peer":                     "ours.tar",
+	} {
+		b.compare(peer, b.shell(peer), 1.5,
+			contender{"gpx cache import " + in + ", every hash of its manifest checked, h1 left to the go command", true, ours(in, true)},
+			contender{"gpx cache import " + in + ", every zip unpacked and hashed as well", false, ours(in, false)})
+	}
 }

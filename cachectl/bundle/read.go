@@ -102,8 +102,9 @@ func openStream(ctx context.Context, in string) (*stream, error) {
 	case len(magic) == 0:
 		err = errors.New("it is empty")
 	case bytes.Equal(magic, zstdMagic):
+		// In little memory the window would be copied for every megabyte.
 		var d *zstd.Decoder
-		if d, err = zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true)); err == nil {
+		if d, err = zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(false)); err == nil {
 			unpacked, s.close = d, func() { d.Close(); f.Close() }
 		}
 	case magic[0] == 0x1f && magic[1] == 0x8b, bytes.Equal(magic, []byte("PK\x03\x04")), bytes.HasPrefix(magic, []byte("BZh")), bytes.Equal(magic, []byte("\xfd7zX")):

@@ -151,16 +151,21 @@ func (w *writer) copy(dst io.Writer, s *source) error {
 	return nil
 }
 
-// maxWindow is the largest distance over which the compression finds what it
+// longWindow is the largest distance over which the compression finds what it
 // has seen before, in bytes: module zips are deflated, and share long runs of
-// bytes with the next version of the same module, if they share anything. It is
-// also the most that zstd unpacks without being asked to (--long=27).
+// bytes with the next version of the same module, if they share anything. Of a
+// gigabyte of zips it makes 902 MB, as twice the window does, and 934 MB with
+// the usual 8 MiB; it takes 140 MB of memory.
+const longWindow = 64 << 20
+
+// maxWindow is the largest window of a bundle that is read: what zstd unpacks
+// without being asked to (--long=27). It is unpacked in twice as much memory.
 const maxWindow = 128 << 20
 
 // window is the smallest window that covers a bundle, or the largest.
 func window(total int64) int {
 	w := zstd.MinWindowSize
-	for int64(w) < total && w < maxWindow {
+	for int64(w) < total && w < longWindow {
 		w *= 2
 	}
 	return w
