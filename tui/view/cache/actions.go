@@ -73,9 +73,8 @@ func (v *View) toggleMark() tea.Cmd {
 }
 
 func (v *View) invert() tea.Cmd {
-	rows := v.rows
-	for i := range rows {
-		v.marks.toggle(&rows[i], versionsOf(v.inv, rows[i].path))
+	for _, r := range v.rows {
+		v.marks.toggle(r, versionsOf(v.inv, r.path))
 	}
 	v.rebuild()
 	return nil

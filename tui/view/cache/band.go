@@ -72,9 +72,9 @@ func (v *View) modText() widget.Line {
 	if v.inv == nil {
 		return out
 	}
-	say(theme.Text, fmt.Sprintf("%s of %s", plural(len(v.inv.Versions), "version"), plural(v.inv.Modules(), "module")))
-	if n := problemsOf(v.inv); n > 0 {
-		say(theme.Warn, fmt.Sprintf("%d partial or damaged", n))
+	say(theme.Text, fmt.Sprintf("%s of %s", plural(len(v.inv.Versions), "version"), plural(v.paths, "module")))
+	if v.broken > 0 {
+		say(theme.Warn, fmt.Sprintf("%d partial or damaged", v.broken))
 	}
 	for _, p := range v.inv.Parts {
 		if p.Bytes > 1<<20 {

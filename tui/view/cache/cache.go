@@ -48,7 +48,8 @@ type View struct {
 	level  level
 	module string // whose versions are listed; raw
 	lists  [levels]list
-	rows   []row  // of the level, sorted and filtered
+	all    []*row // of the level, sorted
+	rows   []*row // of them those that pass the filter
 	most   int64  // the size of the largest of them
 	parts  []part // of the build cache, when that is the level
 
@@ -64,12 +65,15 @@ type View struct {
 	place   buildcache.Location
 	cache   *buildcache.Inventory
 	home    view.Household
-	answers map[module.Version]answer
+	answers map[module.Version]*answer
 	asking  map[module.Version]bool
 	bad     map[module.Version][]modcache.Bad
 	checked map[module.Version]bool
 	marks   *marks
-	dirs    string // GOMODCACHE and GOCACHE as they were when they were read
+	chosen  []modcache.Version // those that are marked
+	broken  int                // versions that the scan found partial or damaged
+	paths   int                // modules
+	dirs    string             // GOMODCACHE and GOCACHE as they were when they were read
 }
 
 // A list is the table of one level.
@@ -102,7 +106,7 @@ func New(c *view.Common) *View {
 func (v *View) forget() {
 	v.inv, v.cache, v.home = nil, nil, view.Household{}
 	v.mod, v.build = reading[modcache.Progress]{}, reading[buildcache.Progress]{}
-	v.answers, v.asking = map[module.Version]answer{}, map[module.Version]bool{}
+	v.answers, v.asking = map[module.Version]*answer{}, map[module.Version]bool{}
 	v.bad, v.checked = map[module.Version][]modcache.Bad{}, map[module.Version]bool{}
 }
 
@@ -124,7 +128,7 @@ func (v *View) list() *list { return &v.lists[v.level] }
 func (v *View) Filter() *string { return &v.list().filter }
 
 // Filtered implements view.View.
-func (v *View) Filtered() { v.rebuild() }
+func (v *View) Filtered() { v.narrow() }
 
 // Page implements view.View: of the detail, while that is open.
 func (v *View) Page() int {
@@ -201,7 +205,7 @@ func (v *View) Select(y int) bool {
 // selected is the row under the cursor, nil when there is none.
 func (v *View) selected() *row {
 	if i := v.list().table.Cursor(); v.level != building && i >= 0 && i < len(v.rows) {
-		return &v.rows[i]
+		return v.rows[i]
 	}
 	return nil
 }
@@ -255,7 +259,7 @@ func (v *View) facts() *facts {
 	}
 }
 
-// rebuild makes the rows again and keeps the selection on its row.
+// rebuild makes the rows again.
 func (v *View) rebuild() {
 	l := v.list()
 	if v.level == building {
@@ -265,17 +269,27 @@ func (v *View) rebuild() {
 	}
 	f := v.facts()
 	if v.level == modules {
-		v.rows = moduleRows(f)
+		v.all = moduleRows(f)
 	} else {
-		v.rows = versionRows(f, v.module)
-		slices.Reverse(v.rows) // the newest first
+		v.all = versionRows(f, v.module)
+		slices.Reverse(v.all) // the newest first
 	}
-	sortRows(v.rows, l.order)
+	v.chosen = v.marks.of(v.inv)
+	sortRows(v.all, l.order)
 	l.table.Sorted, l.table.Arrow = l.order.column(&v.c.Theme.Glyphs)
 	if v.level == versions && l.order == byName {
 		l.table.Arrow = v.c.Theme.Glyphs.Down
 	}
-	v.rows = filterRows(v.rows, l.filter)
+	v.narrow()
+}
+
+// narrow takes over the filter, and keeps the selection on its row.
+func (v *View) narrow() {
+	l := v.list()
+	if v.level == building {
+		return
+	}
+	v.rows = filterRows(v.all, l.filter)
 	v.most = 0
 	for i := range v.rows {
 		v.most = max(v.most, v.rows[i].bytes)

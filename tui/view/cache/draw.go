@@ -77,7 +77,7 @@ func (v *View) table(w, h int) []widget.Line {
 	}
 	now := v.c.Now()
 	return l.table.Render(th, w, h, n, func(i int, widths []int) []widget.Line {
-		return cells(th, &v.rows[i], now, v.most, widths)
+		return cells(th, v.rows[i], now, v.most, widths)
 	})
 }
 
@@ -122,8 +122,8 @@ func (v *View) status() widget.Line {
 	if l.filter != "" {
 		say(theme.Dim, "filter "+l.filter)
 	}
-	if marked := v.marks.of(v.inv); len(marked) > 0 {
-		say(theme.Accent, fmt.Sprintf("%s %d marked, %s", g.Mark, len(marked), size(bytesOf(marked))))
+	if n := len(v.chosen); n > 0 {
+		say(theme.Accent, fmt.Sprintf("%s %d marked, %s", g.Mark, n, size(bytesOf(v.chosen))))
 	}
 	what := "module"
 	if v.level == versions {

@@ -37,7 +37,7 @@ type choice struct {
 func (v *View) choices() []choice {
 	var out []choice
 	if !v.marks.empty() {
-		c := choice{list: v.marks.of(v.inv)}
+		c := choice{list: v.chosen}
 		c.modules, c.versions = v.marks.chosen()
 		c.title = "marked: " + plural(len(c.list), "version")
 		out = append(out, c)
@@ -83,7 +83,7 @@ func (v *View) prune() tea.Cmd {
 	}
 	cs := v.choices()
 	cs[len(cs)-1].title = "everything that nobody here needs"
-	if problemsOf(v.inv) > 0 {
+	if v.broken > 0 {
 		cs = append(cs, choice{title: "what interrupted downloads left", partial: true, list: v.inv.Versions})
 	}
 	form := slices.Clone(fields)

@@ -33,6 +33,7 @@ type row struct {
 	bad           []modcache.Bad
 	checked       bool // verified, all of it
 	mark          mark
+	search        string // see text
 }
 
 // A risk is what would be lost if the row were pruned.
@@ -77,7 +78,7 @@ type facts struct {
 	inv     *modcache.Inventory
 	needs   needs.Needs
 	running []string
-	answers map[module.Version]answer
+	answers map[module.Version]*answer
 	asking  map[module.Version]bool
 	bad     map[module.Version][]modcache.Bad
 	checked map[module.Version]bool
@@ -93,12 +94,12 @@ type answer struct {
 }
 
 // moduleRows makes one row for each module path.
-func moduleRows(f *facts) []row {
+func moduleRows(f *facts) []*row {
 	if f.inv == nil {
 		return nil
 	}
 	vs := f.inv.Versions
-	var rows []row
+	var rows []*row
 	for from := 0; from < len(vs); {
 		to := from + 1
 		for to < len(vs) && vs[to].Path == vs[from].Path {
@@ -113,9 +114,9 @@ func moduleRows(f *facts) []row {
 }
 
 // versionRows makes one row for each version of a module.
-func versionRows(f *facts, path string) []row {
+func versionRows(f *facts, path string) []*row {
 	vs := versionsOf(f.inv, path)
-	rows := make([]row, 0, len(vs))
+	rows := make([]*row, 0, len(vs))
 	for i := range vs {
 		r := f.row(vs[i : i+1])
 		r.path, r.version, r.name = vs[i].Path, vs[i].Version.Version, redact.Clean(vs[i].Version.Version)
@@ -138,8 +139,8 @@ func versionsOf(inv *modcache.Inventory, path string) []modcache.Version {
 }
 
 // row adds up what is known of vs.
-func (f *facts) row(vs []modcache.Version) row {
-	r := row{vs: vs, exact: true, checked: true}
+func (f *facts) row(vs []modcache.Version) *row {
+	r := &row{vs: vs, exact: true, checked: true}
 	marks := 0
 	for i := range vs {
 		v := &vs[i]
@@ -148,7 +149,7 @@ func (f *facts) row(vs []modcache.Version) row {
 		if v.FetchedAt.After(r.fetched) {
 			r.fetched = v.FetchedAt
 		}
-		f.need(&r, v)
+		f.need(r, v)
 		r.bad = append(r.bad, f.bad[v.Version]...)
 		r.checked = r.checked && f.checked[v.Version]
 		if f.marks.has(v.Version) {
@@ -158,7 +159,7 @@ func (f *facts) row(vs []modcache.Version) row {
 			continue
 		}
 		r.sources++
-		f.reach(&r, v)
+		f.reach(r, v)
 	}
 	switch {
 	case marks == len(vs):
@@ -169,7 +170,7 @@ func (f *facts) row(vs []modcache.Version) row {
 	if r.where.total > 1 {
 		r.where.last = nil
 	}
-	r.risk = riskOf(&r)
+	r.risk = riskOf(r)
 	return r
 }
 
@@ -259,8 +260,8 @@ func (o order) column(g *theme.Glyphs) (int, string) {
 
 // sortRows sorts: the largest, the oldest or the gravest first. Versions come
 // sorted, and the newest are looked for first.
-func sortRows(rows []row, o order) {
-	slices.SortStableFunc(rows, func(a, b row) int {
+func sortRows(rows []*row, o order) {
+	slices.SortStableFunc(rows, func(a, b *row) int {
 		switch o {
 		case bySize:
 			return cmp.Compare(b.bytes, a.bytes)
@@ -273,24 +274,36 @@ func sortRows(rows []row, o order) {
 	})
 }
 
-// filterRows keeps the rows that have all words of query.
-func filterRows(rows []row, query string) []row {
+// filterRows returns the rows that have all words of query.
+func filterRows(rows []*row, query string) []*row {
 	words := strings.Fields(strings.ToLower(query))
 	if len(words) == 0 {
 		return rows
 	}
-	return slices.DeleteFunc(rows, func(r row) bool {
-		text := strings.ToLower(r.name + " " + r.risk.String() + " " + strings.Join(r.by, " ") + " " + strings.Join(r.where.hops, " "))
-		for i := range r.vs {
-			text += " " + stateWords(r.vs[i].State)
+	var out []*row
+	for _, r := range rows {
+		text := r.text()
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+			out = append(out, r)
 		}
-		for _, w := range words {
-			if !strings.Contains(text, w) {
-				return true
+	}
+	return out
+}
+
+// text is what a filter looks in. It is made when it is first asked for: with
+// every letter that is typed it is asked for again.
+func (r *row) text() string {
+	if r.search == "" {
+		words := append([]string{r.name, r.risk.String()}, r.by...)
+		words = append(words, r.where.hops...)
+		for i := range r.vs {
+			if s := stateWords(r.vs[i].State); i == 0 || r.vs[i].State != r.vs[i-1].State {
+				words = append(words, s)
 			}
 		}
-		return false
-	})
+		r.search = strings.ToLower(strings.Join(words, " "))
+	}
+	return r.search
 }
 
 // stateWords is a state as people write it.

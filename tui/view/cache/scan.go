@@ -56,7 +56,7 @@ func (v *View) scanning(ps []modcache.Progress) {
 }
 
 func (v *View) take(inv *modcache.Inventory) {
-	v.inv = inv
+	v.inv, v.paths, v.broken = inv, inv.Modules(), problemsOf(inv)
 	if v.mod.done {
 		v.marks.prune(inv)
 	}
@@ -143,14 +143,14 @@ func (v *View) ask() tea.Cmd {
 		return struct{}{}, v.c.Services.Where(ctx, ms, send)
 	}, func(as []reach.Answer) {
 		for _, a := range as {
-			v.answers[a.Version] = answer{a, v.c.Now(), health}
+			v.answers[a.Version] = &answer{a, v.c.Now(), health}
 			delete(v.asking, a.Version)
 		}
 		v.rebuild()
 	}, func(_ struct{}, err error) tea.Cmd {
 		for _, m := range ms { // what got no answer is not asked again at once
 			if v.asking[m] {
-				v.answers[m] = answer{reach.Answer{Version: m}, v.c.Now(), health}
+				v.answers[m] = &answer{reach.Answer{Version: m}, v.c.Now(), health}
 				delete(v.asking, m)
 			}
 		}
@@ -179,7 +179,7 @@ func (v *View) unasked() []module.Version {
 		if i >= len(v.rows) {
 			continue
 		}
-		r, most := &v.rows[i], askPerModule
+		r, most := v.rows[i], askPerModule
 		if i == order[0] {
 			most = askSelected
 		}

@@ -31,12 +31,12 @@ const (
 func moduleColumns() []widget.Column {
 	return []widget.Column{
 		colMark:      {Title: "", Min: 2},
-		colName:      {Title: "MODULE", Min: 28, Grow: 6, Max: 60, Tight: true, Middle: true},
-		colCount:     {Title: "VERSIONS", Short: "VERS.", Min: 7, Max: 8, Grow: 1, Tight: true},
+		colName:      {Title: "MODULE", Min: 26, Grow: 6, Max: 60, Tight: true, Middle: true},
+		colCount:     {Title: "VERSIONS", Short: "VERS.", Min: 7, Max: 8, Grow: 1, Tight: true, Drop: 1},
 		colSize:      {Title: "SIZE", Min: 8, Max: 9, Grow: 1, Right: true, Tight: true},
 		colBar:       {Title: "", Min: 6, Grow: 1, Max: 20, Tight: true, Drop: 5},
 		colFetched:   {Title: "FETCHED", Min: 8, Right: true, Drop: 4},
-		colNeeded:    {Title: "NEEDED BY", Min: 10, Grow: 2, Max: 28, Middle: true},
+		colNeeded:    {Title: "NEEDED BY", Min: 10, Grow: 2, Max: 28, Middle: true, Drop: 2},
 		colElsewhere: {Title: "ELSEWHERE", Min: 11, Grow: 2, Max: 32, Middle: true, Drop: 3},
 		colRisk:      {Title: "RISK", Min: 7},
 	}
@@ -46,7 +46,7 @@ func moduleColumns() []widget.Column {
 func versionColumns() []widget.Column {
 	cols := moduleColumns()
 	cols[colName].Title = "VERSION"
-	cols[colCount] = widget.Column{Title: "STATE", Min: 8, Max: 11, Grow: 1, Tight: true}
+	cols[colCount] = widget.Column{Title: "STATE", Min: 8, Max: 11, Grow: 1, Tight: true, Drop: 1}
 	return cols
 }
 
