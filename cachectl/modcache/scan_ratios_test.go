@@ -192,44 +192,39 @@ func TestScanForPeakMemory(t *testing.T) {
 	}
 }
 
-// benchCache makes up a cache: 150 modules with two versions, 100 files each,
-// and 500 modules of which only .info and .mod are there.
+// benchCache makes up a cache with the proportions of a real one (190,000 files,
+// 1,546 versions of 423 modules): 70 modules with .info and .mod of four
+// versions each, 30 of them with two zips and trees of 500 files.
 func benchCache(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(1, 1))
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	write := func(name string, data []byte) {
 		name = filepath.Join(dir, name)
-		must(os.MkdirAll(filepath.Dir(name), 0o777))
-		must(os.WriteFile(name, data, 0o444))
+		check(t, os.MkdirAll(filepath.Dir(name), 0o777))
+		check(t, os.WriteFile(name, data, 0o444))
 	}
-	for i := range 650 {
-		m := fmt.Sprintf("example%d.com/org%d/module%d", i%7, i%60, i)
-		for _, v := range []string{"v1.2.3", "v1.10.0"} {
+	for i := range 70 {
+		m := fmt.Sprintf("example%d.com/org%d/module%d", i%7, i%20, i)
+		for n, v := range []string{"v1.2.3", "v1.10.0", "v1.11.0", "v1.12.0-rc.1"} {
 			at := "cache/download/" + m + "/@v/" + v
 			write(at+".info", []byte(`{"Version":"`+v+`"}`))
 			write(at+".mod", []byte("module "+m+"\n"))
-			if i >= 150 {
+			if i >= 30 || n >= 2 {
 				continue
 			}
 			var b bytes.Buffer
 			z := zip.NewWriter(&b)
-			for n := range 100 {
-				name := fmt.Sprintf("internal%d/pkg%d/file%d.go", n%3, n%11, n)
+			for n := range 500 {
+				name := fmt.Sprintf("%s@%s/internal%d/pkg%d/file%d.go", m, v, n%3, n%11, n)
 				data := bytes.Repeat([]byte("package x\n"), r.IntN(1000))
-				write(m+"@"+v+"/"+name, data)
-				f, err := z.Create(m + "@" + v + "/" + name)
-				must(err)
+				write(name, data)
+				f, err := z.Create(name)
+				check(t, err)
 				_, err = f.Write(data)
-				must(err)
+				check(t, err)
 			}
-			must(z.Close())
+			check(t, z.Close())
 			write(at+".zip", b.Bytes())
 			write(at+".ziphash", []byte("h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="))
 			write(at+".lock", nil)
