@@ -233,6 +233,7 @@ func TestAudit(t *testing.T) {
 
 // The same version with another hash is news.
 func TestAuditForgetsWhatChanged(t *testing.T) {
+	t.Parallel()
 	p := newPlayground(t)
 	p.before()
 	p.arrive(victim, hour(0.5))
@@ -250,6 +251,7 @@ func TestAuditForgetsWhatChanged(t *testing.T) {
 // What really happens: checksums are switched off, the go command takes in what
 // a proxy made up, and the audit finds it when the database can be asked.
 func TestAuditOfARealDay(t *testing.T) {
+	t.Parallel()
 	p := newPlayground(t)
 	p.before()
 	liar := p.lab.Proxy("liar", lab.Always(lab.Of(lab.ModeWrongZip)))

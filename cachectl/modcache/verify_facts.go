@@ -213,6 +213,9 @@ func (f *facts) lookForTree(ctx context.Context) []treeFile {
 	f.tree.there = true
 	files, err := listTree(ctx, dir)
 	f.tree.err = err
+	if f.m.Path == "golang.org/toolchain" {
+		files = withoutCopies(dir, files)
+	}
 	return files
 }
 

@@ -166,8 +166,7 @@ func (j *judgement) hash() {
 		j.add(ZipMissing, f.hash.sum, "", "")
 	case f.hash.there && (j.zipGood || j.dirGood) && f.hash.sum != j.want.sum:
 		j.add(ZipHashChanged, j.want.sum, f.hash.sum, "by "+j.want.by)
-	case !f.hash.there && (f.zip.there || f.tree.there) && f.m.Path != "golang.org/fips140":
-		// golang.org/fips140 is unpacked from a file in GOROOT (modfetch.DownloadDir).
+	case !f.hash.there && (f.zip.there || f.tree.there) && f.m.Path != fips140:
 		j.add(ZipHashMissing, "", "", "")
 	}
 }

@@ -1,10 +1,14 @@
 package modcache
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -80,7 +84,7 @@ func garden(t *testing.T, n int) (*Cache, []Version) {
 // dirhash, whatever is in them.
 func TestHashesAreDirhash(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for round := range 30 {
+	for round := range 12 {
 		root := t.TempDir()
 		m := module.Version{Path: "example.com/Random", Version: fmt.Sprintf("v1.0.%d", round)}
 		files := map[string]string{"go.mod": "module example.com/Random\n"}
@@ -89,7 +93,7 @@ func TestHashesAreDirhash(t *testing.T) {
 			for range 1 + rng.IntN(4) {
 				name += "/" + string(rune('a'+rng.IntN(3))) + []string{"", "-", ".x", "!", "_", "~1"}[rng.IntN(6)]
 			}
-			files[name[1:]+".go"] = strings.Repeat(string(rune('a'+rng.IntN(26))), rng.IntN(200_000)*rng.IntN(2))
+			files[name[1:]+".go"] = strings.Repeat(string(rune('a'+rng.IntN(26))), rng.IntN(100_000)*rng.IntN(2))
 		}
 		plant(t, root, m, files)
 		n, _ := trash.NamesOf(m)
@@ -350,6 +354,7 @@ func TestBusy(t *testing.T) {
 // Beside a go command that downloads and unpacks, nothing is ever called
 // damaged.
 func TestVerifyBesideTheGoCommand(t *testing.T) {
+	t.Parallel()
 	p := newPlayground(t)
 	rounds := 3
 	if system() {
@@ -378,6 +383,74 @@ func TestVerifyBesideTheGoCommand(t *testing.T) {
 	verifying.Wait()
 }
 
+// In a toolchain's tree the go command copies _go.mod files, which is no damage,
+// unless the copy is none.
+func TestToolchain(t *testing.T) {
+	root := t.TempDir()
+	m := module.Version{Path: "golang.org/toolchain", Version: "v0.0.1-go1.99.0.linux-amd64"}
+	n, err := trash.NamesOf(m)
+	check(t, err)
+	files := map[string]string{"bin/go": "the go command", "src/_go.mod": "module std\n", "src/cmd/_go.mod": "module cmd\n", "VERSION": "go1.99.0\n"}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	tree := func(name string) string {
+		return filepath.Join(root, filepath.FromSlash(n.Tree), filepath.FromSlash(name))
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		f, err := w.Create(m.Path + "@" + m.Version + "/" + name)
+		check(t, err)
+		f.Write([]byte(files[name]))
+		plantFile(t, tree(name), files[name])
+	}
+	check(t, w.Close())
+	zipFile := filepath.Join(root, filepath.FromSlash(n.File("zip")))
+	plantFile(t, zipFile, b.String())
+	sum, err := dirhash.HashZip(zipFile, dirhash.Hash1)
+	check(t, err)
+	plantFile(t, zipFile+"hash", sum)
+	verify := func(want ...string) {
+		t.Helper()
+		r, err := (&Cache{dir: root}).Verify(t.Context(), VerifyOptions{Versions: []Version{{Version: m}}})
+		check(t, err)
+		var got []string
+		for _, b := range r.Bad {
+			got = append(got, string(b.What)+" "+b.Detail)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("found %v, want %v", got, want)
+		}
+	}
+	verify()
+	plantFile(t, tree("src/go.mod"), files["src/_go.mod"])
+	plantFile(t, tree("src/cmd/go.mod"), files["src/cmd/_go.mod"])
+	verify()
+	check(t, os.Rename(zipFile, zipFile+".away"))
+	verify()
+	check(t, os.Rename(zipFile+".away", zipFile))
+	plantFile(t, tree("src/go.mod"), "module evil\n")
+	plantFile(t, tree("bin/go.mod"), "module more\n")
+	verify("tree_extra bin/go.mod, src/go.mod")
+}
+
+// A file that may not be read is told apart from one that cannot be.
+func TestMendUnreadable(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{fs.ErrPermission, "chmod u+rX '/cache/it''s'"},
+		{errors.New("input/output error"), "gpx cache prune lab.example.com/Victim@v1.2.0"},
+	} {
+		needsShell(t)
+		f := &facts{m: victim, zip: zipFacts{there: true, err: &fs.PathError{Op: "open", Path: "/cache/it's", Err: tt.err}}}
+		bad := judge(f, &proofs{})
+		i := slices.IndexFunc(bad, func(b Bad) bool { return b.What == Unreadable })
+		if want := strings.ReplaceAll(tt.want, "''", `'\''`); i < 0 || bad[i].Mend != want {
+			t.Errorf("%v: %v, want %s", tt.err, lines(bad), want)
+		}
+	}
+}
+
 // A version that cannot be one is refused, not looked for.
 func TestVerifyRefusesNames(t *testing.T) {
 	c, _ := garden(t, 1)
@@ -389,6 +462,7 @@ func TestVerifyRefusesNames(t *testing.T) {
 
 // Where go.sum contradicts the database, the cache can be right.
 func TestGoSumIsWrong(t *testing.T) {
+	t.Parallel()
 	p := newPlayground(t)
 	sums := p.sums()
 	sums[victim] = []string{otherHash}

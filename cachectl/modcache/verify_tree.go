@@ -7,12 +7,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
+
+	"gpx/envctl/bounded"
 )
 
 // A treeFile is one name in an extracted tree.
@@ -64,6 +67,30 @@ func listTree(ctx context.Context, dir string) ([]treeFile, error) {
 	err := read("")
 	slices.SortFunc(files, func(a, b treeFile) int { return strings.Compare(a.name, b.name) })
 	return files, err
+}
+
+// withoutCopies leaves out the go.mod files that the go command itself makes in
+// a toolchain's tree, copies of the _go.mod beside them: a module's zip cannot
+// hold them (cmd/go/internal/toolchain, Select).
+func withoutCopies(dir string, files []treeFile) []treeFile {
+	names := map[string]bool{}
+	for _, f := range files {
+		if f.regular && path.Base(f.name) == "_go.mod" {
+			names[f.name] = true
+		}
+	}
+	return slices.DeleteFunc(files, func(f treeFile) bool {
+		folder, base := path.Split(f.name)
+		if base != "go.mod" || !f.regular || !names[folder+"_go.mod"] {
+			return false
+		}
+		copied, err := bounded.ReadFile(filepath.Join(dir, filepath.FromSlash(f.name)), modMost)
+		if err != nil {
+			return false
+		}
+		original, err := bounded.ReadFile(filepath.Join(dir, filepath.FromSlash(folder+"_go.mod")), modMost)
+		return err == nil && bytes.Equal(copied, original)
+	})
 }
 
 // hashTree is the h1 hash of a tree's files, as dirhash.HashDir makes it; "" of
