@@ -14,6 +14,7 @@ import (
 
 func cacheImportCommand(a *app) *cobra.Command {
 	var c consent
+	var quick bool
 	cmd := &cobra.Command{
 		Use: "import IN", Short: "Take a bundle in: a folder, a .tar or a .tar.zst, every hash checked first",
 		Long: `Adds to the module cache what it lacks of a bundle, or of any GOPROXY file tree.
@@ -22,10 +23,17 @@ is overwritten: versions of which the cache has other bytes are named and left
 out. A bundle of a build cache goes into the build cache; gpx says beforehand
 whether it will be of use here.
 
+--quick compares zips with their SHA-256 in the bundle and leaves h1, for which
+each has to be unpacked, to the go command: it hashes a zip when it first uses it,
+and compares that with go.sum. Until then go mod verify misses the hash.
+
 Exit status 3 means that the cache and the bundle disagree about a version.`,
 		Args: arguments(1, 1, "a bundle"),
-		RunE: func(cmd *cobra.Command, args []string) error { return runCacheImport(cmd.Context(), a, args[0], c) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runCacheImport(cmd.Context(), a, args[0], quick, c)
+		},
 	}
+	cmd.Flags().BoolVar(&quick, "quick", false, "leave h1 of the zips to the go command")
 	c.addFlags(cmd)
 	return cmd
 }
@@ -36,7 +44,7 @@ type importDocument struct {
 	Present int `json:"present"` // versions that were there already
 }
 
-func runCacheImport(ctx context.Context, a *app, in string, c consent) error {
+func runCacheImport(ctx context.Context, a *app, in string, quick bool, c consent) error {
 	const op = "cache import"
 	e, p, err := a.both(ctx)
 	if err != nil {
@@ -54,6 +62,7 @@ func runCacheImport(ctx context.Context, a *app, in string, c consent) error {
 	if err != nil {
 		return failed(op, "GOSUMDB", err)
 	}
+	o.LeaveSums = quick
 	o.Report = func(p bundle.Progress) { a.progress(string(p.Phase) + " " + share(p.Done, p.Total)) }
 	pre, err := bundle.PlanImport(ctx, o)
 	a.progress("")
