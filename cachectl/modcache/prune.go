@@ -217,9 +217,9 @@ func (p *pruner) spare(ctx context.Context, chosen []*Version) ([]choice, error)
 			p.keep(v, Unnamable, err.Error())
 			continue
 		}
-		who := p.o.Needs.Whole(v.Version)
-		if !v.hasSources() {
-			who = p.o.Needs.Mod(v.Version)
+		var who []string // a .mod that somebody needs is not among the parts
+		if v.hasSources() {
+			who = p.o.Needs.Whole(v.Version)
 		}
 		switch {
 		case len(take.parts) == 0:
@@ -254,6 +254,8 @@ func (p *pruner) nothing(v *Version) {
 		p.keep(v, NotThere, "no interrupted download left anything of it")
 	case v.hasSources():
 		p.keep(v, NotThere, "it went since the cache was looked at")
+	case p.o.AllFiles && len(p.o.Needs.Mod(v.Version)) > 0:
+		p.needed(v, p.o.Needs.Mod(v.Version), ", whose module graph reads its .mod")
 	default:
 		p.keep(v, NotThere, "only its .info and .mod are there, which module graphs read; --all-files takes them too")
 	}
@@ -274,8 +276,8 @@ func (p *pruner) needed(v *Version, who []string, and string) {
 	p.keep(v, reason, "needed by "+few(who)+and)
 }
 
-// reach asks who can give versions. That nobody could be asked is no error: it
-// is what a long answer without Asked says.
+// reach asks who can give versions. With nobody to ask there are no answers,
+// which is as good as answers that nobody was asked for.
 func (p *pruner) reach(ctx context.Context, ask []module.Version) (map[module.Version]reach.Answer, error) {
 	if p.o.Reach == nil || len(ask) == 0 {
 		return nil, nil
@@ -294,7 +296,7 @@ func (p *pruner) irreplaceable(c choice, a reach.Answer) bool {
 	v := c.Version
 	if a.Reachable() {
 		if len(c.who) > 0 {
-			p.missed = append(p.missed, target(v.Version)+", needed by "+few(c.who))
+			p.missed = append(p.missed, target(v.Version)+" (by "+few(c.who)+")")
 		}
 		return false
 	}
@@ -370,8 +372,8 @@ func (p *pruner) plan(going []choice) (*change.Plan, error) {
 	if len(p.unasked) > 0 {
 		plan.Warn("nobody could be asked whether they can give back " + few(p.unasked))
 	}
-	for _, m := range p.missed {
-		plan.Warn(m + ": the next build there has to download it again")
+	if len(p.missed) > 0 {
+		plan.Warn("needed, so that the next build has to download it again: " + few(p.missed))
 	}
 	if p.o.Trash {
 		plan.Warn(fmt.Sprintf("%s move to the trash on the same disk: the space is free after 24 h, and until then undo brings everything back", humanize.IBytes(uint64(total))))

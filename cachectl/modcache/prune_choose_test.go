@@ -106,7 +106,9 @@ func TestPruneChooses(t *testing.T) {
 	needed.Add(mv("a.example.com/x@v1.2.0"), "/src/other")
 	needed.Add(mv("b.example.com/run@v1.0.0"), "a running go command")
 	needed.Add(mv("c.example.com/Dear@v1.0.0"), "/src/app")
-	needed[mv("d.example.com/graph@v1.0.0/go.mod")] = []string{"/src/app"}
+	for _, m := range []string{"d.example.com/graph@v1.0.0/go.mod", "h.example.com/read@v1.0.0/go.mod"} {
+		needed[mv(m)] = []string{"/src/app"}
+	}
 	const (
 		x0, x1, x2 = "a.example.com/x@v1.0.0", "a.example.com/x@v1.1.0", "a.example.com/x@v1.2.0"
 		deep       = "a.example.com/x/deep@v0.1.0"
@@ -115,6 +117,7 @@ func TestPruneChooses(t *testing.T) {
 		modOnly    = "e.example.com/mod@v1.0.0"
 		only       = "f.example.com/only@v1.0.0"
 		private    = "g.example.com/private@v1.0.0"
+		read       = "h.example.com/read@v1.0.0"
 	)
 	said := map[string]string{dear: "-", only: "-", private: "?"}
 	tests := []struct {
@@ -131,7 +134,7 @@ func TestPruneChooses(t *testing.T) {
 		},
 		{
 			name: "named, and needed: it can be had again", o: modcache.PruneOptions{Versions: []module.Version{mv(x2)}},
-			goes: []string{x2}, warns: []string{x2 + ", needed by /src/app and /src/other: the next build there has to download it again"},
+			goes: []string{x2}, warns: []string{"needed, so that the next build has to download it again: " + x2 + " (by /src/app and /src/other)"},
 		},
 		{
 			name: "named, and needed: nobody can give it back", o: modcache.PruneOptions{Versions: []module.Version{mv(dear)}},
@@ -188,12 +191,17 @@ func TestPruneChooses(t *testing.T) {
 			name: "all files: graphs that are needed keep theirs", o: modcache.PruneOptions{AllFiles: true, Modules: []string{"d.example.com/graph", "e.example.com/mod"}},
 			goes: []string{graph, modOnly},
 		},
+		{
+			name: "a .mod that a graph reads", o: modcache.PruneOptions{AllFiles: true, Versions: []module.Version{mv(read)}},
+			kept: []string{read + " needed"},
+		},
 	}
 	s := newShelf(t)
 	for version, days := range map[string]int{x0: 40, x1: 10, x2: 5, deep: 30, run: 1, dear: 90, graph: 2, only: 60, private: 3} {
 		s.put(version, days, all...)
 	}
 	s.put(modOnly, 99, "info", "mod")
+	s.put(read, 99, "info", "mod")
 	for _, tt := range tests {
 		for _, trash := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, trash: %v", tt.name, trash), func(t *testing.T) {

@@ -2,7 +2,6 @@ package modcache_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -175,15 +174,6 @@ func everybody(_ context.Context, ms []module.Version) (map[module.Version]reach
 	return all, nil
 }
 
-// nobody has any of it.
-func nobody(_ context.Context, ms []module.Version) (map[module.Version]reach.Answer, error) {
-	all := map[module.Version]reach.Answer{}
-	for _, m := range ms {
-		all[m] = reach.Answer{Version: m, Asked: true, Sources: []reach.Source{{Hop: "https://proxy.example.com", Class: probe.NotFound}}}
-	}
-	return all, nil
-}
-
 // tree lists everything of the cache but the trash and locks: names, modes,
 // times and contents. Folders that merely hold versions have no time in it,
 // since what comes and goes below changes that.
@@ -246,14 +236,6 @@ func targets(p *change.Plan) []string {
 func mv(s string) module.Version {
 	path, version, _ := strings.Cut(s, "@")
 	return module.Version{Path: path, Version: version}
-}
-
-func (h *house) has(rel string) bool {
-	_, err := os.Lstat(filepath.Join(h.cache, filepath.FromSlash(rel)))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		h.t.Fatal(err)
-	}
-	return err == nil
 }
 
 func must(t testing.TB, err error) {

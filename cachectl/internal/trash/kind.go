@@ -12,6 +12,7 @@ import (
 	"gpx/cachectl/needs"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
+	"gpx/envctl/redact"
 )
 
 // The kinds of action that take versions out of the cache and put them back.
@@ -303,7 +304,8 @@ func undoRestore(_ context.Context, _ *env.Env, _ string, steps []change.Step, _
 	}
 	p := &change.Plan{}
 	for i, r := range b.removals {
-		if r.unchanged() != nil {
+		if err := r.unchanged(); err != nil {
+			p.Warn(r.String() + " stays: " + redact.Text(err.Error()))
 			continue
 		}
 		r.Box = ""
