@@ -354,7 +354,7 @@ func (p *pruner) plan(going []choice) (*change.Plan, error) {
 	plan := &change.Plan{}
 	total := int64(0)
 	for _, c := range going {
-		r := &trash.Removal{Root: p.inv.Dir, Path: c.Path, Version: c.Version.Version.Version, Parts: c.take.parts}
+		r := &trash.Removal{Root: p.inv.Dir, Path: c.Path, Version: c.Version.Version.Version, Parts: c.take.parts, Absent: c.take.absent}
 		s, err := r.Step(kind, c.take.bytes)
 		if err != nil {
 			return nil, err

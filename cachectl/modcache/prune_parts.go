@@ -20,6 +20,7 @@ const strayFor = time.Hour
 // A taking is what of a version goes.
 type taking struct {
 	parts   []trash.Part
+	absent  []string // places where nothing stands
 	bytes   int64
 	sources bool // a zip or a whole tree is among it
 }
@@ -42,6 +43,7 @@ func (p *pruner) parts(v *Version) (taking, error) {
 	for _, rel := range order {
 		part, err := trash.Look(p.inv.Dir, rel)
 		if errors.Is(err, fs.ErrNotExist) {
+			take.absent = append(take.absent, rel)
 			continue
 		}
 		if err != nil {

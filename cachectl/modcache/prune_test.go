@@ -1,7 +1,10 @@
 package modcache_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"gpx/cachectl/modcache"
@@ -34,4 +37,25 @@ func TestTrashAndBack(t *testing.T) {
 	sameTree(t, "after undo", h.tree(), before)
 	h.goes("gone", []string{"GOPROXY=off"}, "build", "./...")
 	h.goes("gone", []string{"GOPROXY=off"}, "mod", "verify")
+}
+
+// A version that a go command extracts between the plan and its application is
+// left whole, and one whose lock is held is not waited for.
+func TestPruneMeetsAnExtraction(t *testing.T) {
+	h := newHouse(t, lab.DefaultModules())
+	h.project("app", imports("example.com/app", "lab.example.com/alpha"))
+	h.goes("app", nil, "mod", "download", "lab.example.com/delta/v2@v2.0.1")
+	must(t, os.Chmod(filepath.Join(h.cache, "lab.example.com", "alpha@v1.1.0"), 0o700))
+	must(t, os.RemoveAll(filepath.Join(h.cache, "lab.example.com", "alpha@v1.1.0")))
+	p, _ := h.plan(modcache.PruneOptions{Unreferenced: true, Reach: everybody})
+	if got, want := targets(p), []string{"lab.example.com/alpha@v1.1.0", "lab.example.com/delta/v2@v2.0.1"}; !slices.Equal(got, want) {
+		t.Fatalf("the plan takes %q, want %q", got, want)
+	}
+	h.goes("app", []string{"GOPROXY=off"}, "build", "./...") // extracts it
+	h.apply(p)
+	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "lab.example.com/alpha@v1.1.0 was left as it is: it has changed since the plan was made") {
+		t.Errorf("warnings %q", p.Warnings)
+	}
+	h.goes("app", []string{"GOPROXY=off"}, "build", "./...")
+	h.goes("app", []string{"GOPROXY=off"}, "mod", "verify")
 }

@@ -95,6 +95,10 @@ func TestWhatIsLeft(t *testing.T) {
 			must(c.t, os.Chtimes(tree, old.Add(1), old.Add(1)))
 			return nil
 		}, "it has changed"},
+		{"it is being extracted", func(c *cache) func() {
+			c.write("cache/download/example.com/!one/@v/v1.0.0.partial", "")
+			return nil
+		}, "it has changed"},
 		{"a part went", func(c *cache) func() {
 			must(c.t, os.Remove(filepath.Join(c.root, filepath.FromSlash(zip))))
 			return nil

@@ -107,6 +107,7 @@ func (c *cache) removal(m module.Version, meta bool, more ...string) *Removal {
 	for _, rel := range n.Order(meta, more...) {
 		p, err := Look(c.root, rel)
 		if errors.Is(err, fs.ErrNotExist) {
+			r.Absent = append(r.Absent, rel)
 			continue
 		}
 		must(c.t, err)

@@ -25,6 +25,10 @@ type Removal struct {
 	Version string `json:"version"`
 	// Parts are in the order in which they leave (see [Order]).
 	Parts []Part `json:"parts"`
+	// Absent are places where nothing stood when the plan was made. Where
+	// something stands by now, such as a tree that was extracted meanwhile, the
+	// version is another than was looked at.
+	Absent []string `json:"absent,omitempty"`
 	// Box is the trash that it is to be put back from: the change that threw
 	// it away.
 	Box string `json:"box,omitempty"`
@@ -130,7 +134,7 @@ func (r *Removal) valid() error {
 // errChanged: what stands there is not what the plan was made for.
 var errChanged = errors.New("it has changed since the plan was made")
 
-// unchanged fails when a part is not what it was when the plan was made.
+// unchanged fails when the version is not what it was when the plan was made.
 func (r *Removal) unchanged() error {
 	for _, p := range r.Parts {
 		now, err := Look(r.Root, p.Rel)
@@ -140,6 +144,9 @@ func (r *Removal) unchanged() error {
 		if err != nil || now != p {
 			return errChanged
 		}
+	}
+	if slices.ContainsFunc(r.Absent, func(rel string) bool { return there(filepath.Join(r.Root, filepath.FromSlash(rel))) }) {
+		return errChanged
 	}
 	return nil
 }
