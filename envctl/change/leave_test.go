@@ -99,10 +99,11 @@ func TestBehindIsCutShort(t *testing.T) {
 	m := newMachine(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	ctx = WithProgress(ctx, func(Progress) { cancel() })
-	ch, err := m.changer.Apply(ctx, puppets(t, "show", puppet{Name: "a"}))
+	p := puppets(t, "show", puppet{Name: "a"})
+	ch, err := m.changer.Apply(ctx, p)
 	must(t, err)
-	if ch.Note != "context canceled" {
-		t.Errorf("note %q", ch.Note)
+	if ch.Note != "context canceled" || len(p.Warnings) != 1 || p.Warnings[0] != ch.Note {
+		t.Errorf("note %q, warnings %q", ch.Note, p.Warnings)
 	}
 	if cs, err := m.changer.Changes(t.Context()); err != nil || len(cs) != 1 {
 		t.Errorf("changes %+v %v, want the one", cs, err)

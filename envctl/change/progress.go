@@ -41,8 +41,8 @@ func Leave(ctx context.Context, a Action, why string) {
 	remarksOf(ctx).add(remark{action: a, why: redact.Text(why)})
 }
 
-// Remark adds a sentence to the note of the change: what a Kind's Revert or
-// Behind has to say.
+// Remark adds a sentence to the plan's warnings and the note of the change: what
+// a Kind's Revert or Behind has to say.
 func Remark(ctx context.Context, text string) {
 	remarksOf(ctx).add(remark{why: redact.Text(text)})
 }
@@ -89,6 +89,9 @@ func (r *remarks) into(p *Plan) string {
 	for _, one := range r.list {
 		if one.action.Target == "" {
 			said = append(said, one.why)
+			if p != nil {
+				p.Warn(one.why)
+			}
 			continue
 		}
 		left = append(left, one.action.Target)
