@@ -21,7 +21,7 @@ import (
 
 // TestPruneRatios is what `make bench` prints of pruning: gpx takes versions
 // out of a cache and deletes them, beside rm -rf of a copy of the same files, in
-// turns. GPX_BENCH_MODCACHE names a real cache, of which some 30,000 files are
+// turns. GPX_BENCH_MODCACHE names a real cache, of which some 15,000 files are
 // copied; otherwise one is made up. It does nothing unless GPX_BENCH is set,
 // because a loaded machine would make it lie.
 func TestPruneRatios(t *testing.T) {
@@ -29,7 +29,7 @@ func TestPruneRatios(t *testing.T) {
 		t.Log("GPX_BENCH is not set; make bench sets it")
 		return
 	}
-	const most = 30_000 // files of one copy: some seconds to make
+	const most = 15_000 // files of one copy: some seconds to make
 	dir := writable(t)
 	source, from := os.Getenv("GPX_BENCH_MODCACHE"), "a real cache"
 	if source == "" {
