@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"gpx/envctl/redact"
 )
@@ -20,94 +21,132 @@ import (
 //   - A good tree is enough to build, so a bad zip is all that has to go.
 //   - Where neither is good the version has to come again.
 func (j *judgement) mend(b *Bad) {
-	f := j.f
-	fetch := func() {
-		b.Mend = "gpx cache prune " + target(f.m)
-		b.Effect = "the next go command that needs it downloads it again, if one of your proxies has it: gpx asks them before it removes anything"
-	}
-	remove := func(rel, effect string) { b.Mend, b.Effect = shellRemove(f.path(rel)), effect }
-	unpack := func() {
-		b.Mend = shellTouch(f.path(f.at.File("partial")))
-		b.Effect = "the next build takes the tree for half unpacked, and unpacks the zip again, which is sound; that needs no network"
-	}
-	download := func(effect string) { b.Mend, b.Effect = "go mod download "+target(f.m), effect }
+	r := j.remedy(b)
+	b.Mend, b.Effect = r.command, r.effect
+}
 
+// A remedy is a command for a shell, and what it does and needs.
+type remedy struct{ command, effect string }
+
+func (j *judgement) remedy(b *Bad) remedy {
+	f := j.f
 	switch b.What {
 	case ZipTruncated, ZipInvalid, ZipChanged:
-		if j.dirGood {
-			remove(f.at.File("zip"), "the tree is sound, so builds go on; the zip comes again when go mod download asks for it")
-			return
-		}
-		fetch()
+		return j.withoutZip()
 	case ZipHashInvalid, ZipHashChanged:
 		if j.zipGood {
-			remove(f.at.File("ziphash"), "the next build hashes the zip again, which is sound; that needs no network where go.sum knows the version")
-			return
+			return j.remove("ziphash", "the next build hashes the zip again, which is sound; that needs no network where go.sum knows the version")
 		}
-		fetch()
 	case TreeChanged, TreeMissing, TreeExtra:
 		if j.zipGood && f.zip.refused == "" {
-			unpack()
-			return
+			return remedy{shellTouch(f.path(f.at.File("partial"))),
+				"the next build takes the tree for half unpacked, and unpacks the zip again, which is sound; that needs no network"}
 		}
-		fetch()
 	case TreeInvalid:
-		remove(f.at.Tree, "the next build unpacks the zip, or downloads it where it is missing")
+		return remedy{shellRemove(f.path(f.at.Tree), false), "the next build unpacks the zip, or downloads it where it is missing"}
 	case ZipHashMissing, TreePartial:
-		if f.zip.there && !j.zipGood && j.want.sum != "" {
-			fetch()
-			return
+		if !f.zip.there || j.zipGood || j.want.sum == "" {
+			return j.download("any go command that needs it does the same by itself")
 		}
-		download("any go command that needs it does the same by itself")
 	case ZipMissing:
-		download("the go command does it by itself when it needs it; it takes a proxy that has it")
+		return j.download("the go command does it by itself when it needs it; it takes a proxy that has it")
 	case ModChanged, ModMissing:
-		if want, ok := j.p.mod(f.zip.modSum); j.dirGood && f.zip.modSum != "" && (!ok || want.sum == f.zip.modSum) && b.Want == f.zip.modSum {
-			b.Mend = shellCopy(f.path(f.at.Tree+"/go.mod"), f.path(f.at.File("mod")))
-			b.Effect = "the tree's own go.mod is the right one, so no network is needed"
-			return
-		}
-		if b.What == ModMissing {
-			download("it takes a proxy that has it")
-			return
-		}
-		remove(f.at.File("mod"), "the next go command that needs it downloads it again; it takes a proxy that has it")
+		return j.newMod(b)
 	case InfoInvalid:
-		remove(f.at.File("info"), "the next go command that needs it downloads it again; builds do not")
+		return j.remove("info", "the next go command that needs it downloads it again; builds do not")
 	case SumMismatch:
-		if j.p.db != "" && b.Want == j.p.db && b.Got != f.zip.sum && b.Got != f.tree.sum {
-			b.Mend = ""
-			b.Effect = "go.sum is what is wrong: find out who wrote its lines for this version, and take them out; the go command then asks the database"
-			return
+		if b.Want == j.p.db && b.Got != f.zip.sum && b.Got != f.tree.sum {
+			return remedy{"", "go.sum is what is wrong: find out who wrote its lines for this version, and take them out; the go command then asks the database"}
 		}
-		fetch()
-		b.Effect += "; when the same comes back, it is the proxy's, or go.sum is wrong"
+		r := j.again()
+		r.effect += "; when the same comes back, it is the proxy's, or go.sum is wrong"
+		return r
 	case SumDBMismatch:
-		fetch()
-		b.Effect += "; do not run what was built with it, and tell whoever runs the proxy that it came from"
+		r := j.again()
+		r.effect += "; do not run what was built with it, and tell whoever runs the proxy that it came from"
+		return r
 	case Unreadable:
-		j.mendUnreadable(b)
+		return j.readable(b)
 	}
+	return j.again()
 }
 
-// mendUnreadable gives the permission back where that is what is missing.
-func (j *judgement) mendUnreadable(b *Bad) {
-	for _, err := range []error{j.f.zip.err, j.f.hash.err, j.f.tree.err, j.f.mod.err, j.f.info.err} {
+// again has the whole version come again.
+func (j *judgement) again() remedy {
+	return remedy{"gpx cache prune " + target(j.f.m),
+		"the next go command that needs it downloads it again, if one of your proxies has it: gpx asks them before it removes anything"}
+}
+
+// download has the go command make whole what it can.
+func (j *judgement) download(effect string) remedy {
+	return remedy{"go mod download " + target(j.f.m), effect}
+}
+
+// remove takes one file away, so that the go command makes it anew.
+func (j *judgement) remove(suffix, effect string) remedy {
+	f := j.f
+	err := map[string]error{"ziphash": f.hash.err, "mod": f.mod.err, "info": f.info.err}[suffix]
+	folder := errors.Is(err, syscall.EISDIR) || suffix == "zip" && f.zip.folder
+	return remedy{shellRemove(f.path(f.at.File(suffix)), folder), effect}
+}
+
+// withoutZip leaves a sound tree alone.
+func (j *judgement) withoutZip() remedy {
+	if j.dirGood {
+		return j.remove("zip", "the tree is sound, so builds go on; the zip comes again when go mod download asks for it")
+	}
+	return j.again()
+}
+
+// newMod takes the .mod from the tree, where that has the right one.
+func (j *judgement) newMod(b *Bad) remedy {
+	f := j.f
+	switch {
+	case j.dirGood && f.zip.modSum != "" && b.Want == f.zip.modSum:
+		return remedy{shellCopy(f.path(f.at.Tree+"/go.mod"), f.path(f.at.File("mod"))), "the tree's own go.mod is the right one, so no network is needed"}
+	case b.What == ModMissing:
+		return j.download("it takes a proxy that has it")
+	}
+	return j.remove("mod", "the next go command that needs it downloads it again; it takes a proxy that has it")
+}
+
+// readable gives the permission back where that is what is missing. What cannot
+// be read otherwise is taken away.
+func (j *judgement) readable(b *Bad) remedy {
+	f := j.f
+	const disk = "the next go command that needs it makes it again; when more files are like this, look after the disk first"
+	for _, part := range []struct {
+		suffix string
+		err    error
+	}{{"ziphash", f.hash.err}, {"mod", f.mod.err}, {"info", f.info.err}, {"zip", f.zip.err}, {"", f.tree.err}} {
 		var pe *fs.PathError
-		if errors.Is(err, fs.ErrPermission) && errors.As(err, &pe) && redact.Text(err.Error()) == b.Detail && runtime.GOOS != "windows" {
-			b.Mend, b.Effect = "chmod u+rX "+shellWord(pe.Path), "it is yours to read again, if you own it"
-			return
+		switch {
+		case part.err == nil || redact.Text(part.err.Error()) != b.Detail:
+		case errors.Is(part.err, fs.ErrPermission) && errors.As(part.err, &pe) && runtime.GOOS != "windows":
+			return remedy{"chmod u+rX " + shellWord(pe.Path), "it is yours to read again, if you own it"}
+		case part.suffix == "zip":
+			return j.withoutZip()
+		case part.suffix != "":
+			return j.remove(part.suffix, disk)
 		}
 	}
-	b.Mend = "gpx cache prune " + target(j.f.m)
-	b.Effect = "the next go command that needs it downloads it again; when more files are like this, look after the disk first"
+	r := j.again()
+	r.effect += "; when more files are like this, look after the disk first"
+	return r
 }
 
-func shellRemove(path string) string {
-	if runtime.GOOS == "windows" {
-		return "del " + shellWord(path)
+// shellRemove removes a file, or a folder that stands in a file's place.
+func shellRemove(path string, folder bool) string {
+	command := "rm "
+	switch {
+	case runtime.GOOS == "windows" && folder:
+		command = "rmdir /s /q "
+	case runtime.GOOS == "windows":
+		command = "del "
+	case folder:
+		command = "rm -r "
 	}
-	return "rm " + shellWord(path)
+	return command + shellWord(path)
 }
 
 func shellTouch(path string) string {

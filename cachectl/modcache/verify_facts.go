@@ -44,6 +44,7 @@ type facts struct {
 // zipFacts: a zip that is there has a sum, or damage with a reason, or err.
 type zipFacts struct {
 	there   bool
+	folder  bool // in its place
 	sum     string
 	damage  Damage // ZipTruncated, ZipInvalid or ZipChanged
 	reason  string
@@ -228,7 +229,7 @@ func (f *facts) lookAtZip(ctx context.Context, meter *versionMeter, files []tree
 	}
 	f.zip.there = true
 	if err == nil && !info.Mode().IsRegular() {
-		f.zip.damage, f.zip.reason = ZipInvalid, "no regular file"
+		f.zip.damage, f.zip.reason, f.zip.folder = ZipInvalid, "no regular file", info.IsDir()
 		return
 	}
 	var file *os.File

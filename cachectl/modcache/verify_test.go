@@ -104,7 +104,7 @@ func damageTests() []damageTest {
 		{name: "a folder in the place of the zip", do: func(p *playground) {
 			p.remove(p.file("zip"))
 			check(p.t, os.Mkdir(p.file("zip"), 0o777))
-		}, want: []Damage{ZipInvalid}},
+		}, want: []Damage{ZipInvalid}, mend: "rm -r "},
 		{name: "a zip that leads out of its module", do: evil(inner + "../../evil"), want: []Damage{ZipInvalid}, mend: "gpx cache prune ", net: true, detail: "evil"},
 		{name: "a zip with an absolute name", do: evil("/etc/passwd"), want: []Damage{ZipInvalid}, mend: "gpx cache prune ", net: true},
 		{name: "a zip of another module", do: evil("example.com/other@v1.0.0/x.go"), want: []Damage{ZipInvalid}, mend: "gpx cache prune ", net: true},
@@ -211,7 +211,7 @@ func damageTests() []damageTest {
 		damageTest{name: "a zip that cannot be opened", do: func(p *playground) {
 			p.remove(p.file("zip"))
 			check(p.t, os.Symlink(p.file("zip"), p.file("zip")))
-		}, want: []Damage{Unreadable}, mend: "gpx cache prune ", net: true},
+		}, want: []Damage{Unreadable}, mend: "rm "},
 		damageTest{name: "a pipe in the tree", do: func(p *playground) { makePipe(p.t, p.tree("pipe")) }, hangs: true, want: []Damage{TreeExtra}, mend: "touch ", detail: "pipe"},
 		damageTest{name: "a pipe in the place of a file", do: func(p *playground) {
 			p.remove(p.tree("LICENSE"))
@@ -220,7 +220,11 @@ func damageTests() []damageTest {
 		damageTest{name: "a pipe in the place of .mod", do: func(p *playground) {
 			p.remove(p.file("mod"))
 			makePipe(p.t, p.file("mod"))
-		}, hangs: true, want: []Damage{Unreadable}},
+		}, hangs: true, want: []Damage{Unreadable}, mend: "rm ", net: true},
+		damageTest{name: "a folder in the place of .info", do: func(p *playground) {
+			p.remove(p.file("info"))
+			check(p.t, os.Mkdir(p.file("info"), 0o777))
+		}, want: []Damage{Unreadable}, mend: "rm -r "},
 	)
 }
 
