@@ -132,9 +132,16 @@ func (d *Plan) body(th *theme.Theme, w int) []widget.Line {
 	for i := range d.plan.Changes {
 		section("", variable(th, &d.plan.Changes[i], w))
 	}
-	section("Actions", d.others(th, w))
+	const few = 6 // lines; more are a list to scroll in, and what they come to goes before it
+	actions := d.others(th, w)
+	if len(actions) <= few {
+		section("Actions", actions)
+	}
 	section("", list(theme.Warn, th.Glyphs.Warn+" ", slices.Concat(d.notes, d.plan.Warnings)...))
 	section("", list(theme.Text, "", d.why...))
+	if len(actions) > few {
+		section(fmt.Sprintf("Actions: %d", len(d.plan.Actions)), actions)
+	}
 	section("The same by hand", list(theme.Accent, "  $ ", d.plan.Commands...))
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -242,13 +243,14 @@ func TestBanner(t *testing.T) {
 	term.exited()
 }
 
-// TestEveryKey presses every key in both views, in an outage: whatever opens,
+// TestEveryKey presses every key in every view, in an outage: whatever opens,
 // the frame is sound, esc leads back, and without y nothing changes.
 func TestEveryKey(t *testing.T) {
 	needs(t, "tmux", "git")
 	t.Parallel()
 	b := newBox(t, "|")
 	b.primary.SetFault(lab.Hostile())
+	b.environ = append(b.environ, "GOCACHE="+filepath.Join(b.Dir, "gocache")) // the screen looks into it
 	mine := b.settings()
 	term := b.open(80, 24, looks[2])
 	term.shows("502")
@@ -258,7 +260,7 @@ func TestEveryKey(t *testing.T) {
 			keys = append(keys, string(c))
 		}
 	}
-	for _, view := range []string{"1", "2"} {
+	for _, view := range []string{"1", "2", "3"} {
 		for _, key := range keys {
 			term.press("-l", view)
 			if len(key) == 1 {
