@@ -1,11 +1,8 @@
 package bundle
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,50 +11,17 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
-	modzip "golang.org/x/mod/zip"
 
-	"gpx/cachectl/internal/ziphash"
 	"gpx/envctl/bounded"
 	"gpx/envctl/redact"
 )
-
-// A source is a file that goes into a bundle: a file on disk, a piece of a
-// larger one, or bytes in memory.
-type source struct {
-	File
-	from string
-	at   io.ReaderAt
-	data []byte
-}
-
-// sourceOf is a file that lies in memory.
-func sourceOf(n name, data []byte) source {
-	sum := sha256.Sum256(data)
-	return source{
-		File: File{Path: n.path, Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:]), name: n},
-		data: data,
-	}
-}
-
-func (s *source) open() (io.ReadCloser, error) {
-	switch {
-	case s.from != "":
-		return os.Open(s.from)
-	case s.at != nil:
-		return io.NopCloser(io.NewSectionReader(s.at, 0, s.Size)), nil
-	default:
-		return io.NopCloser(bytes.NewReader(s.data)), nil
-	}
-}
 
 // A collector finds what goes into a bundle.
 type collector struct {
@@ -77,7 +41,6 @@ type found struct {
 	module.Version
 	info, mod, zip *source
 	modSum         string // h1 of the .mod, as go.sum has it
-	made           bool   // the .info was not in the cache
 }
 
 // collect reads and checks. It fails when nothing is left.
@@ -295,7 +258,7 @@ func (c *collector) addInfo(f *found) error {
 	}
 	_, n, err := c.path(f.Version, partInfo)
 	s := sourceOf(n, data)
-	f.info, f.made = &s, true
+	f.info = &s
 	return err
 }
 
@@ -336,163 +299,6 @@ func (c *collector) graph(ctx context.Context, got *collection) error {
 		}
 	}
 	return nil
-}
-
-// check hashes the zips, several at a time, the largest first, and leaves out
-// what is damaged.
-func (c *collector) check(ctx context.Context, got *collection) error {
-	var list []*found
-	var total int64
-	for _, f := range got.by {
-		if f.zip != nil {
-			list = append(list, f)
-			total += f.zip.Size
-		}
-	}
-	slices.SortFunc(list, func(a, b *found) int {
-		if a.zip.Size != b.zip.Size {
-			return int(b.zip.Size - a.zip.Size)
-		}
-		return compareVersions(a.Version, b.Version)
-	})
-	var mu sync.Mutex
-	var done int64
-	return parallel(ctx, list, func(f *found) error {
-		why := c.checkZip(ctx, f)
-		mu.Lock()
-		defer mu.Unlock()
-		if why != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			delete(got.by, f.Version)
-			got.left = append(got.left, leftOut(f.Version, why.Error()))
-		}
-		done += f.zip.Size
-		c.o.report(Checking, done, total)
-		return nil
-	})
-}
-
-// checkZip compares a zip with its .ziphash and with go.sum, and looks whether
-// the go command will extract it.
-func (c *collector) checkZip(ctx context.Context, f *found) error {
-	sums, err := c.checked.sums(ctx, f.zip.from, f.Version)
-	if err != nil {
-		return fmt.Errorf("its .zip is damaged: %s; mend it with: gpx cache verify", unwrapPath(err))
-	}
-	f.zip.Size, f.zip.SHA256, f.zip.Sum = sums.size, sums.sha256, sums.h1
-	hash, err := bounded.ReadFile(f.zip.from+"hash", 1<<10)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		// The go command hashes the zip again in that case.
-	case err != nil:
-		return err
-	case strings.TrimSpace(string(hash)) != sums.h1:
-		return fmt.Errorf("its .zip differs from its .ziphash (%s, want %s); see what is wrong with: gpx cache verify", sums.h1, redact.Clean(strings.TrimSpace(string(hash))))
-	}
-	if want := c.o.Sums[f.Version]; len(want) > 0 && !slices.Contains(want, sums.h1) {
-		return fmt.Errorf("its .zip differs from go.sum (%s, want %s)", sums.h1, want[0])
-	}
-	return nil
-}
-
-// unwrapPath takes the path off an error of the file system: the message names
-// the version, and a bundle's report should not depend on where a cache lies.
-func unwrapPath(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
-
-// hashZip reads a zip whole: what it says of itself, and its hashes.
-func hashZip(ctx context.Context, path string, m module.Version) (zipSums, error) {
-	return readZip(ctx, path, m, true)
-}
-
-// readZip is hashZip that may leave out h1, which takes ten times as long as all
-// the rest.
-func readZip(ctx context.Context, path string, m module.Version, h1 bool) (zipSums, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return zipSums{}, err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return zipSums{}, err
-	}
-	// The directory is bounded here, which CheckZip does not do.
-	z, err := ziphash.Open(f, st.Size())
-	if err != nil {
-		return zipSums{}, err
-	}
-	if _, err := modzip.CheckZip(m, path); err != nil {
-		return zipSums{}, errors.New(firstLine(err))
-	}
-	s := zipSums{size: st.Size(), mtime: st.ModTime().UnixNano()}
-	if h1 {
-		if s.h1, err = ziphash.SumTo(ctx, z, func(*zip.File) io.Writer { return nil }); err != nil {
-			return zipSums{}, err
-		}
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, contextReader{ctx, io.NewSectionReader(f, 0, st.Size())}); err != nil {
-		return zipSums{}, err
-	}
-	s.sha256 = hex.EncodeToString(h.Sum(nil))
-	return s, nil
-}
-
-// firstLine is an error's text up to its first newline: x/mod/zip lists every
-// file that is wrong.
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return redact.Clean(line)
-}
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}
-
-// parallel calls do for every item, as many at a time as there are processors,
-// until one fails or the context ends. It returns when all calls have.
-func parallel[T any](ctx context.Context, items []T, do func(T) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	next := 0
-	for range min(runtime.GOMAXPROCS(0), len(items)) {
-		wg.Go(func() {
-			for {
-				mu.Lock()
-				i := next
-				next++
-				mu.Unlock()
-				if i >= len(items) || ctx.Err() != nil {
-					return
-				}
-				if err := do(items[i]); err != nil {
-					cancel(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return context.Cause(ctx)
 }
 
 // versions lists what was found, in order.

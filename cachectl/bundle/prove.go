@@ -186,7 +186,7 @@ func (q *prover) heads(ctx context.Context, wanted []*found) (heads [][]byte, re
 			recorded = append(recorded, f)
 		}
 		done++
-		q.o.report(Proving, done/2, int64(len(wanted)))
+		q.o.report(Proving, done, 2*int64(len(wanted)))
 		return nil
 	})
 	sizes := slices.Sorted(maps.Keys(bySize))
@@ -266,7 +266,7 @@ func (q *prover) try(ctx context.Context, head []byte, wanted []*found) (*candid
 			return ctx.Err()
 		}
 		done++
-		q.o.report(Proving, done, int64(len(wanted)))
+		q.o.report(Proving, int64(len(wanted))+done, 2*int64(len(wanted)))
 		return failed
 	})
 	return c, err
@@ -298,53 +298,6 @@ func (q *prover) continues(ctx context.Context, c *candidate) (bool, error) {
 
 func parseHead(head []byte) (tlog.Tree, error) { return tlog.ParseTree(head) }
 
-// tiles reads tiles for tlog, and keeps those that were proven.
-type tiles struct {
-	ctx context.Context
-	q   *prover
-	c   *candidate
-}
-
-func (t *tiles) Height() int { return 8 }
-
-func (t *tiles) ReadTiles(list []tlog.Tile) ([][]byte, error) {
-	var all [][]byte
-	for _, tile := range list {
-		data, err := t.read(tile)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, data)
-	}
-	return all, nil
-}
-
-// read reads a tile, or the part that is asked for out of the whole one, as the
-// go command's client does (x/mod/sumdb, readTile).
-func (t *tiles) read(tile tlog.Tile) ([]byte, error) {
-	whole := tile
-	whole.W = 1 << uint(tile.H)
-	for _, want := range []tlog.Tile{tile, whole} {
-		size := want.W * tlog.HashSize
-		data, err := bounded.ReadFile(filepath.Join(t.q.cache(), t.q.o.SumDB.Name, filepath.FromSlash(want.Path())), limits[partTile])
-		if err != nil || len(data) != size {
-			data, err = t.q.ask(t.ctx, "/"+want.Path())
-		}
-		if err == nil && len(data) == size {
-			return data[:tile.W*tlog.HashSize], nil
-		}
-	}
-	return nil, fmt.Errorf("%s: %w", tile.Path(), fs.ErrNotExist)
-}
-
-func (t *tiles) SaveTiles(list []tlog.Tile, data [][]byte) {
-	for i, tile := range list {
-		if at, err := t.q.p.spool.add(data[i]); err == nil {
-			t.c.files["sumdb/"+t.q.o.SumDB.Name+"/"+tile.Path()] = at
-		}
-	}
-}
-
 // keep makes the candidate the proof: a client that has never asked before, and
 // sees nothing but the files that go into the bundle, verifies every version.
 func (q *prover) keep(ctx context.Context, c *candidate, wanted []*found) (map[module.Version]bool, error) {
@@ -358,7 +311,7 @@ func (q *prover) keep(ctx context.Context, c *candidate, wanted []*found) (map[m
 			return q.p.spool.read(at)
 		},
 	})
-	proven := map[module.Version]bool{}
+	proven, refuted := map[module.Version]bool{}, map[module.Version]bool{}
 	for _, f := range wanted {
 		if c.proven[f.Version] == nil {
 			continue
@@ -372,6 +325,7 @@ func (q *prover) keep(ctx context.Context, c *candidate, wanted []*found) (map[m
 		}
 		if why := f.contradicts(lines); why != "" {
 			q.p.contradicted = append(q.p.contradicted, leftOut(f.Version, why))
+			refuted[f.Version] = true
 		}
 		proven[f.Version] = true
 	}
@@ -385,7 +339,7 @@ func (q *prover) keep(ctx context.Context, c *candidate, wanted []*found) (map[m
 		if err != nil || !ok {
 			return nil, fmt.Errorf("%s: not a file of a checksum database", path)
 		}
-		if n.part == partLookup && !proven[n.version] {
+		if n.part == partLookup && (!proven[n.version] || refuted[n.version]) {
 			continue
 		}
 		p.files = append(p.files, source{

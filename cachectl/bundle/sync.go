@@ -11,12 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
+	"strings"
 
 	"golang.org/x/mod/module"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"gpx/envctl/bounded"
+	"gpx/envctl/redact"
 )
 
 // A tree that grows is served while it does, so the order counts: what a file
@@ -32,105 +32,6 @@ import (
 // that continues every head that was served before, in which every version of
 // the tree can be proven: between the first record that moved and the last, a
 // client sees two heads, and both hold.
-
-// A tree is a bundle that lies in a folder.
-type tree struct {
-	dir      string
-	manifest *Manifest // nil where there is none
-	files    map[string]int64
-	served   []string // signed heads, oldest first
-}
-
-// openTree looks at every file of a folder.
-func openTree(ctx context.Context, dir string) (*tree, error) {
-	t := &tree{dir: dir, files: map[string]int64{}}
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, p)
-		if err != nil {
-			return err
-		}
-		t.files[filepath.ToSlash(rel)] = info.Size()
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if data, err := bounded.ReadFile(filepath.Join(dir, ManifestName), limits[partManifest]); err == nil {
-		// One that a power failure cut short is written again.
-		if t.manifest, err = parseManifest(data); errors.Is(err, errNewer) {
-			return nil, err
-		} else if err != nil {
-			t.manifest = nil
-		} else {
-			t.served = slices.Clone(t.manifest.Heads)
-		}
-	}
-	t.findHeads()
-	return t, nil
-}
-
-// findHeads adds the heads of the records themselves: those of a tree without a
-// manifest, and those of a run that was killed before it wrote one.
-func (t *tree) findHeads() {
-	for _, p := range slices.Sorted(maps.Keys(t.files)) {
-		n, ok, err := parseName(p)
-		if err != nil || !ok || n.part != partLookup {
-			continue
-		}
-		data, err := t.read(p)
-		if err != nil {
-			continue
-		}
-		if _, _, head, err := tlog.ParseRecord(data); err == nil && !slices.Contains(t.served, string(head)) {
-			t.served = append(t.served, string(head))
-		}
-	}
-	slices.SortStableFunc(t.served, func(a, b string) int { return int(headSize(a) - headSize(b)) })
-}
-
-func headSize(head string) int64 {
-	h, err := parseHead([]byte(head))
-	if err != nil {
-		return 0
-	}
-	return h.N
-}
-
-// heads are the heads that clients of the tree may remember. A nil tree has none.
-func (t *tree) heads() []string {
-	if t == nil {
-		return nil
-	}
-	return slices.Clone(t.served)
-}
-
-// read reads a small file of the tree. A nil tree has none.
-func (t *tree) read(p string) ([]byte, error) {
-	if t == nil {
-		return nil, fs.ErrNotExist
-	}
-	return bounded.ReadFile(filepath.Join(t.dir, filepath.FromSlash(p)), limits[partLookup])
-}
-
-// answers reports whether the tree has a record of m.
-func (t *tree) answers(db string, m module.Version) bool {
-	if t == nil {
-		return false
-	}
-	p, err := lookupFile(db, m)
-	_, ok := t.files[p]
-	return err == nil && ok
-}
 
 // syncTree adds to the tree what it lacks.
 func syncTree(ctx context.Context, o *ExportOptions, got *collection) (Result, error) {
@@ -154,63 +55,14 @@ func syncTree(ctx context.Context, o *ExportOptions, got *collection) (Result, e
 	if err != nil {
 		return Result{}, err
 	}
+	for _, f := range have {
+		if db := f.name.db; db != "" && db != o.SumDB.Name && !o.SumDB.Off && o.SumDB.Key != "" {
+			return Result{}, fmt.Errorf("it answers for the checksum database %s, and GOSUMDB is %s; use another folder for that", redact.Clean(db), redact.Clean(o.SumDB.Name))
+		}
+	}
 	s := &syncer{ctx: ctx, o: o, old: old, have: have, got: got, parts: parts}
 	defer os.RemoveAll(parts)
 	return s.run()
-}
-
-// describe is the manifest's line of every file that belongs in a bundle and is
-// whole: of the size that the old manifest says, or else read and found whole.
-func (t *tree) describe(ctx context.Context) (map[string]File, error) {
-	known := map[string]File{}
-	torn := map[string]bool{}
-	if t.manifest != nil {
-		for _, f := range t.manifest.Files {
-			if size, ok := t.files[f.Path]; ok && size == f.Size {
-				known[f.Path] = f
-			} else if f.name.part != partList && f.name.part != partLookup {
-				torn[f.Path] = true
-			}
-		}
-	}
-	var mu sync.Mutex
-	err := parallel(ctx, slices.Sorted(maps.Keys(t.files)), func(p string) error {
-		n, ok, err := parseName(p)
-		if err != nil || !ok || n.part == partManifest || torn[p] {
-			return nil // not ours, or to be written again
-		}
-		mu.Lock()
-		_, ok = known[p]
-		mu.Unlock()
-		if ok {
-			return nil
-		}
-		f, err := describeFile(ctx, filepath.Join(t.dir, filepath.FromSlash(p)), n)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return nil // what is not whole is written again
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		known[p] = f
-		return nil
-	})
-	return known, err
-}
-
-// describeFile reads a file of a tree.
-func describeFile(ctx context.Context, file string, n name) (File, error) {
-	if n.part == partZip {
-		s, err := hashZip(ctx, file, n.version)
-		return File{Path: n.path, Size: s.size, SHA256: s.sha256, Sum: s.h1, name: n}, err
-	}
-	data, err := bounded.ReadFile(file, limits[n.part])
-	if err != nil {
-		return File{}, err
-	}
-	return sourceOf(n, data).File, nil
 }
 
 // A syncer is one run.
@@ -234,6 +86,11 @@ func (s *syncer) run() (Result, error) {
 	}
 	defer p.close()
 	s.got.leaveOut(p.contradicted)
+	if p.db == "" && s.old.manifest != nil {
+		// The database is off today; the tree answers for it as before.
+		p.db, p.heads = s.old.manifest.Database, s.old.manifest.Heads
+		p.unverifiable = slices.DeleteFunc(p.unverifiable, s.proved)
+	}
 
 	steps := s.plan(p)
 	s.w = &writer{ctx: s.ctx, o: s.o, hash: sha256.New(), buf: make([]byte, 256<<10)}
@@ -254,6 +111,12 @@ func (s *syncer) run() (Result, error) {
 		return Result{}, err
 	}
 	return r.clean(), nil
+}
+
+// proved reports whether the tree has a record of PATH@VERSION.
+func (s *syncer) proved(m string) bool {
+	path, version, _ := strings.Cut(m, "@")
+	return s.old.answers(s.old.manifest.Database, module.Version{Path: path, Version: version})
 }
 
 // conflicts leaves out versions of which the tree has other bytes: it has
@@ -369,9 +232,6 @@ func (s *syncer) writeManifest(p *proof, changed bool) error {
 		files = append(files, source{File: f})
 	}
 	slices.SortFunc(files, func(a, b source) int { return compareFiles(a.File, b.File) })
-	if p.db == "" && s.old.manifest != nil {
-		p.db, p.heads = s.old.manifest.Database, s.old.manifest.Heads
-	}
 	m := manifestOf(s.o, files, p)
 	if s.old.manifest != nil && !changed {
 		m.Created = s.old.manifest.Created // nothing is new

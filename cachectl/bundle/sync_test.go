@@ -178,6 +178,32 @@ func TestSyncKeepsWhatItServed(t *testing.T) {
 	}
 }
 
+// A tree answers for one checksum database, also while that is off here.
+func TestSyncKeepsItsDatabase(t *testing.T) {
+	w := newWorld(t)
+	from := w.home()
+	from.download(labMods[:3]...)
+	out := filepath.Join(from.dir, "tree")
+	from.mustExport(func(o *ExportOptions) { o.Out, o.Sync = out, true })
+	_, other, err := note.GenerateKey(rand.Reader, "other.example.com")
+	must(t, err)
+	_, err = from.export(func(o *ExportOptions) {
+		o.Out, o.Sync = out, true
+		o.SumDB, err = chain.ParseSumDB(other)
+		must(t, err)
+	})
+	if err == nil || !strings.Contains(err.Error(), "it answers for the checksum database "+dbName) {
+		t.Errorf("another database: %v", err)
+	}
+	from.download(labMods[3])
+	r := from.mustExport(func(o *ExportOptions) { o.Out, o.Sync, o.SumDB = out, true, chain.SumDB{Off: true} })
+	equalLists(t, "unverifiable while the database is off", r.Unverifiable, labMods[3:4])
+	r = from.mustExport(func(o *ExportOptions) { o.Out, o.Sync = out, true })
+	equalLists(t, "unverifiable when it is back", r.Unverifiable, []string{})
+	sound(t, w.db(), out)
+	w.home().mustRun(".", "file://"+out, append([]string{"mod", "download"}, labMods[:4]...)...)
+}
+
 // Of two runs at a time one does it and the other says so.
 func TestSyncRunsOnce(t *testing.T) {
 	w := newWorld(t)
