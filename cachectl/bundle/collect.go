@@ -68,6 +68,11 @@ func (c *collector) collect(ctx context.Context) (*collection, error) {
 		}
 		got.by[m] = f
 	}
+	for _, m := range c.o.Mods {
+		if got.by[m] == nil {
+			c.addMod(got, m)
+		}
+	}
 	if err := c.graph(ctx, got); err != nil {
 		return nil, err
 	}
@@ -289,16 +294,24 @@ func (c *collector) graph(ctx context.Context, got *collection) error {
 				continue
 			}
 			seen[r.Mod] = nil
-			switch g, err := c.find(r.Mod, false); {
-			case err == nil:
-				got.by[r.Mod] = g
+			if c.addMod(got, r.Mod) {
 				queue = append(queue, r.Mod)
-			case !errors.Is(err, errAbsent):
-				got.left = append(got.left, leftOut(r.Mod, err.Error()))
 			}
 		}
 	}
 	return nil
+}
+
+// addMod adds the .mod of a version, if it is cached.
+func (c *collector) addMod(got *collection, m module.Version) bool {
+	f, err := c.find(m, false)
+	switch {
+	case err == nil:
+		got.by[m] = f
+	case !errors.Is(err, errAbsent):
+		got.left = append(got.left, leftOut(m, err.Error()))
+	}
+	return err == nil
 }
 
 // versions lists what was found, in order.

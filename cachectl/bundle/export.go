@@ -24,6 +24,10 @@ type ExportOptions struct {
 	// Versions are exported with their zip; the .mod files that their module
 	// graphs need come along. Nil means all that the cache has.
 	Versions []module.Version
+	// Mods are versions of which the .mod is exported where it is cached: those
+	// that a project requires and builds nothing from. The go command reads
+	// them all the same, to decide on versions.
+	Mods []module.Version
 	// Out is a file that ends in .tar or .tar.zst, or else a folder. It must
 	// not exist, but for a folder with Sync.
 	Out string

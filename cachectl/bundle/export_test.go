@@ -275,6 +275,28 @@ func TestExportBringsTheModuleGraph(t *testing.T) {
 	user.mustRun("p", "file://"+out, "mod", "graph")
 }
 
+// A project also needs the .mod files of what it requires and builds nothing
+// from.
+func TestExportBringsMods(t *testing.T) {
+	w := newWorld(t)
+	from := w.home()
+	from.project("p", "lab.example.com/alpha@v1.1.0")
+	mod := filepath.Join(from.dir, "p", "go.mod")
+	write(t, mod, read(t, mod)+"\nrequire lab.example.com/beta v1.0.0 // indirect\n")
+	from.mustRun("p", w.proxy, "build", "-mod=mod", "./...")
+	out := filepath.Join(from.dir, "bundle")
+	from.mustExport(func(o *ExportOptions) {
+		o.Out, o.Versions = out, versionsOf("lab.example.com/alpha@v1.1.0")
+		o.Mods = versionsOf("lab.example.com/beta@v1.0.0", "lab.example.com/none@v1.0.0")
+	})
+	user := w.home()
+	must(t, os.CopyFS(filepath.Join(user.dir, "p"), os.DirFS(filepath.Join(from.dir, "p"))))
+	user.mustRun("p", "file://"+out, "build", "./...")
+	if exists(filepath.Join(out, "lab.example.com/beta/@v/v1.0.0.zip")) {
+		t.Error("the zip of beta came along")
+	}
+}
+
 // What the database was never asked about is unverifiable; somebody who can be
 // asked makes up for it.
 func TestExportAsksForMissingProofs(t *testing.T) {
