@@ -130,7 +130,7 @@ func runCacheExport(ctx context.Context, a *app, f exportFlags, args []string) e
 func (a *app) exportOptions(sel selection, e *env.Env) (bundle.ExportOptions, error) {
 	db, err := e.SumDB()
 	return bundle.ExportOptions{
-		Cache: e.Get("GOMODCACHE"), Versions: sel.versions, SumDB: db, NoSumDB: e.NoSumDB(), Sums: sel.sums,
+		Cache: e.Get("GOMODCACHE"), Versions: sel.versions, Mods: sel.mods, SumDB: db, NoSumDB: e.NoSumDB(), Sums: sel.sums,
 		Checked: a.stateFile("exported", e.Get("GOMODCACHE")), Created: sourceDate(a.now()),
 	}, err
 }
@@ -138,6 +138,7 @@ func (a *app) exportOptions(sel selection, e *env.Env) (bundle.ExportOptions, er
 // A selection is what is to be exported.
 type selection struct {
 	versions []module.Version // nil for the whole cache
+	mods     []module.Version // of which the .mod alone is needed, for the module graph
 	sums     project.Sums
 	database bool // there is a checksum database to ask
 
@@ -226,6 +227,9 @@ func (a *app) needed(ctx context.Context, projects []*project.Project, inv *modc
 		cached[v.Version] = v.Zip
 	}
 	for m := range need {
+		if !cached[m] {
+			sel.mods = append(sel.mods, module.Version{Path: m.Path, Version: strings.TrimSuffix(m.Version, "/go.mod")})
+		}
 		switch {
 		case strings.HasSuffix(m.Version, "/go.mod"):
 		case cached[m]:
