@@ -86,16 +86,15 @@ func buildInventory(kinds bool) *buildcache.Inventory {
 
 // caches are the services about the caches that record what is asked of them.
 type caches struct {
-	inv      *modcache.Inventory
-	partial  *modcache.Inventory // what a scan tells before it ends
-	hold     chan struct{}       // a scan waits for it; nil: it does not
-	scans    int
-	bad      []modcache.Bad
-	kept     []modcache.Kept
-	gone     map[module.Version]bool // pruned
-	asked    []module.Version
-	down     bool // no hop answers
-	exportTo string
+	inv     *modcache.Inventory
+	partial *modcache.Inventory // what a scan tells before it ends
+	hold    chan struct{}       // a scan waits for it; nil: it does not
+	scans   int
+	bad     []modcache.Bad
+	kept    []modcache.Kept
+	gone    map[module.Version]bool // pruned
+	asked   []module.Version
+	down    bool // no hop answers
 }
 
 func newCaches() *caches { return &caches{inv: inventory(), gone: map[module.Version]bool{}} }

@@ -12,6 +12,7 @@ import (
 	"gpx/cachectl/modcache"
 	"gpx/envctl/redact"
 	"gpx/envctl/wire"
+	"gpx/tui/widget"
 )
 
 type cacheLsDocument struct {
@@ -119,7 +120,7 @@ func (a *app) printVersions(list []*modcache.Version) {
 		bytes += v.Bytes()
 		paths[v.Path] = true
 		rows = append(rows, []string{
-			right(size(v.Bytes()), 10), right(size(v.ZipBytes), 10), right(ago(now, v.FetchedAt), 8), a.state(v.State),
+			right(size(v.Bytes()), 10), right(size(v.ZipBytes), 10), right(widget.Ago(now, v.FetchedAt), 8), a.state(v.State),
 			redact.Clean(v.Path) + out.dim("@"+redact.Clean(v.Version.Version)),
 		})
 	}

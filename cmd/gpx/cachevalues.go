@@ -99,21 +99,3 @@ func count(n int64, one, many string) string {
 	}
 	return humanize.Comma(n) + " " + many
 }
-
-// ago is how long before now an instant was, to one unit.
-func ago(now, t time.Time) string {
-	const day = 24 * time.Hour
-	d := now.Sub(t)
-	switch {
-	case t.IsZero():
-		return ""
-	case d < time.Minute:
-		return "now"
-	case d < time.Hour:
-		return strconv.Itoa(int(d/time.Minute)) + "m ago"
-	case d < 2*day:
-		return strconv.Itoa(int(d/time.Hour)) + "h ago"
-	default:
-		return strconv.Itoa(int(d/day)) + "d ago"
-	}
-}

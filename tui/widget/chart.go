@@ -191,6 +191,23 @@ func Age(d time.Duration) string {
 	}
 }
 
+// Ago is how long before now an instant was, to one unit; "" when it is not known.
+func Ago(now, t time.Time) string {
+	const day = 24 * time.Hour
+	d := now.Sub(t)
+	switch {
+	case t.IsZero():
+		return ""
+	case d < time.Minute:
+		return "now"
+	case d < time.Hour:
+		return fmt.Sprintf("%dm ago", d/time.Minute)
+	case d < 2*day:
+		return fmt.Sprintf("%dh ago", d/time.Hour)
+	}
+	return fmt.Sprintf("%dd ago", d/day)
+}
+
 // Count is n of what, a noun whose plural takes an s: "1 edit", "3 edits".
 func Count(n int, what string) string {
 	if n == 1 {

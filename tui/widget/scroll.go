@@ -51,6 +51,25 @@ func (s *Scroll) Show(lines []Line, h int) []Line {
 	return lines[top:min(top+h, len(lines))]
 }
 
+// Window is Show in exactly h lines of w cells, from the start where scroll is not
+// set; below is how many lines come after them.
+func (s *Scroll) Window(lines []Line, w, h int, scroll bool, mark string) (out []Line, below int) {
+	below = max(len(lines)-h, 0)
+	if scroll {
+		lines = s.Show(lines, h)
+		below = s.Below()
+	}
+	out = make([]Line, h)
+	for i := range out {
+		if i < len(lines) {
+			out[i] = lines[i].Fit(w, mark)
+		} else {
+			out[i] = Blank(w)
+		}
+	}
+	return out, below
+}
+
 // Below is the number of lines after the visible ones.
 func (s *Scroll) Below() int {
 	return max(s.port.TotalLineCount()-s.port.YOffset-s.port.Height, 0)

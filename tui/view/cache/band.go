@@ -10,9 +10,6 @@ import (
 	"gpx/tui/widget"
 )
 
-// bandLines is how many lines band draws.
-const bandLines = 2
-
 // band says how large both caches are, on one scale.
 func (v *View) band(w int) []widget.Line {
 	var mod, build int64

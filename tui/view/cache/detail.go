@@ -108,7 +108,7 @@ func (v *View) holds(r *row, w int) []widget.Line {
 	}
 	out := say("Holds", theme.Text, text, w)
 	if !r.fetched.IsZero() {
-		out = append(out, say("Fetched", theme.Text, "the newest "+ago(v.c.Now(), r.fetched), w)...)
+		out = append(out, say("Fetched", theme.Text, "the newest "+widget.Ago(v.c.Now(), r.fetched), w)...)
 	}
 	for i := range r.vs {
 		if s := r.vs[i].State; s == modcache.Partial || s == modcache.Damaged {
@@ -172,7 +172,7 @@ func (v *View) partsOf(m *modcache.Version, w int) []widget.Line {
 	}
 	out = append(out, say("Parts", theme.Text, text, w)...)
 	if !m.FetchedAt.IsZero() {
-		out = append(out, say("Fetched", theme.Text, m.FetchedAt.In(v.c.Now().Location()).Format("2006-01-02 15:04")+", "+ago(v.c.Now(), m.FetchedAt), w)...)
+		out = append(out, say("Fetched", theme.Text, m.FetchedAt.In(v.c.Now().Location()).Format("2006-01-02 15:04")+", "+widget.Ago(v.c.Now(), m.FetchedAt), w)...)
 	}
 	return out
 }

@@ -27,7 +27,8 @@ func (v *View) Render(w, h int) view.Body {
 	b.Status = v.status()
 	if rest := h - len(b.Lines); rest > 1 {
 		b.Splits[len(b.Lines)] = title
-		lines, below := v.window(pane, w, rest-1)
+		v.paneHeight = rest - 1
+		lines, below := v.scroll.Window(pane, w, rest-1, v.open, e)
 		b.Lines = append(append(b.Lines, nil), lines...)
 		b.Foot = unseen(below, v.open)
 	}
@@ -134,26 +135,6 @@ func (v *View) status() widget.Line {
 		say(theme.Dim, unseen)
 	}
 	return out
-}
-
-// window cuts lines to h, scrolled when the detail is open; below is how many
-// come after them.
-func (v *View) window(lines []widget.Line, w, h int) (out []widget.Line, below int) {
-	v.paneHeight = h
-	below = max(len(lines)-h, 0)
-	if v.open {
-		lines = v.scroll.Show(lines, h)
-		below = v.scroll.Below()
-	}
-	out = make([]widget.Line, h)
-	for i := range out {
-		if i < len(lines) {
-			out[i] = lines[i]
-		} else {
-			out[i] = widget.Blank(w)
-		}
-	}
-	return out, below
 }
 
 // unseen says that n lines of the detail pane are below its end, and how to see

@@ -67,7 +67,7 @@ func cells(th *theme.Theme, r *row, now time.Time, most int64, widths []int) []w
 	if w := widths[colBar]; w > 0 {
 		out[colBar] = widget.Bar(th, theme.Accent, r.bytes, most, w)
 	}
-	out[colFetched] = one(theme.Dim, orDash(g, ago(now, r.fetched)))
+	out[colFetched] = one(theme.Dim, orDash(g, widget.Ago(now, r.fetched)))
 	out[colNeeded] = neededBy(th, r)
 	out[colElsewhere] = elsewhere(th, &r.where)
 	out[colRisk] = riskCell(th, r.risk)
@@ -215,24 +215,6 @@ func approximately(n int64, exact bool) string {
 		return size(n)
 	}
 	return "~" + size(n)
-}
-
-// ago is how long before now an instant was, to one unit; "" when it is not
-// known.
-func ago(now, t time.Time) string {
-	const day = 24 * time.Hour
-	d := now.Sub(t)
-	switch {
-	case t.IsZero():
-		return ""
-	case d < time.Minute:
-		return "now"
-	case d < time.Hour:
-		return fmt.Sprintf("%dm ago", d/time.Minute)
-	case d < 2*day:
-		return fmt.Sprintf("%dh ago", d/time.Hour)
-	}
-	return fmt.Sprintf("%dd ago", d/day)
 }
 
 func orDash(g *theme.Glyphs, s string) string {

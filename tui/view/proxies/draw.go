@@ -231,20 +231,7 @@ func (v *View) detail(r *row, w, h int) (out []widget.Line, below int) {
 // come after them.
 func (v *View) window(lines []widget.Line, w, h int) (out []widget.Line, below int) {
 	v.paneHeight = h
-	below = max(len(lines)-h, 0)
-	if v.open {
-		lines = v.scroll.Show(lines, h)
-		below = v.scroll.Below()
-	}
-	out = make([]widget.Line, h)
-	for i := range out {
-		if i < len(lines) {
-			out[i] = lines[i].Fit(w, v.c.Theme.Glyphs.Ellipsis)
-		} else {
-			out[i] = widget.Blank(w)
-		}
-	}
-	return out, below
+	return v.scroll.Window(lines, w, h, v.open, v.c.Theme.Glyphs.Ellipsis)
 }
 
 // beside puts two blocks beside each other; the left one is lw wide.
