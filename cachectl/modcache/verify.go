@@ -179,6 +179,7 @@ func (v *verifier) version(ctx context.Context, i int, answers *answers) (err er
 	defer func() {
 		if err == nil {
 			meter.end()
+			answers.used()
 		}
 	}()
 	const tries = 2 // what changes while it is looked at is looked at once more

@@ -49,9 +49,14 @@ func (r *DatabaseResult) count(a answer) {
 	}
 }
 
-// lookupsAtOnce is more than there are processors, because a lookup waits for a
-// network.
-const lookupsAtOnce = 8
+const (
+	// lookupsAtOnce is more than there are processors, because a lookup waits
+	// for a network.
+	lookupsAtOnce = 8
+	// lookupsAhead bounds how far the lookups run ahead of the hashing: those
+	// that find everything on disk would otherwise take the processors first.
+	lookupsAhead = 32
+)
 
 // An answer is what a lookup said.
 type answer struct {
@@ -65,6 +70,7 @@ type answer struct {
 type answers struct {
 	slots []answer
 	ready []chan struct{}
+	ahead chan struct{} // one for each version that may be looked up now
 	all   sync.WaitGroup
 }
 
@@ -78,10 +84,19 @@ func (v *verifier) lookUp(ctx context.Context) *answers {
 	for i := range a.ready {
 		a.ready[i] = make(chan struct{})
 	}
+	a.ahead = make(chan struct{}, lookupsAhead)
+	for range lookupsAhead {
+		a.ahead <- struct{}{}
+	}
 	var next atomic.Int64
 	for range min(lookupsAtOnce, len(v.versions)) {
 		a.all.Go(func() {
-			for ctx.Err() == nil {
+			for {
+				select {
+				case <-a.ahead:
+				case <-ctx.Done():
+					return
+				}
 				i := int(next.Add(1)) - 1
 				if i >= len(v.versions) {
 					return
@@ -105,6 +120,13 @@ func (a *answers) get(ctx context.Context, i int) (answer, error) {
 		return a.slots[i], ctx.Err()
 	case <-ctx.Done():
 		return answer{}, context.Cause(ctx)
+	}
+}
+
+// used says that a version is through, so that one more can be looked up.
+func (a *answers) used() {
+	if a.ahead != nil {
+		a.ahead <- struct{}{}
 	}
 }
 
