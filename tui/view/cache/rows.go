@@ -76,7 +76,7 @@ type where struct {
 // facts are everything that rows are made of.
 type facts struct {
 	inv     *modcache.Inventory
-	needs   needs.Needs
+	needs   needs.Needs // nil while they are not known
 	running []string
 	answers map[module.Version]*answer
 	asking  map[module.Version]bool
@@ -170,7 +170,7 @@ func (f *facts) row(vs []modcache.Version) *row {
 	if r.where.total > 1 {
 		r.where.last = nil
 	}
-	r.risk = riskOf(r)
+	r.risk = f.riskOf(r)
 	return r
 }
 
@@ -215,7 +215,7 @@ func (f *facts) reach(r *row, v *modcache.Version) {
 	}
 }
 
-func riskOf(r *row) risk {
+func (f *facts) riskOf(r *row) risk {
 	switch {
 	case len(r.bad) > 0:
 		return damaged
@@ -225,7 +225,7 @@ func riskOf(r *row) risk {
 		return keep
 	case r.sources == 0:
 		return nothing
-	case r.where.asked < r.where.total:
+	case f.needs == nil || r.where.asked < r.where.total:
 		return unknown
 	}
 	return safe

@@ -112,6 +112,18 @@ func TestModuleRows(t *testing.T) {
 	}
 }
 
+// TestNothingIsSafeUnasked: before it is known who needs what, nothing is called
+// safe.
+func TestNothingIsSafeUnasked(t *testing.T) {
+	f := world()
+	f.needs = nil
+	for _, r := range moduleRows(f) {
+		if r.risk == safe || r.risk == keep {
+			t.Errorf("%s is %s", r.name, r.risk)
+		}
+	}
+}
+
 func TestVersionRows(t *testing.T) {
 	f := world()
 	f.checked[at("c.example/lone", "v1.1.0")] = true
