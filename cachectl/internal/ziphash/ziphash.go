@@ -10,6 +10,7 @@ package ziphash
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -22,7 +23,7 @@ import (
 	"strings"
 	"sync"
 
-	"gpx/cachectl/internal/inflate"
+	"github.com/klauspost/compress/flate"
 )
 
 // maxDirectory bounds a zip's central directory, in bytes. The largest module
@@ -108,11 +109,15 @@ const oneShot = 16 << 20
 type scratch struct {
 	outer, inner hash.Hash
 	packed, buf  []byte
-	decoder      inflate.Decoder
+	source       bytes.Reader // over packed
+	inflater     io.Reader    // of source
+	more         [1]byte      // what comes behind the last byte
 }
 
 var scratches = sync.Pool{New: func() any {
-	return &scratch{outer: sha256.New(), inner: sha256.New(), buf: make([]byte, 64<<10)}
+	s := &scratch{outer: sha256.New(), inner: sha256.New(), buf: make([]byte, 64<<10)}
+	s.inflater = flate.NewReader(&s.source)
+	return s
 }}
 
 // add hashes one file and its line, and copies the file to w.
@@ -153,10 +158,28 @@ func (s *scratch) whole(f *zip.File) ([]byte, bool) {
 		return nil, false
 	}
 	s.buf = slices.Grow(s.buf[:0], int(f.UncompressedSize64))[:f.UncompressedSize64]
-	if s.decoder.Decode(s.buf, s.packed) != nil || crc32.ChecksumIEEE(s.buf) != f.CRC32 {
+	if s.inflate() != nil || crc32.ChecksumIEEE(s.buf) != f.CRC32 {
 		return nil, false
 	}
 	return s.buf, true
+}
+
+// errSize: a file does not unpack into the size that the directory has of it.
+var errSize = errors.New("another size than in the zip's directory")
+
+// inflate unpacks packed into the whole of buf.
+func (s *scratch) inflate() error {
+	s.source.Reset(s.packed)
+	if err := s.inflater.(flate.Resetter).Reset(&s.source, nil); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(s.inflater, s.buf); err != nil {
+		return err
+	}
+	if n, err := s.inflater.Read(s.more[:]); n > 0 || err != io.EOF {
+		return errSize
+	}
+	return nil
 }
 
 // stream reads a file piece by piece.
