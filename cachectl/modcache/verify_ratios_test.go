@@ -28,7 +28,7 @@ func TestVerifyRatios(t *testing.T) {
 		return
 	}
 	root, projects := os.Getenv("GPX_BENCH_MODCACHE"), filepath.SplitList(os.Getenv("GPX_BENCH_PROJECTS"))
-	if root == "" {
+	if root == "" || len(projects) == 0 {
 		root, projects = stdModules(t)
 	}
 	const rounds, promised = 5, 0.8
