@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -60,6 +61,13 @@ func readBundle(ctx context.Context, in string, v visitor) error {
 
 var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 
+// isPacked reports whether a file begins as gzip, zip, bzip2 or xz does.
+func isPacked(magic []byte) bool {
+	return slices.ContainsFunc([]string{"\x1f\x8b", "PK\x03\x04", "BZh", "\xfd7zX"}, func(m string) bool {
+		return bytes.HasPrefix(magic, []byte(m))
+	})
+}
+
 func readArchive(ctx context.Context, in string, v visitor) error {
 	s, err := openStream(ctx, in)
 	if err != nil {
@@ -106,7 +114,7 @@ func openStream(ctx context.Context, in string) (*stream, error) {
 		if d, err = zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(false)); err == nil {
 			unpacked, s.close = d, func() { d.Close(); f.Close() }
 		}
-	case magic[0] == 0x1f && magic[1] == 0x8b, bytes.Equal(magic, []byte("PK\x03\x04")), bytes.HasPrefix(magic, []byte("BZh")), bytes.Equal(magic, []byte("\xfd7zX")):
+	case isPacked(magic):
 		err = errors.New("it is compressed in another way; a bundle is a folder, a .tar or a .tar.zst")
 	}
 	if err != nil {
