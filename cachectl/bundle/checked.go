@@ -20,7 +20,7 @@ import (
 )
 
 // To know that a zip matches its .ziphash it has to be unpacked, which costs
-// ten times as much as to read it. So what was found is remembered, by the
+// many times what reading it does. So what was found is remembered, by the
 // SHA-256 of the zip's bytes: the next export reads every zip anyway, hashes it
 // on the way, and begins again without the memory where the bytes are others.
 //

@@ -96,8 +96,8 @@ func hashZip(ctx context.Context, path string, m module.Version) (zipSums, error
 	return readZip(ctx, path, m, true)
 }
 
-// readZip is hashZip that may leave out h1, which takes ten times as long as all
-// the rest.
+// readZip is hashZip that may leave out h1, which takes many times as long as
+// all the rest.
 func readZip(ctx context.Context, path string, m module.Version, h1 bool) (zipSums, error) {
 	f, err := os.Open(path)
 	if err != nil {
