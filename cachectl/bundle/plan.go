@@ -36,7 +36,8 @@ type ImportOptions struct {
 	// such a zip when it first uses it, and compares that with go.sum and the
 	// checksum database as it does with a download (cmd/go/internal/modfetch,
 	// DownloadZip); go mod verify calls the hash missing until then. An import
-	// then takes little more time than unpacking the bundle. It counts for bundles with a manifest only.
+	// then takes little more time than unpacking the bundle. It counts for
+	// bundles with a manifest only.
 	LeaveSums bool
 
 	Report func(Progress) // of the planning, which reads an archive without a manifest; may be nil
