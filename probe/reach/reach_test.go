@@ -275,7 +275,7 @@ func TestBudget(t *testing.T) {
 	w := newWorld(t)
 	s := w.Proxy("A", lab.Always(lab.Slow(100*time.Millisecond)))
 	w.chain(s.URL())
-	w.options.PerCall, w.options.Concurrency = 700*time.Millisecond, 1
+	w.options.PerCall, w.options.Concurrency = 2*time.Second, 1
 	var many []module.Version
 	for i := range 200 {
 		many = append(many, module.Version{Path: "lab.example.com/alpha", Version: fmt.Sprintf("v2.0.0-pre.%d", i)})

@@ -48,8 +48,12 @@ type asker struct {
 	src   *source
 	visit *probe.Visit
 
-	down     atomic.Pointer[probe.Class]
 	failures atomic.Int32 // in a row
+
+	// mu is held while a neutral module is asked for: nobody goes on asking an
+	// endpoint of which it is about to be known that it is down.
+	mu   sync.RWMutex
+	down *probe.Class // set when it is
 }
 
 // patience is after how many failures in a row an endpoint is asked whether it is
@@ -61,7 +65,7 @@ func (a *asker) ask(m module.Version) {
 	if !a.c.needs(a.i, m) || a.c.ctx.Err() != nil {
 		return
 	}
-	if class := a.down.Load(); class != nil {
+	if class := a.isDown(); class != nil {
 		a.c.record(a.i, m, *class)
 		return
 	}
@@ -72,6 +76,13 @@ func (a *asker) ask(m module.Version) {
 	a.judge(class)
 	a.c.r.remember(memoKey{a.src.hop, m}, class)
 	a.c.record(a.i, m, class)
+}
+
+// isDown is the class that the endpoint is down with, nil while it is not.
+func (a *asker) isDown() *probe.Class {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.down
 }
 
 // look asks for the files that a version is made of: both must be there.
@@ -105,16 +116,15 @@ func (a *asker) judge(class probe.Class) {
 		return
 	case a.src.vcs():
 		return // every module has a host of its own
-	case aboutEndpoint(class):
-		a.down.Store(&class)
+	}
+	about := aboutEndpoint(class)
+	if n := a.failures.Add(1); !about && !class.Info().Hangs && n%patience != 0 {
 		return
 	}
-	n := a.failures.Add(1)
-	if !class.Info().Hangs && n%patience != 0 {
-		return
-	}
-	if neutral := a.given(a.visit.Request(a.c.ctx, probe.Canary, probe.Info)); neutral.Failed() {
-		a.down.Store(&class)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.down == nil && (about || a.given(a.visit.Request(a.c.ctx, probe.Canary, probe.Info)).Failed()) {
+		a.down = &class
 	}
 }
 
