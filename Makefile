@@ -1,7 +1,7 @@
 # gpx: everything a developer runs. `make` builds, `make run` starts the screen.
 #
 #   make test         what every change must pass: ./..., under 5 minutes on two cores
-#                     (GOTESTFLAGS='-race -timeout 8m' is what CI adds)
+#                     (GOTESTFLAGS='-race -timeout 20m' is what CI adds)
 #   make test-system  also nginx, tinyproxy, tmux and network namespaces, where they are installed
 #   make soak         hours of it; never in CI
 #   make bench        the promised ratios, as tables
@@ -28,7 +28,7 @@ test: toolchain
 
 # -count=1: what these tests meet (servers, namespaces) is not in the test cache's key.
 test-system: toolchain
-	GPX_TEST_SCALE=system $(GO) test -count=1 -timeout 12m ./...
+	GPX_TEST_SCALE=system $(GO) test -count=1 -timeout 25m ./...
 
 soak: toolchain
 	GPX_TEST_SCALE=soak $(GO) test -count=1 -timeout 4h -v ./...
