@@ -97,7 +97,7 @@ func exportBuildCache(ctx context.Context, o *BuildExportOptions) (BuildResult, 
 	defer root.Close()
 	w := &buildWriter{ctx: ctx, o: o, root: root, total: m.Bytes, r: BuildResult{Path: o.Out}}
 	w.r.Bytes, err = writeBeside(o.Out, func(part string) (int64, error) {
-		return createArchive(part, archiveOf(o.Out), m.Bytes, func(out io.Writer) error { return w.write(out, m, list) })
+		return createArchive(part, archiveOf(o.Out), func(out io.Writer) error { return w.write(out, m, list) })
 	})
 	return w.r, err
 }

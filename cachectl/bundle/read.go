@@ -59,6 +59,11 @@ func readBundle(ctx context.Context, in string, v visitor) error {
 	return errors.New("it is neither a file nor a folder")
 }
 
+// maxWindow is the largest distance over which the compression of a bundle may
+// reach, in bytes: what zstd unpacks without being asked to (--long=27). It is
+// unpacked in twice as much memory.
+const maxWindow = 128 << 20
+
 var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 
 // isPacked reports whether a file begins as gzip, zip, bzip2 or xz does.

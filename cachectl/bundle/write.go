@@ -16,8 +16,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"gpx/cachectl/internal/flock"
 	"gpx/envctl/redact"
 )
@@ -151,35 +149,15 @@ func (w *writer) copy(dst io.Writer, s *source) error {
 	return nil
 }
 
-// longWindow is the largest distance over which the compression finds what it
-// has seen before, in bytes: module zips are deflated, and share long runs of
-// bytes with the next version of the same module, if they share anything. Of a
-// gigabyte of zips it makes 902 MB, as twice the window does, and 934 MB with
-// the usual 8 MiB; it takes 140 MB of memory.
-const longWindow = 64 << 20
-
-// maxWindow is the largest window of a bundle that is read: what zstd unpacks
-// without being asked to (--long=27). It is unpacked in twice as much memory.
-const maxWindow = 128 << 20
-
-// window is the smallest window that covers a bundle, or the largest.
-func window(total int64) int {
-	w := zstd.MinWindowSize
-	for int64(w) < total && w < longWindow {
-		w *= 2
-	}
-	return w
-}
-
 // archive writes a .tar or .tar.zst with nothing in it that depends on the
 // machine, the user or the time.
 func (w *writer) archive(path string, files []source) (int64, error) {
-	return createArchive(path, archiveOf(w.o.Out), w.total, func(out io.Writer) error { return w.tar(out, files) })
+	return createArchive(path, archiveOf(w.o.Out), func(out io.Writer) error { return w.tar(out, files) })
 }
 
-// createArchive creates a file and has write fill it, compressed if need be.
-// total is about how many bytes come. It returns the file's size.
-func createArchive(path string, format archive, total int64, write func(io.Writer) error) (int64, error) {
+// createArchive creates a file and has write fill it, compressed if need be. It
+// returns the file's size.
+func createArchive(path string, format archive, write func(io.Writer) error) (int64, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return 0, err
@@ -187,15 +165,16 @@ func createArchive(path string, format archive, total int64, write func(io.Write
 	defer f.Close()
 	var out io.WriteCloser = &buffered{bufio.NewWriterSize(f, 1<<20)}
 	if format == zstdTar {
-		// The same bytes whatever the number of goroutines: blocks are
-		// compressed one after the other, beside the reading.
-		out, err = zstd.NewWriter(f, zstd.WithWindowSize(window(total)), zstd.WithEncoderConcurrency(max(2, runtime.GOMAXPROCS(0))))
-		if err != nil {
+		// What is forced to the disk while the next frame is compressed has not
+		// to be waited for at the end.
+		if out, err = newFrames(f, f.Sync); err != nil {
 			return 0, err
 		}
 	}
 	err = write(out)
-	err = errors.Join(err, out.Close())
+	if cerr := out.Close(); err == nil || errors.Is(err, errStopped) {
+		err = cerr
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -1,0 +1,86 @@
+package bundle
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// What comes out is what went in, in the same bytes whatever the machine.
+func TestFrames(t *testing.T) {
+	for name, size := range map[string]int{
+		"nothing": 0, "a byte": 1, "less than a frame": 100_000, "a frame": frameSize, "some frames": 2*frameSize + 12345,
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := make([]byte, size)
+			r := rand.NewChaCha8([32]byte{})
+			for i := 0; i < len(data); i += 64 {
+				r.Read(data[i:min(i+8, len(data))]) // one byte in eight is noise
+			}
+			pack := func(processors, step int) []byte {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+				var b bytes.Buffer
+				written := 0
+				f, err := newFrames(&b, func() error { written++; return nil })
+				must(t, err)
+				for rest := data; len(rest) > 0; {
+					n := min(step, len(rest))
+					_, err := f.Write(rest[:n])
+					must(t, err)
+					rest = rest[n:]
+				}
+				must(t, f.Close())
+				if want := (size + frameSize - 1) / frameSize; written != want {
+					t.Errorf("%d frames, want %d", written, want)
+				}
+				return b.Bytes()
+			}
+			packed := pack(1, 1<<20)
+			if other := pack(4, 3<<20+1); !bytes.Equal(packed, other) {
+				t.Error("the bytes depend on the number of processors, or on how they were written")
+			}
+			d, err := zstd.NewReader(bytes.NewReader(packed))
+			must(t, err)
+			defer d.Close()
+			got, err := io.ReadAll(d)
+			must(t, err)
+			if !bytes.Equal(got, data) {
+				t.Error("something else came out")
+			}
+		})
+	}
+}
+
+type failing struct{ left int }
+
+var errFull = errors.New("no space left")
+
+func (f *failing) Write(p []byte) (int, error) {
+	if f.left--; f.left < 0 {
+		return 0, errFull
+	}
+	return len(p), nil
+}
+
+// A disk that fills up is told at the end, and nothing waits for ever.
+func TestFramesThatCannotBeWritten(t *testing.T) {
+	for _, left := range []int{0, 1} {
+		f, err := newFrames(&failing{left}, func() error { return nil })
+		must(t, err)
+		buf := make([]byte, 1<<20)
+		for err = nil; err == nil; {
+			_, err = f.Write(buf)
+		}
+		if !errors.Is(err, errStopped) {
+			t.Errorf("after %d frames a write says %v", left, err)
+		}
+		if err := f.Close(); !errors.Is(err, errFull) {
+			t.Errorf("after %d frames: %v", left, err)
+		}
+	}
+}
