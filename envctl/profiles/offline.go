@@ -166,7 +166,7 @@ func planMarker(plan *change.Plan, cache string, db chain.SumDB) error {
 // flags stay as they are, quotes and all.
 func withVendor(goflags string) string {
 	var kept []string
-	for _, f := range splitFlags(goflags) {
+	for _, f := range env.SplitFlags(goflags) {
 		name := strings.TrimLeft(strings.Trim(f, `'"`), "-")
 		if name == "mod" || strings.HasPrefix(name, "mod=") {
 			continue
@@ -174,31 +174,6 @@ func withVendor(goflags string) string {
 		kept = append(kept, f)
 	}
 	return strings.Join(append(kept, "-mod=vendor"), " ")
-}
-
-// splitFlags cuts GOFLAGS into its words. A word that begins with a quote ends
-// at the next one of its kind (cmd/internal/quoted, Split).
-func splitFlags(s string) []string {
-	var words []string
-	for {
-		s = strings.TrimLeft(s, " \t\n\r")
-		if s == "" {
-			return words
-		}
-		end := strings.IndexAny(s, " \t\n\r")
-		if s[0] == '\'' || s[0] == '"' {
-			if close := strings.IndexByte(s[1:], s[0]); close >= 0 {
-				end = close + 2
-			} else {
-				end = -1
-			}
-		}
-		if end < 0 {
-			return append(words, s)
-		}
-		words = append(words, s[:end])
-		s = s[end:]
-	}
 }
 
 // warnOffline says what offline work will not do.
@@ -265,11 +240,4 @@ func names(ms []module.Version) string {
 		texts = append(texts, redact.Clean(m.Path+"@"+m.Version))
 	}
 	return strings.Join(texts, ", ")
-}
-
-// isVendor reports whether GOFLAGS asks for -mod=vendor.
-func isVendor(goflags string) bool {
-	return slices.ContainsFunc(splitFlags(goflags), func(f string) bool {
-		return strings.TrimLeft(strings.Trim(f, `'"`), "-") == "mod=vendor"
-	})
 }

@@ -417,7 +417,7 @@ func TestWithVendor(t *testing.T) {
 		if got := withVendor(flags); got != want {
 			t.Errorf("%q becomes %q, want %q", flags, got, want)
 		}
-		if !isVendor(withVendor(flags)) && !strings.HasPrefix(flags, "'-tags=a b") {
+		if (&env.Env{Vars: []env.Var{{Name: "GOFLAGS", Value: withVendor(flags)}}}).Flag("mod") != "vendor" && !strings.HasPrefix(flags, "'-tags=a b") {
 			t.Errorf("%q is not recognised as vendor mode", withVendor(flags))
 		}
 	}

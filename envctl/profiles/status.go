@@ -36,7 +36,7 @@ func (s OfflineStatus) MarshalJSON() ([]byte, error) {
 // journal for the change that made it so. p may be nil.
 func Status(ctx context.Context, e *env.Env, p *project.Project, ch *change.Changer) (OfflineStatus, error) {
 	s := OfflineStatus{Unverifiable: []string{}}
-	vendor := isVendor(e.Get("GOFLAGS"))
+	vendor := e.Flag("mod") == "vendor"
 	switch e.Get("GOPROXY") {
 	case fileURL(downloadDir(e)):
 		s.On, s.Mode = true, OfflineOptions{Vendor: vendor}.Mode()

@@ -135,12 +135,7 @@ func modFile(dir string, e *env.Env) string {
 	if e == nil {
 		return ""
 	}
-	file := ""
-	for _, f := range strings.Fields(e.Get("GOFLAGS")) {
-		if v, ok := strings.CutPrefix(strings.TrimLeft(f, "-"), "modfile="); ok {
-			file = v
-		}
-	}
+	file := e.Flag("modfile")
 	if file != "" && !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
 	}

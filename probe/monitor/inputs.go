@@ -241,13 +241,8 @@ func replaced(p *project.Project, m module.Version) bool {
 
 // vendoring reports whether builds of p use its vendor directory.
 func vendoring(p *project.Project, e *env.Env) bool {
-	for _, flag := range strings.Fields(e.Get("GOFLAGS")) {
-		if mode, ok := strings.CutPrefix(strings.TrimPrefix(flag, "-"), "-mod="); ok {
-			return mode == "vendor"
-		}
-		if mode, ok := strings.CutPrefix(flag, "-mod="); ok {
-			return mode == "vendor"
-		}
+	if mode := e.Flag("mod"); mode != "" {
+		return mode == "vendor"
 	}
 	return p != nil && p.Vendored
 }

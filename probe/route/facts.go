@@ -172,14 +172,7 @@ func readCached(modcache string, m module.Version) (c cachedFiles) {
 // (modload.setDefaultBuildMod): it does when there is one, unless -mod says
 // otherwise.
 func vendoring(e *env.Env, p *project.Project, m module.Version) Vendor {
-	mode := ""
-	for _, f := range strings.Fields(e.Get("GOFLAGS")) {
-		if v, ok := strings.CutPrefix(strings.TrimPrefix(f, "-"), "-mod="); ok {
-			mode = v
-		} else if v, ok := strings.CutPrefix(f, "-mod="); ok {
-			mode = v
-		}
-	}
+	mode := e.Flag("mod")
 	if mode == "" && p.Vendored && semver.Compare("v"+p.Go, "v1.14") >= 0 {
 		mode = "vendor"
 	}
