@@ -21,7 +21,6 @@ func snapshot(p *plan, s *schedule, in Inputs, now time.Time) Snapshot {
 		Round:     s.round,
 		Gap:       s.gap,
 		Endpoints: make([]EndpointStatus, 0, len(s.targets)),
-		Readiness: Readiness{State: "unknown"},
 	}
 	if in.Env != nil {
 		snap.EnvDigest = in.Env.Digest()

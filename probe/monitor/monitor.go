@@ -55,6 +55,7 @@ type Monitor struct {
 	dirty   bool                       // there is something to publish
 	sent    time.Time                  // when the last snapshot was
 	latest  Snapshot
+	ready   Readiness // what the next snapshots say of it
 	readers map[chan Snapshot]bool
 	bursts  []*burst
 }
@@ -78,9 +79,10 @@ func NewWithClock(cfg Config, p Prober, in Inputs, clock Clock) *Monitor {
 		sched:   newSchedule(cfg, uint64(now.UnixNano())),
 		cancel:  map[int]context.CancelFunc{},
 		readers: map[chan Snapshot]bool{},
+		ready:   Readiness{State: "unknown"},
 	}
 	m.use(in, now)
-	m.latest = snapshot(&m.plan, m.sched, m.in, now)
+	m.latest = m.snapshot(now)
 	return m
 }
 
@@ -256,7 +258,7 @@ func (m *Monitor) wakeUp() {
 
 // publish makes a snapshot and hands it to everybody; m.mu is held.
 func (m *Monitor) publish(now time.Time) {
-	m.latest = snapshot(&m.plan, m.sched, m.in, now)
+	m.latest = m.snapshot(now)
 	m.sched.gap = nil
 	m.dirty, m.sent = false, now
 	for c := range m.readers {
@@ -284,6 +286,20 @@ func (m *Monitor) SetInputs(in Inputs) {
 	m.use(in, m.clock.Now())
 	if !m.running {
 		m.publish(m.clock.Now())
+	}
+	m.mu.Unlock()
+	m.wakeUp()
+}
+
+// SetReadiness tells what is known of the project's readiness: whether it builds
+// with no network is found out elsewhere, and belongs into every snapshot.
+func (m *Monitor) SetReadiness(r Readiness) {
+	m.mu.Lock()
+	if m.ready != r {
+		m.ready, m.dirty = r, true
+		if !m.running {
+			m.publish(m.clock.Now())
+		}
 	}
 	m.mu.Unlock()
 	m.wakeUp()
@@ -352,5 +368,12 @@ func (m *Monitor) Deep(ctx context.Context, key string) probe.Result {
 func (m *Monitor) Snapshot() Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return snapshot(&m.plan, m.sched, m.in, m.clock.Now())
+	return m.snapshot(m.clock.Now())
+}
+
+// snapshot is what is known at now; m.mu is held, or m is not shared yet.
+func (m *Monitor) snapshot(now time.Time) Snapshot {
+	s := snapshot(&m.plan, m.sched, m.in, now)
+	s.Readiness = m.ready
+	return s
 }

@@ -373,3 +373,24 @@ func TestSuspend(t *testing.T) {
 	})
 	until("it is over", func(s monitor.Snapshot) bool { return s.Gap == nil && s.Verdict.State == monitor.StateOK })
 }
+
+func TestReadinessIsInEverySnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := monitor.New(monitor.DefaultConfig(), newFake(), inputs(a))
+		if got := m.Snapshot().Readiness.State; got != "unknown" {
+			t.Errorf("before anybody has looked it is %q", got)
+		}
+		c, end := m.Subscribe()
+		defer end()
+		<-c
+		want := monitor.Readiness{State: "not_ready", Ready: 80, Missing: 3, AtRisk: 2}
+		m.SetReadiness(want)
+		if got := (<-c).Readiness; got != want {
+			t.Errorf("told %v, and the next snapshot says %v", want, got)
+		}
+		m.SetInputs(inputs(b))
+		if got := (<-c).Readiness; got != want {
+			t.Errorf("told %v, and after other inputs it is %v", want, got)
+		}
+	})
+}
