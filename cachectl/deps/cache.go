@@ -1,0 +1,206 @@
+package deps
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+
+	"gpx/cachectl/internal/ziphash"
+	"gpx/envctl/bounded"
+	"gpx/envctl/sumdb"
+)
+
+// A cache is the module cache, looked at one version at a time.
+type cache struct {
+	dir   string // GOMODCACHE, "" when it is not set
+	facts memo[module.Version, facts]
+}
+
+// Facts are what the module cache holds of a version (modfetch/cache.go).
+type facts struct {
+	Parts
+	tree    string // where the extracted tree is, or would be
+	zip     string // where the zip is, or would be
+	hasHash bool   // there is a .ziphash
+	hash    string // what it says, "" when it says nothing sound
+	partial bool   // an extraction began and did not end
+	err     error  // something is there and cannot be looked at
+}
+
+func (c *cache) at(m module.Version) facts {
+	return c.facts.do(m, func() facts { return c.look(m) })
+}
+
+func (c *cache) look(m module.Version) (f facts) {
+	path, err := module.EscapePath(m.Path)
+	if err != nil {
+		return facts{err: err}
+	}
+	version, err := module.EscapeVersion(m.Version)
+	if err != nil || c.dir == "" {
+		return facts{err: err}
+	}
+	base := filepath.Join(c.dir, "cache", "download", filepath.FromSlash(path), "@v", version)
+	f.tree = filepath.Join(c.dir, filepath.FromSlash(path)+"@"+version)
+	f.zip = base + ".zip"
+	is := func(name string) bool {
+		fi, err := os.Stat(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			f.err = err
+		}
+		return err == nil && fi.Mode().IsRegular()
+	}
+	f.Info, f.Mod, f.Zip = is(base+".info"), is(base+".mod"), is(f.zip)
+	f.partial = is(base + ".partial")
+	if hash, err := bounded.ReadFile(base+".ziphash", 1<<10); err == nil {
+		f.hasHash = true
+		if text := string(bytes.TrimSpace(hash)); isHash(text) {
+			f.hash = text
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		f.err = err
+	}
+	if fi, err := os.Stat(f.tree); err == nil && fi.IsDir() {
+		// This one is unpacked out of GOROOT and has no .ziphash.
+		f.Dir = !f.partial && (f.hasHash || m.Path == "golang.org/fips140")
+	}
+	return f
+}
+
+// isHash reports whether text looks like a hash of go.sum.
+func isHash(text string) bool {
+	return strings.HasPrefix(text, "h1:") && len(text) == len("h1:")+44
+}
+
+// goMod reads the .mod of a version. One that the first go commands made up does
+// not count (modfetch, oldVgoPrefix).
+func (c *cache) goMod(m module.Version) (name string, data []byte, err error) {
+	f := c.at(m)
+	if f.err != nil {
+		return "", nil, f.err
+	}
+	name = strings.TrimSuffix(f.zip, ".zip") + ".mod"
+	if f.zip == "" {
+		return "go.mod", nil, fs.ErrNotExist
+	}
+	data, err = bounded.ReadFile(name, maxMod)
+	if err == nil && bytes.HasPrefix(data, []byte("//vgo 0.0.")) {
+		return name, nil, fs.ErrNotExist
+	}
+	return name, data, err
+}
+
+// zipSum is the hash that the go command checks a version by: what .ziphash
+// says, and where that is gone, what the zip comes to (modfetch, checkMod).
+func (f *facts) zipSum(ctx context.Context) (string, error) {
+	switch {
+	case f.hash != "":
+		return f.hash, nil
+	case !f.Zip:
+		return "", errors.New("its .ziphash says nothing, and the zip is gone")
+	}
+	zip, err := os.Open(f.zip)
+	if err != nil {
+		return "", err
+	}
+	defer zip.Close()
+	fi, err := zip.Stat()
+	if err != nil {
+		return "", err
+	}
+	return ziphash.Sum(ctx, zip, fi.Size())
+}
+
+// older lists the versions of a path whose zip or tree is in the cache.
+func (c *cache) older(path string) []string {
+	escaped, err := module.EscapePath(path)
+	if err != nil || c.dir == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(filepath.Join(c.dir, "cache", "download", filepath.FromSlash(escaped), "@v"))
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".zip")
+		if version, err := module.UnescapeVersion(name); ok && err == nil {
+			out = append(out, version)
+		}
+	}
+	semver.Sort(out)
+	return out
+}
+
+// checkSum compares a hash with go.sum, and where that says nothing and may stay
+// silent, with the checksum database (modfetch, checkModSum). The Version of a
+// go.mod's key ends in "/go.mod".
+func (l *loader) checkSum(key module.Version, hash string) *Trouble {
+	m := module.Version{Path: key.Path, Version: strings.TrimSuffix(key.Version, "/go.mod")}
+	for _, want := range l.project.Sums[key] {
+		if want == hash {
+			if l.work == nil {
+				return nil
+			}
+			continue // another file of the workspace may contradict
+		}
+		if strings.HasPrefix(want, "h1:") {
+			what := "its zip"
+			if key != m {
+				what = "its go.mod"
+			}
+			return trouble(WrongSum, m, "gpx cache verify", "%s: %s is %s in the module cache and %s in go.sum", m, what, hash, want)
+		}
+	}
+	if l.haveSum(key) {
+		return nil
+	}
+	return l.askDatabase(key, hash)
+}
+
+// haveSum reports whether go.sum has a line that counts (modfetch, HaveSum).
+func (l *loader) haveSum(key module.Version) bool {
+	for _, h := range l.project.Sums[key] {
+		if strings.HasPrefix(h, "h1:") {
+			return true
+		}
+	}
+	return false
+}
+
+// mustHaveSums reports whether the go command adds no line to go.sum (modload,
+// mustHaveSums). In a workspace it needs none.
+func (l *loader) mustHaveSums() bool { return l.mode == "readonly" && l.work == nil }
+
+// askDatabase looks a hash up in what is cached of the checksum database.
+func (l *loader) askDatabase(key module.Version, hash string) *Trouble {
+	m := module.Version{Path: key.Path, Version: strings.TrimSuffix(key.Version, "/go.mod")}
+	t := l.proofs.do(key, func() *Trouble {
+		if !sumdb.Verifies(l.env, key.Path) {
+			return nil
+		}
+		client, err := l.database()
+		var lines []string
+		if err == nil {
+			lines, err = client.Lookup(l.ctx, m)
+		}
+		if err != nil {
+			return trouble(Unverifiable, m, "go mod download "+m.String(), "%s: go.sum has no line, and the checksum database is not to be asked: %v", m, err)
+		}
+		for _, line := range lines {
+			if line == fmt.Sprintf("%s %s %s", key.Path, key.Version, hash) {
+				return nil
+			}
+		}
+		return trouble(WrongSum, m, "gpx cache verify", "%s: it is not what the checksum database says", m)
+	})
+	return t
+}
