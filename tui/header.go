@@ -90,10 +90,10 @@ func (m *model) context() []part {
 	}
 	var parts []part
 	if o := m.c.Status.Offline; o != "" && m.c.Snapshot.Verdict.State != monitor.StateOffline {
-		parts = append(parts, part{widget.L(widget.S(theme.Warn, g.Idle+" "+o)), 5})
+		parts = append(parts, part{widget.L(widget.S(theme.Warn, g.Idle+" "+o)), 6})
 	}
 	if n := m.pending(); n > 0 {
-		parts = append(parts, part{widget.L(widget.S(theme.Warn, fmt.Sprintf("%s%d", g.Pending, n))), 4})
+		parts = append(parts, part{widget.L(widget.S(theme.Warn, fmt.Sprintf("%s%d", g.Pending, n))), 5})
 	}
 	if version != "" {
 		parts = append(parts, part{widget.L(widget.S(theme.Dim, version)), 1})
@@ -101,7 +101,29 @@ func (m *model) context() []part {
 	if m.cfg.Project != "" {
 		parts = append(parts, part{widget.L(widget.S(theme.Dim, widget.Middle(m.cfg.Project, 28, g.Ellipsis))), 0})
 	}
+	if l := m.readiness(); l != nil {
+		parts = append(parts, part{l, 4})
+	}
 	return append(parts, part{m.source(), 3}, part{widget.L(widget.S(theme.Text, m.c.Now().Format("15:04:05"))), 2})
+}
+
+// readiness says whether the project builds with no network; nil while that is
+// not known.
+func (m *model) readiness() widget.Line {
+	g := &m.c.Theme.Glyphs
+	switch r := m.c.Snapshot.Readiness; r.State {
+	case "ready":
+		return widget.L(widget.S(theme.Good, "deps "+g.Good))
+	case "at_risk":
+		return widget.L(widget.S(theme.Warn, "deps "+g.Warn))
+	case "not_ready":
+		text := "deps " + g.Bad
+		if r.Missing > 0 {
+			text += fmt.Sprintf(" %d missing", r.Missing)
+		}
+		return widget.L(widget.S(theme.Bad, text))
+	}
+	return nil
 }
 
 // shorter fits left, which ends in the headline, into w cells: by whole clauses

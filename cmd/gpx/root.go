@@ -26,7 +26,7 @@ func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		statusCommand(a), probeCommand(a), doctorCommand(a), routeCommand(a),
 		envCommand(a), useCommand(a), sumdbCommand(a), offlineCommand(a),
-		cacheCommand(a), undoCommand(a), changesCommand(a),
+		cacheCommand(a), depsCommand(a), undoCommand(a), changesCommand(a),
 		demoCommand(a), configCommand(a), shellInitCommand(a), completionCommand(a), versionCommand(a),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"gpx/cachectl/deps"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
 	"gpx/envctl/profiles"
@@ -41,7 +42,8 @@ type session struct {
 	in      monitor.Inputs
 	stamps  []stamp
 	notices []string
-	asked   *asker // who can give module versions; nil until that is asked for
+	asked   *asker        // who can give module versions; nil until that is asked for
+	look    chan struct{} // what the project needs may have changed
 
 	work sync.WaitGroup // everything that the session started
 }
@@ -54,7 +56,7 @@ func runScreen(ctx context.Context, a *app, mode tui.Mode) error {
 	}
 	a.actor = "tui"
 	ctx, cancel := context.WithCancel(ctx)
-	live := &session{app: a, ctx: ctx, read: s, ready: make(chan struct{})}
+	live := &session{app: a, ctx: ctx, read: s, ready: make(chan struct{}), look: make(chan struct{}, 1)}
 	live.work.Go(live.start)
 
 	theme := s.Screen.Theme
@@ -111,6 +113,7 @@ func (s *session) start() {
 			s.note("the monitor stopped: " + err.Error())
 		}
 	})
+	s.work.Go(func() { s.watchReadiness(ctx) })
 	if c := clean(ctx, in.Env, s.app.now()); c != nil {
 		s.work.Go(func() {
 			<-c.ended
@@ -157,7 +160,43 @@ func (s *session) inputs(ctx context.Context) (monitor.Inputs, error) {
 	s.in.Env, s.in.Project = e, p
 	s.in.Prober = s.app.proberFor(s.read, e)
 	s.stamps = stampsOf(e, p)
+	select { // the project may need other modules now
+	case s.look <- struct{}{}:
+	default:
+	}
 	return s.in, nil
+}
+
+// lookAfter is how often the module cache is looked at for the project's modules
+// though nothing else has changed: go commands fill it.
+const lookAfter = 15 * time.Second
+
+// watchReadiness tells the monitor whether the project builds with no network.
+func (s *session) watchReadiness(ctx context.Context) {
+	memo := &deps.Memo{}
+	for {
+		began := time.Now()
+		s.mu.Lock()
+		e, p := s.env, s.project
+		s.mu.Unlock()
+		if p == nil {
+			s.monitor.SetReadiness(monitor.Readiness{State: string(deps.StateUnknown)})
+		} else if r, err := deps.Read(ctx, deps.Options{Env: e, Project: p, Memo: memo}); err == nil {
+			s.monitor.SetReadiness(readinessOf(r))
+		}
+		// A large project on a slow disk is looked at less often: it costs one
+		// per cent of the time at most.
+		again := time.NewTimer(max(lookAfter, 100*time.Since(began)))
+		select {
+		case <-ctx.Done():
+		case <-s.look:
+		case <-again.C:
+		}
+		again.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 // refresh reads everything anew and tells the monitor.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"gpx/cachectl/deps"
 	"gpx/envctl/env"
+	"gpx/envctl/project"
 	"gpx/envctl/wire"
 	"gpx/probe"
 	"gpx/probe/monitor"
@@ -28,7 +31,8 @@ func statusCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Probe once and say whether modules can be downloaded", Args: noArguments,
 		Long: `Probes the chain, the checksum database and the forward proxy once, within 2.5
-seconds, and says whether modules can be downloaded and why not.
+seconds, and says whether modules can be downloaded and why not, and whether the
+project builds without downloading any.
 
 Exit status 3 means an outage.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), a) },
@@ -42,8 +46,18 @@ func runStatus(ctx context.Context, a *app) error {
 	}
 	a.remember(ctx, in.Project)
 	a.progress("probing…")
-	s := m.Burst(ctx)
+	var s monitor.Snapshot
+	var r *deps.Report
+	var wg sync.WaitGroup
+	wg.Go(func() { s = m.Burst(ctx) })
+	if in.Project != nil {
+		wg.Go(func() { r = readDeps(ctx, in.Env, in.Project) })
+	}
+	wg.Wait()
 	a.progress("")
+	if r != nil {
+		s.Readiness = readinessOf(r)
+	}
 	if ctx.Err() != nil {
 		return interrupted(failed("status", "", ctx.Err()))
 	}
@@ -51,6 +65,10 @@ func runStatus(ctx context.Context, a *app) error {
 		a.out.document(statusDocument{s.At, s.Verdict, s.Chain, s.SumDB, s.Endpoints, s.Readiness})
 	} else {
 		a.printStatus(s)
+		if r != nil {
+			out := a.out
+			out.text("", out.strong("DEPS")+"  "+a.readiness(r))
+		}
 		for _, p := range in.Env.Problems {
 			a.out.text("", a.out.sign(toneWarn, p))
 		}
@@ -59,6 +77,26 @@ func runStatus(ctx context.Context, a *app) error {
 		return errBadNews
 	}
 	return a.out.err
+}
+
+// readFor bounds how long the status waits for what a project needs: the largest
+// takes a second or two, and its modules may lie on a slow disk.
+const readFor = 4 * time.Second
+
+// readDeps is what the project needs, or nil when that takes too long.
+func readDeps(ctx context.Context, e *env.Env, p *project.Project) *deps.Report {
+	ctx, cancel := context.WithTimeout(ctx, readFor)
+	defer cancel()
+	r, err := deps.Read(ctx, deps.Options{Env: e, Project: p})
+	if err != nil {
+		return nil
+	}
+	return r
+}
+
+func readinessOf(r *deps.Report) monitor.Readiness {
+	s := r.Readiness()
+	return monitor.Readiness{State: string(s.State), Ready: s.Ready, Missing: s.Missing, AtRisk: s.AtRisk}
 }
 
 func (a *app) printStatus(s monitor.Snapshot) {
