@@ -208,11 +208,14 @@ func (v *verifier) version(ctx context.Context, i int, answers *answers) (err er
 			}
 			return v.resume.add(m, before, f, version.weight())
 		}
+		// The lock first: a go command that lets go of it in between has changed
+		// something, which is then seen.
+		held := f.held()
 		after, err := identify(ctx, v.root, m)
 		if err != nil {
 			return err
 		}
-		if after == before && !f.held() {
+		if after == before && !held {
 			v.add(f, &p, bad, answer, resumed)
 			return nil
 		}
