@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
+	"gpx/cachectl/internal/sealed"
 	"gpx/cachectl/internal/trash"
 	"gpx/cachectl/internal/walk"
 	"gpx/envctl/bounded"
@@ -287,7 +288,7 @@ type provenVersion struct {
 // damaged one, that is nothing.
 func readRecord(file string) *record {
 	r := &record{}
-	if file == "" || readSealed(file, recordKind, r) != nil {
+	if file == "" || sealed.ReadJSON(file, recordKind, r) != nil {
 		return &record{}
 	}
 	return r
@@ -312,7 +313,7 @@ func (r *record) write(file string, arrivals []Arrival) error {
 	if slices.Equal(next.Proven, r.Proven) {
 		return nil
 	}
-	if err := writeSealed(file, recordKind, next); err != nil {
+	if err := sealed.WriteJSON(file, recordKind, next); err != nil {
 		return fmt.Errorf("cache audit: what was proven cannot be remembered: %w", err)
 	}
 	return nil

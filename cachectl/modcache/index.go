@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"gpx/cachectl/internal/sealed"
 	"gpx/cachectl/internal/walk"
 )
 
@@ -50,13 +51,13 @@ func (l *listing) encode() []byte {
 			w.tree(&f.trees[i])
 		}
 	}
-	return sealBytes(indexKind, w.buf)
+	return sealed.Bytes(indexKind, w.buf)
 }
 
 // decodeIndex reads an index. It believes nothing but its hash: whatever the
 // bytes are, what it returns is a listing whose paths stay in the cache.
 func decodeIndex(data []byte) (*listing, error) {
-	body, err := unsealBytes(indexKind, data)
+	body, err := sealed.Open(indexKind, data)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +101,7 @@ func decodeIndex(data []byte) (*listing, error) {
 		}
 	}
 	if r.bad || r.at != len(r.data) {
-		return nil, errNotSealed
+		return nil, sealed.ErrNotSealed
 	}
 	return l, nil
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"gpx/cachectl/internal/sealed"
 )
 
 // later is a clock by which all that is on disk has settled.
@@ -362,7 +364,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte{0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// As it is, and where the hash is right, which no chance would find.
-		for _, data := range [][]byte{data, sealBytes(indexKind, data)} {
+		for _, data := range [][]byte{data, sealed.Bytes(indexKind, data)} {
 			if l, err := decodeIndex(data); err == nil {
 				checkDecoded(t, l, data)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/cachectl/internal/sealed"
 	"gpx/cachectl/internal/trash"
 	"gpx/cachectl/internal/walk"
 )
@@ -70,7 +71,7 @@ func openResume(file, root string, fresh bool, now time.Time) *resume {
 		return r
 	}
 	var old resumeState
-	if err := readSealed(file, resumeKind, &old); err == nil {
+	if err := sealed.ReadJSON(file, resumeKind, &old); err == nil {
 		r.goOn(old, now)
 	}
 	return r
@@ -143,7 +144,7 @@ func (r *resume) save() error {
 // write writes the file. r is locked.
 func (r *resume) write() error {
 	r.since.versions, r.since.bytes = 0, 0
-	if err := writeSealed(r.file, resumeKind, r.state); err != nil {
+	if err := sealed.WriteJSON(r.file, resumeKind, r.state); err != nil {
 		return fmt.Errorf("cache verify: what was done cannot be remembered: %w; it works without: --all", err)
 	}
 	return nil

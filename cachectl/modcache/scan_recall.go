@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"gpx/cachectl/internal/sealed"
 	"gpx/cachectl/internal/walk"
 	"gpx/envctl/bounded"
 )
@@ -182,6 +183,6 @@ func (s *scan) remember() {
 		}
 	}
 	if data := s.listing.encode(); len(data) <= maxIndex {
-		_ = writePrivate(s.opt.IndexFile, data) // the next scan takes longer, that is all
+		_ = sealed.Write(s.opt.IndexFile, data) // the next scan takes longer, that is all
 	}
 }

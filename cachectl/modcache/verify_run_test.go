@@ -209,51 +209,6 @@ func TestResumeJudgesAnew(t *testing.T) {
 	}
 }
 
-// Whatever is cut off a sealed file, and wherever it is changed, it is none.
-func TestSealed(t *testing.T) {
-	want := resumeState{Root: "/cache", Begun: noon, Seen: []seen{{Path: "example.com/m", Version: "v1.0.0", ID: "1"}}}
-	data, err := seal(resumeKind, want)
-	check(t, err)
-	var got resumeState
-	check(t, unseal(resumeKind, data, &got))
-	if got.Root != want.Root || !got.Begun.Equal(want.Begun) || !slices.Equal(got.Seen, want.Seen) {
-		t.Errorf("got %+v", got)
-	}
-	for i := range data {
-		if unseal(resumeKind, data[:i], &got) == nil {
-			t.Errorf("cut at %d it is read", i)
-		}
-		if unseal(resumeKind, flip(i)(data), &got) == nil {
-			t.Errorf("changed at %d it is read", i)
-		}
-	}
-	if unseal(recordKind, data, &got) == nil {
-		t.Error("it is read as another kind")
-	}
-}
-
-// What a killed process left of such a file goes with the next one; what another
-// process is writing stays.
-func TestSealedLeavesNothing(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "verified")
-	for name, age := range map[string]time.Duration{"verified.1.tmp": 2 * time.Hour, "verified.2.tmp": 0, "other.1.tmp": 2 * time.Hour} {
-		plantFile(t, filepath.Join(dir, name), "half of it")
-		at := time.Now().Add(-age)
-		check(t, os.Chtimes(filepath.Join(dir, name), at, at))
-	}
-	check(t, writeSealed(file, resumeKind, resumeState{}))
-	entries, err := os.ReadDir(dir)
-	check(t, err)
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	if want := []string{"other.1.tmp", "verified", "verified.2.tmp"}; !slices.Equal(names, want) {
-		t.Errorf("there are %v, want %v", names, want)
-	}
-}
-
 func TestProgress(t *testing.T) {
 	c, list := garden(t, 9)
 	var all []VerifyProgress
