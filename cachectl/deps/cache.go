@@ -21,56 +21,66 @@ import (
 // A cache is the module cache, looked at one version at a time.
 type cache struct {
 	dir   string // GOMODCACHE, "" when it is not set
-	facts memo[module.Version, facts]
+	memo  *Memo
+	facts once[module.Version, facts]
 }
 
-// Facts are what the module cache holds of a version (modfetch/cache.go).
+// Facts are what the module cache holds of a version (modfetch/cache.go). What
+// is exported is remembered.
 type facts struct {
 	Parts
-	tree    string // where the extracted tree is, or would be
-	zip     string // where the zip is, or would be
-	hasHash bool   // there is a .ziphash
-	hash    string // what it says, "" when it says nothing sound
-	partial bool   // an extraction began and did not end
-	err     error  // something is there and cannot be looked at
+	HasHash bool   // there is a .ziphash
+	Hash    string // what it says, "" when it says nothing sound
+	Partial bool   // an extraction began and did not end
+
+	tree string // where the extracted tree is, or would be
+	base string // of the files in the @v folder, without what follows the version
+	err  error  // something is there and cannot be looked at
 }
+
+// zip is where the zip is, or would be.
+func (f *facts) zip() string { return f.base + ".zip" }
 
 func (c *cache) at(m module.Version) facts {
-	return c.facts.do(m, func() facts { return c.look(m) })
+	return c.facts.do(m, func() facts {
+		path, err := module.EscapePath(m.Path)
+		if err != nil {
+			return facts{err: err}
+		}
+		version, err := module.EscapeVersion(m.Version)
+		if err != nil || c.dir == "" {
+			return facts{err: err}
+		}
+		folder := filepath.Join(c.dir, "cache", "download", filepath.FromSlash(path), "@v")
+		base, tree := filepath.Join(folder, version), filepath.Join(c.dir, filepath.FromSlash(path)+"@"+version)
+		stamps := [4]stamp{stampOf(folder), stampOf(tree), stampOf(base + ".mod"), stampOf(base + ".ziphash")}
+		f := c.memo.facts(m, stamps, func() facts { return look(base, tree, m.Path) })
+		f.base, f.tree = base, tree
+		return f
+	})
 }
 
-func (c *cache) look(m module.Version) (f facts) {
-	path, err := module.EscapePath(m.Path)
-	if err != nil {
-		return facts{err: err}
-	}
-	version, err := module.EscapeVersion(m.Version)
-	if err != nil || c.dir == "" {
-		return facts{err: err}
-	}
-	base := filepath.Join(c.dir, "cache", "download", filepath.FromSlash(path), "@v", version)
-	f.tree = filepath.Join(c.dir, filepath.FromSlash(path)+"@"+version)
-	f.zip = base + ".zip"
-	is := func(name string) bool {
-		fi, err := os.Stat(name)
+func look(base, tree, path string) (f facts) {
+	is := func(suffix string) bool {
+		fi, err := os.Stat(base + suffix)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			f.err = err
 		}
 		return err == nil && fi.Mode().IsRegular()
 	}
-	f.Info, f.Mod, f.Zip = is(base+".info"), is(base+".mod"), is(f.zip)
-	f.partial = is(base + ".partial")
+	f.Info, f.Mod, f.Zip = is(".info"), is(".mod"), is(".zip")
+	f.Partial = is(".partial")
 	if hash, err := bounded.ReadFile(base+".ziphash", 1<<10); err == nil {
-		f.hasHash = true
+		f.HasHash = true
 		if text := string(bytes.TrimSpace(hash)); isHash(text) {
-			f.hash = text
+			f.Hash = text
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		f.err = err
 	}
-	if fi, err := os.Stat(f.tree); err == nil && fi.IsDir() {
+	if fi, err := os.Stat(tree); err == nil && fi.IsDir() {
 		// This one is unpacked out of GOROOT and has no .ziphash.
-		f.Dir = !f.partial && (f.hasHash || m.Path == "golang.org/fips140")
+		f.Dir = !f.Partial && (f.HasHash || path == "golang.org/fips140")
 	}
 	return f
 }
@@ -80,34 +90,39 @@ func isHash(text string) bool {
 	return strings.HasPrefix(text, "h1:") && len(text) == len("h1:")+44
 }
 
-// goMod reads the .mod of a version. One that the first go commands made up does
+// mod reads the .mod of a version. One that the first go commands made up does
 // not count (modfetch, oldVgoPrefix).
-func (c *cache) goMod(m module.Version) (name string, data []byte, err error) {
+func (c *cache) mod(m module.Version) (modFile, error) {
 	f := c.at(m)
 	if f.err != nil {
-		return "", nil, f.err
+		return modFile{}, f.err
 	}
-	name = strings.TrimSuffix(f.zip, ".zip") + ".mod"
-	if f.zip == "" {
-		return "go.mod", nil, fs.ErrNotExist
+	if !f.Mod {
+		return modFile{}, fs.ErrNotExist
 	}
-	data, err = bounded.ReadFile(name, maxMod)
-	if err == nil && bytes.HasPrefix(data, []byte("//vgo 0.0.")) {
-		return name, nil, fs.ErrNotExist
-	}
-	return name, data, err
+	return c.memo.record(m).mod(func() (modFile, error) {
+		name := f.base + ".mod"
+		data, err := bounded.ReadFile(name, maxMod)
+		if err == nil && bytes.HasPrefix(data, []byte("//vgo 0.0.")) {
+			err = fs.ErrNotExist
+		}
+		if err != nil {
+			return modFile{}, err
+		}
+		return parseMod(name, data)
+	})
 }
 
 // zipSum is the hash that the go command checks a version by: what .ziphash
 // says, and where that is gone, what the zip comes to (modfetch, checkMod).
 func (f *facts) zipSum(ctx context.Context) (string, error) {
 	switch {
-	case f.hash != "":
-		return f.hash, nil
+	case f.Hash != "":
+		return f.Hash, nil
 	case !f.Zip:
 		return "", errors.New("its .ziphash says nothing, and the zip is gone")
 	}
-	zip, err := os.Open(f.zip)
+	zip, err := os.Open(f.zip())
 	if err != nil {
 		return "", err
 	}

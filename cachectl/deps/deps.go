@@ -200,8 +200,8 @@ func (r *Report) NoSum() []module.Version {
 type Options struct {
 	Env     *env.Env
 	Project *project.Project
-	// Memo keeps what the module cache's trees import from one Read to the next;
-	// nil reads everything anew.
+	// Memo remembers the module cache from one Read to the next; nil reads
+	// everything anew.
 	Memo *Memo
 }
 
@@ -224,7 +224,7 @@ func Read(ctx context.Context, o Options) (*Report, error) {
 	}
 	r.Mode = l.mode
 	r.Modules = l.rows(r)
-	r.Packages = len(l.pkgs.all())
+	r.Packages = l.pkgs.count()
 	return r, ctx.Err()
 }
 

@@ -191,6 +191,38 @@ func (r *graphReader) members() {
 	}
 }
 
+// A modFile is what counts of the go.mod of a dependency.
+type modFile struct {
+	Sum     string // its hash, as in go.sum
+	Path    string // of the module line, "" without one
+	Go      string // of the go line, "" without one
+	Require []module.Version
+}
+
+// parseMod reads a go.mod as that of a dependency: what is unknown in it is
+// skipped.
+func parseMod(name string, data []byte) (modFile, error) {
+	f, err := modfile.ParseLax(name, data, nil)
+	if err != nil {
+		return modFile{}, err
+	}
+	return modFileOf(f, probe.ModSum(data)), nil
+}
+
+func modFileOf(f *modfile.File, sum string) modFile {
+	out := modFile{Sum: sum}
+	if f.Module != nil {
+		out.Path = f.Module.Mod.Path
+	}
+	if f.Go != nil {
+		out.Go = f.Go.Version
+	}
+	for _, r := range f.Require {
+		out.Require = append(out.Require, r.Mod)
+	}
+	return out
+}
+
 // A summary is what the graph needs of one go.mod.
 type summary struct {
 	require []module.Version
@@ -206,67 +238,63 @@ type summaryResult struct {
 func (l *loader) summary(m module.Version) (*summary, *Trouble) {
 	r := l.summaries.do(m, func() summaryResult {
 		if main := l.mainOf(m.Path); main != nil && m.Version == "" {
-			return summaryResult{l.summarize(main.file), nil}
+			return summaryResult{l.summarize(modFileOf(main.file, "")), nil}
 		}
 		actual := l.actual(m)
-		data, name, t := l.goMod(m, actual)
-		if t != nil {
-			return summaryResult{nil, t}
+		f, t := l.goMod(m, actual)
+		switch {
+		case t != nil:
+		case actual.Version != "" && f.Path != m.Path && f.Path != actual.Path:
+			t = trouble(BadFile, actual, "", "%s: its go.mod declares the path %q", actual, f.Path)
+		case f.Go != "" && newer(f.Go, l.running):
+			t = trouble(TooNew, actual, "", "%s requires go >= %s, and go%s would build it", actual, f.Go, l.running)
+		default:
+			return summaryResult{l.summarize(f), nil}
 		}
-		f, err := modfile.ParseLax(name, data, nil)
-		if err != nil {
-			return summaryResult{nil, trouble(Damaged, actual, "", "%s: %v", actual, err)}
-		}
-		if actual.Version != "" && (f.Module == nil || f.Module.Mod.Path != m.Path && f.Module.Mod.Path != actual.Path) {
-			declared := "no path"
-			if f.Module != nil {
-				declared = f.Module.Mod.Path
-			}
-			return summaryResult{nil, trouble(BadFile, actual, "", "%s: its go.mod declares %s", actual, declared)}
-		}
-		if line := f.Go; line != nil && newer(line.Version, l.running) {
-			return summaryResult{nil, trouble(TooNew, actual, "", "%s requires go >= %s, and go%s would build it", actual, line.Version, l.running)}
-		}
-		return summaryResult{l.summarize(f), nil}
+		return summaryResult{nil, t}
 	})
 	return r.s, r.t
 }
 
 // summarize leaves out what is excluded.
-func (l *loader) summarize(f *modfile.File) *summary {
-	s := &summary{pruned: f.Go != nil && isPruned(f.Go.Version)}
+func (l *loader) summarize(f modFile) *summary {
+	s := &summary{pruned: f.Go != "" && isPruned(f.Go)}
 	for _, r := range f.Require {
-		if !l.excluded(r.Mod) {
-			s.require = append(s.require, r.Mod)
+		if !l.excluded(r) {
+			s.require = append(s.require, r)
 		}
 	}
-	if f.Go != nil && !newer("1.21", f.Go.Version) {
-		s.require = append(s.require, module.Version{Path: "go", Version: f.Go.Version})
+	if f.Go != "" && !newer("1.21", f.Go) {
+		s.require = append(s.require, module.Version{Path: "go", Version: f.Go})
 	}
 	return s
 }
 
-// goMod reads a go.mod out of the module cache, or of a replacement's directory,
-// and checks it by go.sum.
-func (l *loader) goMod(m, actual module.Version) (data []byte, name string, t *Trouble) {
+// goMod is the go.mod of a module, out of the module cache or of a replacement's
+// directory, checked by go.sum.
+func (l *loader) goMod(m, actual module.Version) (modFile, *Trouble) {
 	if actual.Version == "" {
-		name = filepath.Join(actual.Path, "go.mod")
+		name := filepath.Join(actual.Path, "go.mod")
 		data, err := bounded.ReadFile(name, maxMod)
-		if err != nil {
-			return nil, name, trouble(NoReplacement, m, "", "%s is replaced by %s: %v", m, actual.Path, err)
+		var f modFile
+		if err == nil {
+			f, err = parseMod(name, data)
 		}
-		return data, name, nil
+		if err != nil {
+			return f, trouble(NoReplacement, m, "", "%s is replaced by %s: %v", m, actual.Path, err)
+		}
+		return f, nil
 	}
 	key := module.Version{Path: actual.Path, Version: actual.Version + "/go.mod"}
 	if l.mustHaveSums() && !l.haveSum(key) {
-		return nil, "", trouble(NoSum, actual, "go mod download "+m.Path, "%s: go.sum has no line for its go.mod", actual)
+		return modFile{}, trouble(NoSum, actual, "go mod download "+m.Path, "%s: go.sum has no line for its go.mod", actual)
 	}
-	name, data, err := l.cache.goMod(actual)
+	f, err := l.cache.mod(actual)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, name, trouble(NoMod, actual, "go mod download "+actual.String(), "%s: its .mod is not in the module cache", actual)
+		return f, trouble(NoMod, actual, "go mod download "+actual.String(), "%s: its .mod is not in the module cache", actual)
 	case err != nil:
-		return nil, name, trouble(Damaged, actual, "", "%s: %v", actual, err)
+		return f, trouble(Damaged, actual, "", "%s: %v", actual, err)
 	}
-	return data, name, l.checkSum(key, probe.ModSum(data))
+	return f, l.checkSum(key, f.Sum)
 }

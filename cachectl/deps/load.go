@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"go/build"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -34,18 +33,18 @@ type loader struct {
 	running string         // version of the toolchain that would build, such as "1.26.8"
 	goroot  string         // its GOROOT
 	context *build.Context // what it builds for
+	target  string         // the same as a name
 	memo    *Memo
 
 	rs        *requirements
 	graphOnce sync.Once
 	graph     *graph // nil until something needs it
 
-	cache     cache
-	summaries memo[module.Version, summaryResult]
-	trees     memo[module.Version, treeResult]
-	proofs    memo[module.Version, *Trouble]
-	std       memo[string, bool]
-	pkgs      memo[string, *pkg]
+	cache     *cache
+	summaries once[module.Version, summaryResult]
+	trees     once[module.Version, treeResult]
+	proofs    once[module.Version, *Trouble]
+	pkgs      once[string, *pkg]
 	database  func() (*sumdb.Client, error)
 
 	mu      sync.Mutex
@@ -64,7 +63,6 @@ type pkg struct {
 
 func newLoader(ctx context.Context, o Options) *loader {
 	l := &loader{ctx: ctx, env: o.Env, project: o.Project, memo: o.Memo, used: map[module.Version][]string{}}
-	l.cache.dir = o.Env.Get("GOMODCACHE")
 	l.database = sync.OnceValues(func() (*sumdb.Client, error) {
 		so, err := sumdb.Of(o.Env)
 		if err != nil {
@@ -75,6 +73,8 @@ func newLoader(ctx context.Context, o Options) *loader {
 	if l.memo == nil {
 		l.memo = &Memo{}
 	}
+	l.memo.use(o.Env.Get("GOMODCACHE"))
+	l.cache = &cache{dir: o.Env.Get("GOMODCACHE"), memo: l.memo}
 	return l
 }
 
@@ -114,7 +114,7 @@ func (l *loader) setContext() {
 	for n := 1; n <= minor; n++ {
 		c.ReleaseTags = append(c.ReleaseTags, fmt.Sprintf("go1.%d", n))
 	}
-	l.context = &c
+	l.context, l.target = &c, target(&c)
 }
 
 // toolTags are the build tags of experiments and of the processor's level
@@ -240,13 +240,13 @@ func (w *walk) load(roots []string, tests bool) {
 		w.pkgs = append(w.pkgs, loaded...)
 		level = nil
 		for _, p := range loaded {
-			for _, path := range p.imports.code {
+			for _, path := range p.imports.Code {
 				visit(path, p.path)
 			}
 		}
 		if isRoot && tests {
 			for _, p := range loaded {
-				for _, path := range p.imports.tests {
+				for _, path := range p.imports.Tests {
 					visit(path, p.path)
 				}
 			}
@@ -302,27 +302,9 @@ func (l *loader) load(path string) *pkg {
 		}
 		p.mod = at.mod
 		p.main = l.mainOf(at.mod.Path) != nil && at.mod.Version == ""
-		p.imports = l.memo.imports(l.context, at.tree, at.rel)
+		p.imports = l.imports(at.tree, at.rel)
 		return p
 	})
-}
-
-// Memo keeps what sealed trees import: a folder in the module cache never
-// changes. The zero Memo is empty.
-type Memo struct {
-	by memo[memoKey, imports]
-}
-
-type memoKey struct {
-	dir, rel, context string
-}
-
-func (m *Memo) imports(c *build.Context, t *tree, rel string) imports {
-	if !t.sealed || t.zip != nil {
-		return t.imports(c, rel)
-	}
-	key := memoKey{t.dir, rel, strings.Join(slices.Concat([]string{c.GOOS, c.GOARCH, fmt.Sprint(c.CgoEnabled, len(c.ReleaseTags))}, c.BuildTags, c.ToolTags), " ")}
-	return m.by.do(key, func() imports { return t.imports(c, rel) })
 }
 
 // isStd reports whether the standard library has a package.
@@ -334,5 +316,5 @@ func (l *loader) isStd(path string) bool {
 	if path == "unsafe" || l.goroot == "" {
 		return true
 	}
-	return l.std.do(path, func() bool { return hasGoFiles(filepath.Join(l.goroot, "src", filepath.FromSlash(path))) })
+	return l.memo.std(l.goroot, path)
 }

@@ -37,7 +37,7 @@ func (l *loader) folders(m *mainModule) []string {
 			}
 		}
 		t := &tree{dir: m.dir, local: true}
-		if hasGoFiles(p) && !t.imports(l.context, rel).none {
+		if hasGoFiles(p) && !t.imports(l.context, rel).None {
 			out = append(out, rel)
 		}
 		return nil
@@ -229,9 +229,9 @@ func (l *loader) checkDirect(pkgs []*pkg, testOf []string) (bad []Trouble) {
 		if !p.main {
 			continue
 		}
-		deps := p.imports.code
+		deps := p.imports.Code
 		if slices.Contains(testOf, p.path) {
-			deps = slices.Concat(deps, p.imports.tests)
+			deps = slices.Concat(deps, p.imports.Tests)
 		}
 		for _, path := range deps {
 			d := l.loaded(path)

@@ -17,9 +17,9 @@ import (
 
 // A tree holds the packages of one module.
 type tree struct {
-	dir    string // where it is, or would be once it is extracted
-	local  bool   // a main module or a replacement's directory: nested modules are cut out
-	sealed bool   // in the module cache, where it never changes
+	dir    string  // where it is, or would be once it is extracted
+	local  bool    // a main module or a replacement's directory: nested modules are cut out
+	sealed *record // of a tree in the module cache, which never changes; else nil
 	zip    *zipTree
 }
 
@@ -62,6 +62,9 @@ func folder(pkg, modPath string) (string, bool) {
 // has reports whether a folder holds Go files and belongs to the module (modload,
 // dirInModule). Build constraints do not matter.
 func (t *tree) has(rel string) bool {
+	if t.sealed != nil && t.zip == nil {
+		return t.sealed.has(rel, func() bool { return hasGoFiles(filepath.Join(t.dir, filepath.FromSlash(rel))) })
+	}
 	if t.zip != nil {
 		return slices.ContainsFunc(t.zip.files[rel], func(f *zip.File) bool { return strings.HasSuffix(f.Name, ".go") })
 	}
@@ -95,12 +98,19 @@ func hasGoFiles(dir string) bool {
 
 // Imports are what a package imports, each path once.
 type imports struct {
-	code, tests []string
-	none        bool // build constraints leave no file over
-	bad         bool // a file cannot be read as Go, so the package exists and does not build
+	Code, Tests []string
+	None        bool // build constraints leave no file over
 }
 
-// imports reads what a folder imports in the build context of the go command.
+// imports reads what a folder imports in the build context of the go command. Of
+// a tree in the module cache it is remembered.
+func (l *loader) imports(t *tree, rel string) imports {
+	if t.sealed == nil || t.zip != nil {
+		return t.imports(l.context, rel)
+	}
+	return t.sealed.imports(l.target, rel, func() imports { return t.imports(l.context, rel) })
+}
+
 func (t *tree) imports(ctx *build.Context, rel string) imports {
 	if t.zip != nil {
 		ctx = t.zip.context(ctx)
@@ -112,11 +122,11 @@ func (t *tree) imports(ctx *build.Context, rel string) imports {
 func importsOf(ctx *build.Context, dir string) imports {
 	p, err := ctx.ImportDir(dir, 0)
 	if _, none := err.(*build.NoGoError); none || p == nil {
-		return imports{none: true}
+		return imports{None: true}
 	}
 	tests := slices.Concat(p.TestImports, p.XTestImports)
 	slices.Sort(tests)
-	return imports{code: p.Imports, tests: slices.Compact(tests), bad: len(p.InvalidGoFiles) > 0}
+	return imports{Code: p.Imports, Tests: slices.Compact(tests)}
 }
 
 // context reads files out of the zip.
@@ -194,7 +204,7 @@ func (l *loader) fromCache(m module.Version) (*tree, *Trouble) {
 		return nil, trouble(Damaged, m, "", "%s: %v", m, f.err)
 	case !f.Dir && !f.Zip:
 		what := "it is not in the module cache"
-		if f.partial {
+		if f.Partial {
 			what = "its extraction was cut short, and the zip is gone"
 		} else if fi, err := os.Stat(f.tree); err == nil && fi.IsDir() {
 			what = "its tree is in the module cache without .zip and .ziphash, so that the go command would fetch it again"
@@ -208,9 +218,9 @@ func (l *loader) fromCache(m module.Version) (*tree, *Trouble) {
 	if t := l.checkSum(m, sum); t != nil {
 		return nil, t
 	}
-	t := &tree{dir: f.tree, sealed: true}
+	t := &tree{dir: f.tree, sealed: l.memo.record(m)}
 	if !f.Dir {
-		if t.zip, err = openZip(f.zip, m); err != nil {
+		if t.zip, err = openZip(f.zip(), m); err != nil {
 			return nil, trouble(Damaged, m, "gpx cache verify", "%s: its zip cannot be extracted: %v", m, err)
 		}
 		l.closers = append(l.closers, t.zip.close)

@@ -155,13 +155,13 @@ func (m *machine) copy(t *testing.T) *machine {
 }
 
 // read is what deps says.
-func (m *machine) read() *Report {
+func (m *machine) read(memo *Memo) *Report {
 	m.t.Helper()
 	e, err := env.Read(m.t.Context(), env.Options{Dir: m.project, Environ: m.env("off")})
 	must(m.t, err)
 	p, err := project.Find(m.project, e)
 	must(m.t, err)
-	r, err := Read(m.t.Context(), Options{Env: e, Project: p})
+	r, err := Read(m.t.Context(), Options{Env: e, Project: p, Memo: memo})
 	must(m.t, err)
 	return r
 }
