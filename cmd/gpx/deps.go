@@ -130,7 +130,7 @@ func runDeps(ctx context.Context, a *app, f depsFlags) error {
 		return err
 	}
 	a.remember(ctx, p)
-	r, err := deps.Read(ctx, deps.Options{Env: e, Project: p})
+	r, err := a.readDeps(ctx, e, p)
 	if err != nil {
 		return interrupted(failed(op, p.Root, err))
 	}
@@ -161,6 +161,19 @@ func runDeps(ctx context.Context, a *app, f depsFlags) error {
 		return errBadNews
 	}
 	return a.out.err
+}
+
+// readDeps says what the project needs and what of it is here. What it saw of the
+// module cache is kept for the next time.
+func (a *app) readDeps(ctx context.Context, e *env.Env, p *project.Project) (*deps.Report, error) {
+	file := a.stateFile("deps", e.Get("GOMODCACHE"))
+	memo := deps.OpenMemo(file)
+	r, err := deps.Read(ctx, deps.Options{Env: e, Project: p, Memo: memo})
+	if err != nil {
+		return nil, err
+	}
+	_ = memo.Save(file) // else the next time takes longer, and that is all
+	return r, nil
 }
 
 // needProject is the environment and the project; without one the command has

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gpx/probe/lab"
 )
 
 // TestRatios is what `make bench` prints: gpx beside what it must keep up with,
@@ -30,6 +32,71 @@ func TestRatios(t *testing.T) {
 	}
 	benchUse(t, gpx)
 	benchFirstFrame(t, gpx, minimal)
+	benchDeps(t, gpx)
+}
+
+// benchDeps compares gpx deps with the go command that lists the modules alone,
+// in a project of 500 modules that imports a package of each.
+func benchDeps(t *testing.T, gpx string) {
+	const n = 500
+	var modules []*lab.Module
+	goMod, code := "module bench.example.com/app\n\ngo 1.22\n\nrequire (\n", "package app\n\nimport (\n"
+	for i := range n {
+		path := fmt.Sprintf("bench.example.com/group%d/module%03d", i%7, i)
+		files := map[string]string{"go.mod": "module " + path + "\n\ngo 1.21\n"}
+		for j := range 5 {
+			files[fmt.Sprintf("file%d.go", j)] = "// Package p is one of many.\npackage p\n\nimport _ \"fmt\"\n\n" + strings.Repeat("// filler to give the file an ordinary size\n", 50)
+		}
+		if i > 0 { // each needs its neighbour
+			before := fmt.Sprintf("bench.example.com/group%d/module%03d", (i-1)%7, i-1)
+			files["go.mod"] += "\nrequire " + before + " v1.0.0\n"
+			files["file0.go"] = strings.Replace(files["file0.go"], `"fmt"`, `"`+before+`"`, 1)
+		}
+		m, err := lab.NewModule(path, "v1.0.0", time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		modules = append(modules, m)
+		goMod += "\t" + path + " v1.0.0\n"
+		code += "\t_ \"" + path + "\"\n"
+	}
+	l, err := lab.Start(lab.Options{Modules: modules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	environ, _ := home(t, l, l.Proxy("one", nil).URL())
+	project := t.TempDir()
+	for name, text := range map[string]string{"go.mod": goMod + ")\n", "app.go": code + ")\n"} {
+		if err := os.WriteFile(filepath.Join(project, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(program string, args ...string) time.Duration {
+		t.Helper()
+		cmd := exec.Command(program, args...)
+		cmd.Dir, cmd.Env = project, environ
+		start := time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
+		}
+		return time.Since(start)
+	}
+	run("go", "mod", "tidy")
+	run("go", "mod", "download", "all")
+	run(gpx, "deps")
+	var ours, theirs []time.Duration
+	for range 15 {
+		ours = append(ours, run(gpx, "deps", "--json"))
+		theirs = append(theirs, run("go", "list", "-m", "-json", "all"))
+	}
+	r := ratio(median(ours), median(theirs))
+	t.Logf("\n%-34s %10s %8s\n%-34s %10s %8s\n%-34s %10s %8.2f   (promised: 0.33)",
+		fmt.Sprintf("a go.mod of %d modules", n), "median", "ratio",
+		"go list -m -json all", ms(median(theirs)), "1", "gpx deps --json", ms(median(ours)), r)
+	if r > 1.0/3 {
+		t.Errorf("gpx deps takes %.2f times what go list -m takes, promised is a third", r)
+	}
 }
 
 // benchUse compares a switch with the go commands that it runs.

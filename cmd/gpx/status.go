@@ -51,7 +51,7 @@ func runStatus(ctx context.Context, a *app) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s = m.Burst(ctx) })
 	if in.Project != nil {
-		wg.Go(func() { r = readDeps(ctx, in.Env, in.Project) })
+		wg.Go(func() { r = a.readinessSoon(ctx, in.Env, in.Project) })
 	}
 	wg.Wait()
 	a.progress("")
@@ -83,11 +83,11 @@ func runStatus(ctx context.Context, a *app) error {
 // takes a second or two, and its modules may lie on a slow disk.
 const readFor = 4 * time.Second
 
-// readDeps is what the project needs, or nil when that takes too long.
-func readDeps(ctx context.Context, e *env.Env, p *project.Project) *deps.Report {
+// readinessSoon is what the project needs, or nil when that takes too long.
+func (a *app) readinessSoon(ctx context.Context, e *env.Env, p *project.Project) *deps.Report {
 	ctx, cancel := context.WithTimeout(ctx, readFor)
 	defer cancel()
-	r, err := deps.Read(ctx, deps.Options{Env: e, Project: p})
+	r, err := a.readDeps(ctx, e, p)
 	if err != nil {
 		return nil
 	}
