@@ -111,7 +111,7 @@ func (l *loader) setContext() {
 	}
 	var minor int
 	fmt.Sscanf(l.running, "1.%d", &minor)
-	for n := 1; n <= minor; n++ {
+	for n := 1; n <= min(minor, 999); n++ { // what runs may be named by anybody
 		c.ReleaseTags = append(c.ReleaseTags, fmt.Sprintf("go1.%d", n))
 	}
 	l.context, l.target = &c, target(&c)

@@ -30,9 +30,9 @@ func (l *loader) chooseToolchain(r *Report) []Trouble {
 		return nil
 	}
 	r.Toolchain = Toolchain{Want: t.Name}
-	l.running = release(t.Name)
 	if onPath(e.OSEnv("PATH"), t.Name) {
 		r.Toolchain.Cached = true
+		l.running = release(t.Name)
 		return nil
 	}
 	if !t.Download {
@@ -51,7 +51,7 @@ func (l *loader) chooseToolchain(r *Report) []Trouble {
 		return []Trouble{*bad}
 	}
 	r.Toolchain.Cached = true
-	l.goroot = f.tree
+	l.running, l.goroot = release(t.Name), f.tree
 	if !f.Dir {
 		l.goroot = "" // not extracted: its standard library is taken to be whole
 	}
