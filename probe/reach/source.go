@@ -88,6 +88,18 @@ func (r *Reacher) sources() []*source {
 	return all
 }
 
+// Sources are the endpoints that may be asked for a version, in the order in which
+// they are.
+func (r *Reacher) Sources(m module.Version) []probe.Endpoint {
+	var out []probe.Endpoint
+	for _, s := range r.sources() {
+		if r.mayAsk(s, m) {
+			out = append(out, s.ep)
+		}
+	}
+	return out
+}
+
 // inCache reports whether a file URL lies in the module cache.
 func (r *Reacher) inCache(raw string) bool {
 	u, err := url.Parse(raw)
