@@ -185,6 +185,31 @@ func (r *Report) Readiness() Readiness {
 	return out
 }
 
+// Lacking lists what the module cache lacks: versions that are needed whole, and
+// those of which the .mod alone is.
+func (r *Report) Lacking() (whole, mods []module.Version) {
+	add := func(list *[]module.Version, m module.Version) {
+		if m.Version != "" && !slices.Contains(*list, m) {
+			*list = append(*list, m)
+		}
+	}
+	for _, t := range slices.Concat(r.Build.Troubles, r.Test.Troubles, r.Tools.Troubles) {
+		switch t.Kind {
+		case NoZip, NoToolchain:
+			add(&whole, t.Module)
+		case NoMod:
+			add(&mods, t.Module)
+		}
+	}
+	for i := range r.Modules {
+		if m := &r.Modules[i]; m.Verdict == AtRisk && (!m.Cache.Zip || !m.Cache.Info) {
+			add(&whole, m.Actual())
+		}
+	}
+	mods = slices.DeleteFunc(mods, func(m module.Version) bool { return slices.Contains(whole, m) })
+	return whole, mods
+}
+
 // NoSum lists the modules that builds or tests need and go.sum has no line for.
 func (r *Report) NoSum() []module.Version {
 	var out []module.Version
