@@ -198,6 +198,7 @@ func hiddenBy(p *change.Plan, c *change.VarChange) string {
 func (a *app) printPlan(out *printer, p proposal) {
 	out.line(out.strong(p.Title))
 	switch {
+	case len(p.Actions) > 0:
 	case p.Empty() && len(p.Changes) == 0:
 		out.line("  nothing to change")
 	case p.Empty():

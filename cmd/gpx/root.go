@@ -21,18 +21,19 @@ type globals struct {
 // database, no notices.
 var quiet = map[string]string{"quiet": "yes"}
 
+func init() { cobra.EnableCommandSorting = false }
+
 // commands builds every command, in the order in which help lists them.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		statusCommand(a), probeCommand(a), doctorCommand(a), routeCommand(a),
 		envCommand(a), useCommand(a), sumdbCommand(a), offlineCommand(a),
-		cacheCommand(a), depsCommand(a), undoCommand(a), changesCommand(a),
+		cacheCommand(a), depsCommand(a), fetchCommand(a), undoCommand(a), changesCommand(a),
 		demoCommand(a), configCommand(a), shellInitCommand(a), completionCommand(a), versionCommand(a),
 	}
 }
 
 func newRoot(a *app) *cobra.Command {
-	cobra.EnableCommandSorting = false // the order of commands()
 	root := &cobra.Command{
 		Use:   "gpx",
 		Short: "See why Go modules do not download, and switch away from it",
