@@ -67,7 +67,7 @@ func (w *world) options(dir string, eps ...probe.Endpoint) Options {
 	return Options{
 		Wants: w.wants, Sources: func(module.Version) []probe.Endpoint { return eps }, Prober: probe.New(probe.DefaultConfig(), w.env),
 		Stage: dir, Proofs: &Proofs{Sums: w.sums}, Hedge: 50 * time.Millisecond,
-		Patience: probe.Patience{FirstByte: 500 * time.Millisecond, Stall: 500 * time.Millisecond},
+		Patience: probe.Patience{FirstByte: 20 * time.Second, Stall: 20 * time.Second}, // nothing here waits for it
 	}
 }
 
@@ -294,9 +294,11 @@ func TestDirect(t *testing.T) {
 		sums[module.Version{Path: m.Path, Version: m.Version.Version + "/go.mod"}] = []string{m.ModHash}
 	}
 	o := Options{
-		Wants:   []Want{{Version: one}, {Version: module.Version{Path: "github.com/gpx-lab/none", Version: "v1.0.0"}}},
-		Sources: func(module.Version) []probe.Endpoint { return []probe.Endpoint{{URL: "direct", Kind: probe.KindDirect}} },
-		Prober:  probe.New(probe.DefaultConfig(), e), Direct: Direct(e), Stage: t.TempDir(), Proofs: &Proofs{Sums: sums},
+		Wants: []Want{{Version: one}, {Version: module.Version{Path: "github.com/gpx-lab/none", Version: "v1.0.0"}}},
+		Sources: func(module.Version) []probe.Endpoint {
+			return []probe.Endpoint{{URL: "direct", Kind: probe.KindDirect}}
+		},
+		Prober: probe.New(probe.DefaultConfig(), e), Direct: Direct(e), Stage: t.TempDir(), Proofs: &Proofs{Sums: sums},
 	}
 	r, err := Get(t.Context(), o)
 	must(t, err)
