@@ -145,6 +145,11 @@ func (s *Stage) Temp() (*os.File, error) {
 	return os.CreateTemp(filepath.Join(s.Dir, incoming), "*")
 }
 
+// TempDir creates a folder for what is not proven yet. The caller removes it.
+func (s *Stage) TempDir() (string, error) {
+	return os.MkdirTemp(filepath.Join(s.Dir, incoming), "*")
+}
+
 // Seal removes what is no part of the tree, so that it can be taken in.
 func (s *Stage) Seal() error { return os.RemoveAll(filepath.Join(s.Dir, incoming)) }
 
