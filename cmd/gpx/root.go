@@ -28,7 +28,7 @@ func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		statusCommand(a), probeCommand(a), doctorCommand(a), routeCommand(a),
 		envCommand(a), useCommand(a), sumdbCommand(a), offlineCommand(a),
-		cacheCommand(a), depsCommand(a), fetchCommand(a), undoCommand(a), changesCommand(a),
+		cacheCommand(a), depsCommand(a), fetchCommand(a), salvageCommand(a), undoCommand(a), changesCommand(a),
 		demoCommand(a), configCommand(a), shellInitCommand(a), completionCommand(a), versionCommand(a),
 	}
 }

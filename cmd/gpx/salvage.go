@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/module"
+
+	"gpx/cachectl/bundle"
+	"gpx/cachectl/salvage"
+	"gpx/envctl/env"
+	"gpx/envctl/project"
+	"gpx/envctl/redact"
+	"gpx/envctl/sumdb"
+	"gpx/tui/view"
+)
+
+// A salvageDocument says what was found on this machine.
+type salvageDocument struct {
+	Applied  bool            `json:"applied"`
+	Change   string          `json:"change"` // id, for gpx undo; "" when nothing was changed
+	Found    []foundEntry    `json:"found"`
+	Refused  []refusedEntry  `json:"refused"`
+	Vendored []vendoredEntry `json:"vendored"` // usable with -mod=vendor only
+	Missing  []moduleEntry   `json:"missing"`
+	Problems []string        `json:"problems"`
+}
+
+type moduleEntry struct {
+	Path    string `json:"path"`
+	Version string `json:"version"`
+}
+
+type foundEntry struct {
+	moduleEntry
+	Source string        `json:"source"`
+	Kind   salvage.Kind  `json:"kind"`
+	Proof  salvage.Proof `json:"proof"`
+}
+
+type refusedEntry struct {
+	moduleEntry
+	Source string       `json:"source"`
+	Kind   salvage.Kind `json:"kind"`
+	Why    string       `json:"why"`
+}
+
+type vendoredEntry struct {
+	moduleEntry
+	Dir string `json:"dir"`
+}
+
+type salvageFlags struct {
+	roots      []string
+	apply      bool
+	unverified bool
+}
+
+func salvageCommand(a *app) *cobra.Command {
+	var f salvageFlags
+	var c consent
+	cmd := &cobra.Command{
+		Use: "salvage [MODULE@VERSION…]", Short: "Find what the project lacks elsewhere on this machine, proven by go.sum",
+		Long: `Looks on this machine for module versions that are named, or for all that gpx deps
+says is missing: in other module caches (other GOPATHs, other users' as far as they
+can be read), in extracted trees whose zip is gone, in git clones at the right tag or
+commit, and in bundles. Each is proven by its h1 in go.sum, or in what is cached of
+the checksum database, or it is refused by name. No network is used.
+
+--roots names folders below which everything is looked for: a mounted volume, a
+folder of clones. --apply takes what was found into the module cache.
+
+A vendor folder is of use with -mod=vendor alone, since files are left out of it; it
+is named, and not taken.
+
+Exit status 3 means that something is nowhere.`,
+		Args: arguments(0, -1, "module versions"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runSalvage(cmd.Context(), a, args, f, c) },
+	}
+	cmd.Flags().StringSliceVar(&f.roots, "roots", nil, "look below `DIRS` too, separated by commas")
+	cmd.Flags().BoolVar(&f.apply, "apply", false, "take what was found into the module cache")
+	cmd.Flags().BoolVar(&f.unverified, "unverified", false, "also private modules that nothing vouches for")
+	c.addFlags(cmd)
+	return cmd
+}
+
+func runSalvage(ctx context.Context, a *app, args []string, f salvageFlags, c consent) error {
+	const op = "salvage"
+	e, p, err := a.both(ctx)
+	if err != nil {
+		return failed(op, "", err)
+	}
+	if _, err := a.modCache(ctx, op, e); err != nil {
+		return err
+	}
+	for i, dir := range f.roots {
+		if !isFolder(dir) {
+			return usage(op, "--roots %s is not a directory", dir)
+		}
+		if f.roots[i], err = filepath.Abs(dir); err != nil {
+			return failed(op, dir, err)
+		}
+	}
+	var wants []salvage.Want
+	for _, arg := range args {
+		m, err := exactVersion(op, arg)
+		if err != nil {
+			return err
+		}
+		wants = append(wants, salvage.Want{Version: m})
+	}
+	if len(wants) == 0 {
+		if p == nil {
+			return usage(op, "%s is in no Go project", a.dir()).hint("name one with --project DIR, or name module versions")
+		}
+		a.remember(ctx, p)
+		if wants, err = a.salvageable(ctx, e, p); err != nil {
+			return failed(op, "", err)
+		}
+	}
+	o, err := a.salvageOptions(ctx, e, p, wants, f)
+	if err != nil {
+		return failed(op, "", err)
+	}
+	defer os.RemoveAll(o.Stage)
+	res, err := salvage.Find(ctx, o)
+	a.progress("")
+	if err != nil {
+		return failed(op, "", err)
+	}
+	doc := salvageDocumentOf(e, res)
+	if !a.flags.json {
+		a.printSalvage(doc, len(wants))
+	}
+	if f.apply && len(res.Found) > 0 {
+		if err := a.takeIn(ctx, op, e, p, o.Stage, &doc, c); err != nil {
+			return err
+		}
+	} else if a.flags.json {
+		a.out.document(doc)
+	} else if len(res.Found) > 0 {
+		a.out.line("  " + a.out.theme.Glyphs.Arrow + " take it in with: " + a.out.strong("gpx salvage --apply"))
+	}
+	if a.out.err == nil && len(res.Missing) > 0 {
+		return errBadNews
+	}
+	return a.out.err
+}
+
+// takeIn takes a stage into the module cache.
+func (a *app) takeIn(ctx context.Context, op string, e *env.Env, p *project.Project, stage string, doc *salvageDocument, c consent) error {
+	if err := salvage.Seal(stage); err != nil {
+		return failed(op, "", err)
+	}
+	o, err := importOptions(stage, e, p)
+	if err != nil {
+		return failed(op, "GOSUMDB", err)
+	}
+	pre, err := bundle.PlanImport(ctx, o)
+	if err != nil {
+		return failed(op, "", err)
+	}
+	pre.Plan.Title = "salvage " + count(int64(len(pre.New)), "module version", "module versions")
+	doc.Applied = !c.dryRun
+	if a.flags.json {
+		if c.dryRun {
+			a.out.document(*doc)
+			return a.out.err
+		}
+		if err := a.confirm(ctx, op, proposal{Plan: pre.Plan}, c); err != nil {
+			return err
+		}
+		done, err := a.apply(ctx, pre.Plan)
+		if err != nil {
+			return failed(op, "", err)
+		}
+		doc.Change = done.ID
+		a.out.document(*doc)
+		return a.out.err
+	}
+	return a.carryOutProposal(ctx, op, proposal{Plan: pre.Plan}, c)
+}
+
+// salvageable is what the project lacks now.
+func (a *app) salvageable(ctx context.Context, e *env.Env, p *project.Project) ([]salvage.Want, error) {
+	r, err := a.readDeps(ctx, e, p)
+	if err != nil {
+		return nil, err
+	}
+	var wants []salvage.Want
+	whole, mods := r.Lacking()
+	for _, m := range whole {
+		wants = append(wants, salvage.Want{Version: m})
+	}
+	for _, m := range mods {
+		wants = append(wants, salvage.Want{Version: m, ModOnly: true})
+	}
+	return wants, nil
+}
+
+func (a *app) salvageOptions(ctx context.Context, e *env.Env, p *project.Project, wants []salvage.Want, f salvageFlags) (salvage.Options, error) {
+	lookup, _, err := a.sumLookup(ctx, e, false)
+	if err != nil {
+		return salvage.Options{}, err
+	}
+	o := salvage.Options{
+		Wants: wants, Cache: e.Get("GOMODCACHE"), Caches: otherCaches(e), Roots: f.roots, Stage: a.stateFile("salvage", e.Get("GOMODCACHE")),
+		Unverified: f.unverified, Proofs: &salvage.Proofs{Lookup: lookup, Skip: func(path string) bool { return !sumdb.Verifies(e, path) }},
+		Report: a.progress,
+	}
+	if p != nil {
+		o.Proofs.Sums = p.Sums
+	}
+	o.Projects, _ = a.knownRoots(ctx)
+	return o, nil
+}
+
+// otherCaches are the module caches on this machine beside the one in use: of
+// every GOPATH, and of every user.
+func otherCaches(e *env.Env) []string {
+	var homes []string
+	if u, err := user.Current(); err == nil {
+		homes = append(homes, u.HomeDir)
+	}
+	homes = append(homes, view.Home(e))
+	for _, pattern := range []string{"/home/*", "/root", "/Users/*", `C:\Users\*`} {
+		found, _ := filepath.Glob(pattern)
+		homes = append(homes, found...)
+	}
+	paths := filepath.SplitList(e.Get("GOPATH"))
+	for _, home := range homes {
+		if home != "" {
+			paths = append(paths, filepath.Join(home, "go"))
+		}
+	}
+	var caches []string
+	for _, path := range paths {
+		cache := filepath.Join(path, "pkg", "mod")
+		if isFolder(filepath.Join(cache, "cache", "download")) && !slices.Contains(caches, cache) && !same(cache, e.Get("GOMODCACHE")) {
+			caches = append(caches, cache)
+		}
+	}
+	return caches
+}
+
+func same(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}
+
+func salvageDocumentOf(e *env.Env, r salvage.Result) salvageDocument {
+	name := func(m module.Version) moduleEntry { return moduleEntry{redact.Clean(m.Path), redact.Clean(m.Version)} }
+	path := func(p string) string { return redact.Text(view.Tilde(e, p)) }
+	doc := salvageDocument{Found: []foundEntry{}, Refused: []refusedEntry{}, Vendored: []vendoredEntry{}, Missing: []moduleEntry{}, Problems: nonNil(r.Problems)}
+	for _, x := range r.Found {
+		doc.Found = append(doc.Found, foundEntry{name(x.Version), path(x.Source), x.Kind, x.Proof})
+	}
+	for _, x := range r.Refused {
+		doc.Refused = append(doc.Refused, refusedEntry{name(x.Version), path(x.Source), x.Kind, x.Why})
+	}
+	for _, x := range r.Vendored {
+		doc.Vendored = append(doc.Vendored, vendoredEntry{name(x.Version), path(x.Dir)})
+	}
+	for _, m := range r.Missing {
+		doc.Missing = append(doc.Missing, name(m))
+	}
+	return doc
+}
+
+func (a *app) printSalvage(d salvageDocument, wanted int) {
+	out := a.out
+	if wanted == 0 {
+		out.text("", out.sign(toneGood, "nothing is missing in the module cache"))
+		return
+	}
+	var rows [][]string
+	row := func(t tone, m moduleEntry, what, source, more string) {
+		rows = append(rows, []string{out.sign(t, m.Path+out.dim("@"+m.Version)), what, source, out.dim(more)})
+	}
+	for _, x := range d.Found {
+		row(toneGood, x.moduleEntry, string(x.Kind), x.Source, "proven by "+string(x.Proof))
+	}
+	for _, x := range d.Refused {
+		row(toneBad, x.moduleEntry, string(x.Kind), x.Source, "refused: "+x.Why)
+	}
+	for _, x := range d.Vendored {
+		row(toneIdle, x.moduleEntry, "vendor folder", x.Dir, "usable with -mod=vendor only")
+	}
+	for _, x := range d.Missing {
+		row(toneBad, x, "nowhere", "", "")
+	}
+	out.table("", rows)
+	a.printProblems(d.Problems)
+	out.line(out.dim(count(int64(len(d.Found)), "version", "versions") + " of " + count(int64(wanted), "version", "versions") + " found"))
+}
