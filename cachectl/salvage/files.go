@@ -1,6 +1,7 @@
 package salvage
 
 import (
+	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
@@ -179,23 +180,67 @@ func (s *seeker) extracted(ctx context.Context, p *places) {
 			}
 			if isDir(dir) {
 				s.report("packing %s", dir)
-				s.tree(ctx, w, dir)
+				s.tree(ctx, w, dir, strings.HasSuffix(dir, string(filepath.Separator)+tree))
 			}
 		}
 	}
 }
 
-func (s *seeker) tree(ctx context.Context, w Want, dir string) {
+// tree packs a tree. Its path may name the whole module, or the end of it alone:
+// then its go.mod says which module it is, or nothing but the hash does.
+func (s *seeker) tree(ctx context.Context, w Want, dir string, named bool) {
+	mod := func(context.Context) ([]byte, error) {
+		name := filepath.Join(dir, "go.mod")
+		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			return synthetic(w.Path), nil
+		}
+		if !isFile(name) {
+			return nil, errors.New("its go.mod is no regular file")
+		}
+		return bounded.ReadFile(name, probe.MaxSize(probe.Mod))
+	}
+	if !named {
+		data, err := bounded.ReadFile(filepath.Join(dir, "go.mod"), probe.MaxSize(probe.Mod))
+		named = err == nil && modfile.ModulePath(data) == w.Path
+	}
 	s.try(ctx, w, candidate{
-		source: dir, kind: Extracted,
-		zip: func(ctx context.Context, to *os.File) error { return modzip.CreateFromDir(to, w.Version, dir) },
-		mod: func(context.Context) ([]byte, error) {
-			data, err := bounded.ReadFile(filepath.Join(dir, "go.mod"), probe.MaxSize(probe.Mod))
-			if errors.Is(err, fs.ErrNotExist) {
-				return synthetic(w.Path), nil
+		source: dir, kind: Extracted, mod: mod, weak: !named,
+		zip: func(ctx context.Context, to *os.File) error {
+			if err := fits(ctx, dir); err != nil {
+				return err
 			}
-			return data, err
+			return modzip.CreateFromDir(to, w.Version, dir)
 		},
+	})
+}
+
+// maxFiles is more than any module has.
+const maxFiles = 200_000
+
+// fits looks at the size of a tree before it is packed: modzip reads all names
+// first, whatever it is given.
+func fits(ctx context.Context, dir string) error {
+	files, size := 0, int64(0)
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if files++; files > maxFiles {
+			return fmt.Errorf("it has more than %d files", maxFiles)
+		}
+		if d.Type().IsRegular() {
+			fi, err := d.Info()
+			if err != nil {
+				return err
+			}
+			if size += fi.Size(); size > modzip.MaxZipFile {
+				return fmt.Errorf("it is larger than %d MB", modzip.MaxZipFile>>20)
+			}
+		}
+		return nil
 	})
 }
 
@@ -223,7 +268,7 @@ func autoQuote(path string) string { return modfile.AutoQuote(path) }
 
 // modOfZip is the go.mod in a zip, or the one that the go command makes up.
 func modOfZip(name string, m module.Version) ([]byte, error) {
-	z, err := openZip(name)
+	z, err := zip.OpenReader(name)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 )
 
 // Bounds of looking through folders that may be anybody's.
@@ -21,7 +24,7 @@ type places struct {
 	downloads []string            // cache/download of module caches
 	caches    []string            // module caches, for their extracted trees
 	proxies   map[string][]string // @v folders of trees, by the last element of the module path before it
-	trees     map[string][]string // folders with an @ in their name, by that name
+	trees     map[string][]string // folders that are called path@version, by that name
 	bundles   []string            // files
 	repos     []string            // folders with a .git, and bare repositories
 	vendors   []string            // vendor folders
@@ -97,7 +100,11 @@ func (s *seeker) walk(ctx context.Context, root string, p *places) {
 			last = now
 			s.report("looking through %s", path)
 		}
-		return p.folder(path, d.Name(), strings.Count(path, string(filepath.Separator))-depth)
+		if strings.Count(path, string(filepath.Separator))-depth > maxDepth {
+			s.problem("%s: not looked into: it is more than %d folders deep", path, maxDepth)
+			return fs.SkipDir
+		}
+		return p.folder(path, d.Name())
 	})
 	switch {
 	case errors.Is(err, errTooMany):
@@ -112,7 +119,7 @@ func (s *seeker) walk(ctx context.Context, root string, p *places) {
 var errTooMany = errors.New("too many folders")
 
 // folder notes what a folder is, and says whether to look below.
-func (p *places) folder(path, name string, depth int) error {
+func (p *places) folder(path, name string) error {
 	switch {
 	case isDir(filepath.Join(path, "cache", "download")):
 		p.cache(path, true)
@@ -121,12 +128,12 @@ func (p *places) folder(path, name string, depth int) error {
 		last := filepath.Base(filepath.Dir(path))
 		p.proxies[last] = append(p.proxies[last], path)
 		return fs.SkipDir
-	case name == "node_modules" || name == "gpx-trash" || depth > maxDepth:
+	case name == "node_modules" || name == "gpx-trash":
 		return fs.SkipDir
 	case name == ".git":
 		p.repos = append(p.repos, filepath.Dir(path))
 		return fs.SkipDir
-	case strings.HasSuffix(name, ".git") && isDir(filepath.Join(path, "objects")) && isDir(filepath.Join(path, "refs")):
+	case isDir(filepath.Join(path, "objects")) && isDir(filepath.Join(path, "refs")) && isFile(filepath.Join(path, "HEAD")):
 		p.repos = append(p.repos, path)
 		return fs.SkipDir
 	case name == "vendor":
@@ -134,9 +141,20 @@ func (p *places) folder(path, name string, depth int) error {
 			p.vendors = append(p.vendors, path)
 			return fs.SkipDir
 		}
-	case strings.Contains(name, "@v"):
+	case isTree(name):
 		p.trees[name] = append(p.trees[name], path)
 		return fs.SkipDir
 	}
 	return nil
+}
+
+// isTree reports whether a folder is called as the go command calls an extracted
+// module: only the last element of its path is known here.
+func isTree(name string) bool {
+	_, version, ok := strings.Cut(name, "@")
+	if !ok {
+		return false
+	}
+	version, err := module.UnescapeVersion(version)
+	return err == nil && semver.IsValid(version)
 }

@@ -14,8 +14,8 @@
 // a stage; gpx/cachectl/bundle takes it into the cache.
 //
 // Nothing here uses a network. What is looked at may be anybody's: links are not
-// followed, and a repository is read through a clone of it, in which none of its
-// settings and hooks count.
+// followed, and git never runs in a repository that was found: one of our own borrows
+// its objects, so that none of its settings and hooks count.
 package salvage
 
 import (
@@ -116,7 +116,11 @@ type seeker struct {
 	stage  *stage.Stage
 	left   map[module.Version]Want // what was not found yet
 	result Result
+	more   int // problems that are not told one by one
 }
+
+// maxProblems are told one by one: a volume may be full of unreadable folders.
+const maxProblems = 20
 
 // Find looks for the wanted versions. It fails when the stage cannot be written,
 // or when ctx ends; what was found until then is in the stage.
@@ -150,6 +154,9 @@ func Find(ctx context.Context, o Options) (Result, error) {
 	for m := range s.left {
 		s.result.Missing = append(s.result.Missing, m)
 	}
+	if s.more > 0 {
+		s.result.Problems = append(s.result.Problems, fmt.Sprintf("%d more places were not looked into", s.more))
+	}
 	s.result.sort()
 	return s.result, ctx.Err()
 }
@@ -172,8 +179,12 @@ func (s *seeker) report(format string, args ...any) {
 
 func (s *seeker) problem(format string, args ...any) {
 	text := redact.Text(fmt.Sprintf(format, args...))
-	if !slices.Contains(s.result.Problems, text) {
+	switch {
+	case slices.Contains(s.result.Problems, text):
+	case len(s.result.Problems) < maxProblems:
 		s.result.Problems = append(s.result.Problems, text)
+	default:
+		s.more++
 	}
 }
 
@@ -196,6 +207,9 @@ type candidate struct {
 	mod    func(ctx context.Context) ([]byte, error)
 	info   func(ctx context.Context) ([]byte, error)
 	at     time.Time // of the version, when that is known
+	// weak: nothing but the hash says that it is this module. One that is not is no
+	// tampered one, and is not spoken of; without a proof it is not taken.
+	weak bool
 }
 
 // errAbsent says that a place does not have a file after all.
@@ -204,14 +218,14 @@ var errAbsent = errors.New("it is not there")
 // try takes a candidate in when it is proven, and says why not otherwise.
 func (s *seeker) try(ctx context.Context, w Want, c candidate) (taken bool) {
 	proof, err := s.take(ctx, w, c)
-	switch {
-	case err == nil && proof == stage.Unverified && !s.o.Unverified:
-		s.remove(w.Version)
+	if err == nil && proof == stage.Unverified && (c.weak || !s.o.Unverified) {
 		err = errors.New("nothing vouches for it: go.sum has no line, and it is looked up in no checksum database")
-	case errors.Is(err, errAbsent), ctx.Err() != nil:
-		return false
 	}
 	if err != nil {
+		s.remove(w.Version) // also a .mod that came before the zip
+		if c.weak || errors.Is(err, errAbsent) || ctx.Err() != nil {
+			return false
+		}
 		s.result.Refused = append(s.result.Refused, Refused{w.Version, c.source, c.kind, redact.Text(err.Error())})
 		return false
 	}

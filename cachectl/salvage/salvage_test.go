@@ -394,3 +394,144 @@ func zipSumOf(t *testing.T, m module.Version, files map[string]string) string {
 	must(t, err)
 	return sum
 }
+
+// published is what a proxy has of a version, as lines of go.sum.
+func published(t *testing.T, m module.Version, files map[string]string) project.Sums {
+	t.Helper()
+	return project.Sums{
+		m: {zipSumOf(t, m, files)},
+		{Path: m.Path, Version: m.Version + "/go.mod"}: {probe.ModSum([]byte(files["go.mod"]))},
+	}
+}
+
+// commit makes a repository of files, tagged.
+func (w *world) commit(dir, tag string, files map[string]string) {
+	w.t.Helper()
+	for name, text := range files {
+		write(w.t, filepath.Join(dir, name), text)
+	}
+	w.git(w.dir, "init", "-q", dir)
+	w.git(dir, "add", "-A")
+	w.git(dir, "commit", "-qm", "all")
+	w.git(dir, "tag", "-a", "-m", "annotated", tag)
+}
+
+// What the go command makes of a repository that has more than one module: the
+// license of the root goes along, other modules and what git leaves out of archives
+// do not change anything, and a fork that replaces a module keeps its name.
+func TestModulesOfARepository(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root := filepath.Join(w.dir, "src")
+	for _, tt := range []struct {
+		name, tag string
+		m         module.Version
+		repo      map[string]string // what is in the repository
+		files     map[string]string // what is in the module
+	}{
+		{
+			"nested", "sub/v1.0.0", module.Version{Path: "lab.example.com/mono/sub", Version: "v1.0.0"},
+			map[string]string{"LICENSE": "the license\n", "sub/go.mod": "module lab.example.com/mono/sub\n", "sub/a.go": "package sub\n", "sub/inner/go.mod": "module x\n", "subway/b.go": "package b\n"},
+			map[string]string{"LICENSE": "the license\n", "go.mod": "module lab.example.com/mono/sub\n", "a.go": "package sub\n"},
+		},
+		{
+			"major", "v3.0.0", module.Version{Path: "lab.example.com/major/v3", Version: "v3.0.0"},
+			map[string]string{"go.mod": "module lab.example.com/major\n", "a.go": "package old\n", "v3/go.mod": "module lab.example.com/major/v3\n", "v3/a.go": "package a\n"},
+			map[string]string{"go.mod": "module lab.example.com/major/v3\n", "a.go": "package a\n"},
+		},
+		{
+			"fork", "v1.0.1", module.Version{Path: "lab.example.com/fork", Version: "v1.0.1"},
+			map[string]string{"go.mod": "module lab.example.com/original\n", "a.go": "package a\n"},
+			map[string]string{"go.mod": "module lab.example.com/original\n", "a.go": "package a\n"},
+		},
+		{
+			"ignored", "v1.0.0", module.Version{Path: "lab.example.com/ignored", Version: "v1.0.0"},
+			map[string]string{"go.mod": "module lab.example.com/ignored\n", "a.go": "package a\n", ".gitattributes": "a.go export-ignore\n"},
+			map[string]string{"go.mod": "module lab.example.com/ignored\n", "a.go": "package a\n", ".gitattributes": "a.go export-ignore\n"},
+		},
+	} {
+		w.commit(filepath.Join(root, tt.name), tt.tag, tt.repo)
+		r, err := Find(t.Context(), Options{Wants: []Want{{Version: tt.m}}, Roots: []string{root}, Stage: t.TempDir(), Proofs: &Proofs{Sums: published(t, tt.m, tt.files)}})
+		must(t, err)
+		if len(r.Found) != 1 || filepath.Base(r.Found[0].Source) != tt.name || len(r.Refused) > 0 {
+			t.Errorf("%s: %+v", tt.name, r)
+		}
+	}
+}
+
+// Any repository may have a tag v1.0.0, and many modules end in /v2: what does not
+// say that it is the wanted module is no tampered one. Nor is it taken unproven.
+func TestOthersOfTheSameName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := module.Version{Path: "lab.example.com/wanted", Version: "v1.0.0"}
+	two := module.Version{Path: "lab.example.com/wanted/v2", Version: "v2.0.1"}
+	w.commit(filepath.Join(w.dir, "src", "nomod"), "v1.0.0", map[string]string{"a.go": "package a\n"})
+	w.commit(filepath.Join(w.dir, "src", "other"), "v1.0.0", map[string]string{"go.mod": "module lab.example.com/other\n", "a.go": "package a\n"})
+	write(t, filepath.Join(w.dir, "src", "tree", "v2@v2.0.1", "go.mod"), "module lab.example.com/other/v2\n")
+	private := &Proofs{Skip: func(string) bool { return true }}
+	known := published(t, m, map[string]string{"go.mod": "module lab.example.com/wanted\n", "b.go": "package b\n"})
+	for key, lines := range published(t, two, map[string]string{"go.mod": "module lab.example.com/wanted/v2\n"}) {
+		known[key] = lines
+	}
+	for _, o := range []Options{{Proofs: private}, {Proofs: private, Unverified: true}, {Proofs: &Proofs{Sums: known}}} {
+		o.Wants, o.Roots, o.Stage = []Want{{Version: m}, {Version: two}}, []string{filepath.Join(w.dir, "src")}, t.TempDir()
+		r, err := Find(t.Context(), o)
+		must(t, err)
+		if len(r.Found)+len(r.Refused) > 0 || len(r.Missing) != 2 {
+			t.Errorf("%+v", r)
+		}
+	}
+	// The URL of a remote says it, whatever is in there.
+	for _, url := range []string{"https://lab.example.com/wanted", "git@lab.example.com:wanted.git", "ssh://git@lab.example.com/wanted"} {
+		w.git(filepath.Join(w.dir, "src", "nomod"), "config", "remote.origin.url", url)
+		r, err := Find(t.Context(), Options{Wants: []Want{{Version: m}}, Roots: []string{filepath.Join(w.dir, "src")}, Stage: t.TempDir(), Proofs: &Proofs{Sums: known}})
+		must(t, err)
+		if len(r.Refused) != 1 || filepath.Base(r.Refused[0].Source) != "nomod" {
+			t.Errorf("%s: %+v", url, r)
+		}
+	}
+}
+
+// What was refused leaves nothing in the stage, its go.mod neither.
+func TestRefusedLeavesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.cache("other", alpha)
+	must(t, os.RemoveAll(filepath.Join(other, "cache", "download")))
+	tree := filepath.Join(other, "lab.example.com", "alpha@v1.1.0")
+	must(t, os.Chmod(tree, 0o777))
+	must(t, os.RemoveAll(filepath.Join(tree, "alpha.go")))
+	st := t.TempDir()
+	r := w.find(Options{Cache: other, Stage: st}, alpha)
+	w.want(r)
+	if len(r.Refused) != 1 || (&stage.Stage{Dir: st}).Has(alpha, probe.Mod) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What was not looked at is said.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	deep := filepath.Join(w.dir, "root", strings.Repeat("d"+string(filepath.Separator), maxDepth+2))
+	must(t, os.MkdirAll(deep, 0o777))
+	r := w.find(Options{Roots: []string{filepath.Join(w.dir, "root")}}, alpha)
+	if len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "folders deep") {
+		t.Errorf("problems: %q", r.Problems)
+	}
+	r = w.find(Options{Roots: []string{w.dir}, For: time.Nanosecond}, alpha)
+	if len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "the time was up") {
+		t.Errorf("problems: %q", r.Problems)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Find(ctx, Options{Wants: []Want{{Version: alpha}}, Roots: []string{w.dir}, Stage: t.TempDir(), Proofs: &Proofs{}}); err == nil {
+		t.Error("an ended search ends well")
+	}
+	for name, want := range map[string]bool{"x@v1.2.3": true, "v2@v2.0.0-20240101000000-0123456789ab": true, "backup@volume": false, "a@v1": true, "x@v1.2.3-!r!c1": true} {
+		if isTree(name) != want {
+			t.Errorf("isTree(%q) is %v", name, !want)
+		}
+	}
+}
