@@ -115,6 +115,7 @@ type Module struct {
 	Fix            string   // a command, "" when nothing is to be done
 	By             []string // import path that needs it, and by whom, nearest first
 	Troubles       []Trouble
+	Older          []string // of a missing one: the versions that are in the module cache, oldest first
 }
 
 // Actual is the module version whose files count: the replacement, where there is
@@ -237,6 +238,7 @@ func Read(ctx context.Context, o Options) (*Report, error) {
 		return nil, errors.New("deps: no project")
 	}
 	l := newLoader(ctx, o)
+	defer l.close()
 	r := &Report{Project: o.Project}
 	fatal := l.open(r)
 	if len(fatal) > 0 {

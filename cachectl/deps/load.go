@@ -47,7 +47,7 @@ type loader struct {
 	pkgs      once[string, *pkg]
 	database  func() (*sumdb.Client, error)
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards closers
 	closers []func() error
 	used    map[module.Version][]string // by module: a chain of packages that leads to it
 }
@@ -76,6 +76,13 @@ func newLoader(ctx context.Context, o Options) *loader {
 	l.memo.use(o.Env.Get("GOMODCACHE"))
 	l.cache = &cache{dir: o.Env.Get("GOMODCACHE"), memo: l.memo}
 	return l
+}
+
+// close closes the zips that were looked into.
+func (l *loader) close() {
+	for _, end := range l.closers {
+		_ = end() // they were read only
+	}
 }
 
 // open reads what everything else stands on. What it returns stops every go

@@ -80,7 +80,9 @@ func (m *Memo) record(v module.Version) *record {
 		r = &record{}
 		m.by[v] = r
 	}
-	r.memo = m
+	if r.memo == nil { // it is new, or was read from a file
+		r.memo = m
+	}
 	return r
 }
 
@@ -97,7 +99,8 @@ func (m *Memo) facts(v module.Version, stamps [4]stamp, look func() facts) facts
 	f = look()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	*r = record{memo: m, Known: f.err == nil, Stamps: stamps, Facts: f}
+	r.Known, r.Stamps, r.Facts = f.err == nil, stamps, f
+	r.Mod, r.Packages, r.Imports = modFile{}, nil, nil
 	m.changed = true
 	return f
 }

@@ -53,6 +53,11 @@ require (
 		"go.mod": "module example.com/app\n\ngo 1.22\n\nrequire lab.example.com/old v1.0.0\n",
 		"app.go": "package app\n\nimport _ \"lab.example.com/old\"\n",
 	},
+	"cycle": {
+		"go.mod":         "module example.com/app\n\ngo 1.22\n\nrequire (\n\tlab.example.com/back v1.0.0\n\tlab.example.com/windows v1.0.0\n)\n",
+		"app.go":         "package app\n\nimport _ \"lab.example.com/back\"\n",
+		"app_windows.go": "package app\n\nimport _ \"lab.example.com/windows\"\n",
+	},
 	"tool": {
 		"go.mod": "module example.com/app\n\ngo 1.24\n\ntool lab.example.com/tool/cmd/tool\n\nrequire lab.example.com/util v1.0.0\n\nrequire lab.example.com/tool v1.0.0\n",
 		"app.go": "package app\n\nimport _ \"lab.example.com/util\"\n",
@@ -108,12 +113,13 @@ func states() (out []state) {
 			{"lab.example.com/far", "v1.0.0"}, {"lab.example.com/windows", "v1.0.0"}, {"lab.example.com/unused", "v1.0.0"}, {"lab.example.com/lib/nested", "v1.0.0"}},
 		"old":     {{"lab.example.com/old", "v1.0.0"}, {"lab.example.com/util", "v1.0.0"}, {"lab.example.com/unused", "v1.0.0"}},
 		"olddep":  {{"lab.example.com/old", "v1.0.0"}, {"lab.example.com/util", "v1.1.0"}},
+		"cycle":   {{"lab.example.com/back", "v1.0.0"}, {"lab.example.com/windows", "v1.0.0"}},
 		"tool":    {{"lab.example.com/tool", "v1.0.0"}, {"lab.example.com/toolib", "v1.0.0"}},
 		"replace": {{"lab.example.com/fork", "v1.0.0"}, {"lab.example.com/lib", "v1.0.0"}},
 		"work":    {{"lab.example.com/lib", "v1.0.0"}, {"lab.example.com/util", "v1.1.0"}, {"lab.example.com/util", "v1.0.0"}},
 	}
 	cuts := [][]string{{"info"}, {"mod"}, {"zip"}, {"dir"}, {"ziphash"}, {"zip", "dir"}, {"zip", "ziphash"}, {"dir", "ziphash"}, {"zip", "dir", "ziphash"}, {"info", "mod", "zip", "dir", "ziphash"}}
-	for _, base := range []string{"pruned", "old", "olddep", "tool", "replace", "work"} {
+	for _, base := range []string{"pruned", "old", "olddep", "cycle", "tool", "replace", "work"} {
 		out = append(out, state{"whole", base, func(m *machine) {}})
 		for _, v := range needs[base] {
 			for _, cut := range cuts {
@@ -375,10 +381,8 @@ func TestReadinessIsTheGoCommands(t *testing.T) {
 	for name := range bases {
 		machines[name] = w.prepare(t, name)
 	}
-	every := 1
-	if os.Getenv("GPX_TEST_SCALE") == "" {
-		every = 6
-	}
+	every := map[string]int{"": 6, "system": 3}[os.Getenv("GPX_TEST_SCALE")] // soak: all
+	every = max(every, 1)
 	var n, builds, tests atomic.Int64
 	t.Cleanup(func() {
 		t.Logf("%d states: %d build, %d test", n.Load(), builds.Load(), tests.Load())

@@ -54,6 +54,7 @@ const keptLines = 40
 func Prove(ctx context.Context, o Options, report func(line string)) (Proof, error) {
 	var p Proof
 	l := newLoader(ctx, o)
+	defer l.close()
 	var r Report
 	l.open(&r)
 	var patterns []string

@@ -197,7 +197,9 @@ func (l *loader) rootsSuffice(mods map[module.Version]bool) bool {
 			return false
 		}
 		for _, r := range s.require {
-			if v, ok := l.rootSelected(r.Path); ok && v != "" && compareVersions(r.Path, v, r.Version) < 0 {
+			// A main module has no version, and one that requires it does not
+			// suffice either: the go command reads the graph to be sure.
+			if v, ok := l.rootSelected(r.Path); ok && (v == "" || compareVersions(r.Path, v, r.Version) < 0) {
 				return false
 			}
 		}

@@ -124,6 +124,7 @@ func (l *loader) judge(x *Module) {
 		if !x.Needed {
 			x.Verdict = AtRisk // for a tool alone
 		}
+		x.Older = l.cache.older(actual.Path)
 	case local:
 		x.Verdict, x.Why = Replaced, "comes from "+redact.Clean(actual.Path)
 	case l.vendor != nil:

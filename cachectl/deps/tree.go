@@ -223,7 +223,9 @@ func (l *loader) fromCache(m module.Version) (*tree, *Trouble) {
 		if t.zip, err = openZip(f.zip(), m); err != nil {
 			return nil, trouble(Damaged, m, "gpx cache verify", "%s: its zip cannot be extracted: %v", m, err)
 		}
+		l.mu.Lock()
 		l.closers = append(l.closers, t.zip.close)
+		l.mu.Unlock()
 	}
 	return t, nil
 }

@@ -49,6 +49,8 @@ var sources = []source{
 		"go.mod": "go 1.21\nrequire lab.example.com/toolib v1.0.0\n", "cmd/tool/main.go": "package main\nimport _ \"lab.example.com/toolib\"\nfunc main() {}\n"}},
 	{"lab.example.com/toolib", "v1.0.0", map[string]string{"go.mod": "go 1.21\n", "t.go": "package toolib\n"}},
 	{"lab.example.com/fork", "v1.0.0", map[string]string{"go.mod": "go 1.21\n", "fork.go": "package util\n"}},
+	{"lab.example.com/back", "v1.0.0", map[string]string{"go.mod": "go 1.21\nrequire example.com/app v1.0.0\n", "back.go": "package back\n"}},
+	{"example.com/app", "v1.0.0", map[string]string{"go.mod": "go 1.21\n", "app.go": "package app\n"}},
 	{"lab.example.com/future", "v1.0.0", map[string]string{"go.mod": "go 1.99\n", "f.go": "package future\n"}},
 }
 
