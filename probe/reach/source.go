@@ -88,12 +88,15 @@ func (r *Reacher) sources() []*source {
 	return all
 }
 
-// Sources are the endpoints that may be asked for a version, in the order in which
-// they are.
+// Sources are the endpoints that may be asked for a version that the user wants
+// now, in the order in which they are. A build would show its path to the first
+// public hop, so that one may know it although Where, which nobody has asked for,
+// keeps some from it.
 func (r *Reacher) Sources(m module.Version) []probe.Endpoint {
 	var out []probe.Endpoint
 	for _, s := range r.sources() {
-		if r.mayAsk(s, m) {
+		shown := s.audience == first && !module.MatchPrefixPatterns(r.o.NoProxy, m.Path) && !module.MatchPrefixPatterns(r.o.Private, m.Path)
+		if shown || r.mayAsk(s, m) {
 			out = append(out, s.ep)
 		}
 	}
