@@ -64,7 +64,7 @@ func (m *model) header() widget.Line {
 			}
 		}
 		room := m.w - right.Width()
-		if need <= room || (lowest >= 3 && room >= min(need, 36)) {
+		if need <= room || (lowest >= 4 && room >= min(need, 36)) {
 			return append(shorter(left, lead, room, g.Ellipsis), right...)
 		}
 		if at < 0 {
@@ -102,9 +102,9 @@ func (m *model) context() []part {
 		parts = append(parts, part{widget.L(widget.S(theme.Dim, widget.Middle(m.cfg.Project, 28, g.Ellipsis))), 0})
 	}
 	if l := m.readiness(); l != nil {
-		parts = append(parts, part{l, 4})
+		parts = append(parts, part{l, 3})
 	}
-	return append(parts, part{m.source(), 3}, part{widget.L(widget.S(theme.Text, m.c.Now().Format("15:04:05"))), 2})
+	return append(parts, part{m.source(), 4}, part{widget.L(widget.S(theme.Text, m.c.Now().Format("15:04:05"))), 2})
 }
 
 // readiness says whether the project builds with no network; nil while that is

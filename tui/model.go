@@ -14,6 +14,7 @@ import (
 	"gpx/tui/theme"
 	"gpx/tui/view"
 	"gpx/tui/view/cache"
+	depsview "gpx/tui/view/deps"
 	envview "gpx/tui/view/env"
 	"gpx/tui/view/proxies"
 	"gpx/tui/widget"
@@ -76,7 +77,7 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 	m := &model{cfg: cfg, mouse: !cfg.NoMouse, osc: func(string) {}}
 	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Press: m.press, Propose: m.propose}
 	m.spin = spinner.New(spinner.WithSpinner(spinner.Spinner{Frames: th.Glyphs.Spinner, FPS: beat}))
-	m.views = []view.View{proxies.New(m.c), envview.New(m.c), cache.New(m.c)}
+	m.views = []view.View{proxies.New(m.c), envview.New(m.c), cache.New(m.c), depsview.New(m.c)}
 	m.table = m.actions()
 	m.become(cfg.Mode)
 	return m

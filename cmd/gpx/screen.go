@@ -44,6 +44,10 @@ type session struct {
 	notices []string
 	asked   *asker        // who can give module versions; nil until that is asked for
 	look    chan struct{} // what the project needs may have changed
+	report  *deps.Report  // what the project needs, as it was seen last; nil before that
+
+	memo     *deps.Memo // what is remembered of the module cache; nil until it is read
+	memoFile string
 
 	work sync.WaitGroup // everything that the session started
 }
@@ -173,17 +177,9 @@ const lookAfter = 15 * time.Second
 
 // watchReadiness tells the monitor whether the project builds with no network.
 func (s *session) watchReadiness(ctx context.Context) {
-	memo := &deps.Memo{}
 	for {
 		began := time.Now()
-		s.mu.Lock()
-		e, p := s.env, s.project
-		s.mu.Unlock()
-		if p == nil {
-			s.monitor.SetReadiness(monitor.Readiness{State: string(deps.StateUnknown)})
-		} else if r, err := deps.Read(ctx, deps.Options{Env: e, Project: p, Memo: memo}); err == nil {
-			s.monitor.SetReadiness(readinessOf(r))
-		}
+		_, _ = s.readDeps(ctx) // a project that cannot be read says so in its report
 		// A large project on a slow disk is looked at less often: it costs one
 		// per cent of the time at most.
 		again := time.NewTimer(max(lookAfter, 100*time.Since(began)))
@@ -194,6 +190,7 @@ func (s *session) watchReadiness(ctx context.Context) {
 		}
 		again.Stop()
 		if ctx.Err() != nil {
+			s.keepMemo()
 			return
 		}
 	}

@@ -67,6 +67,7 @@ func (s *session) services() tui.Services {
 		Consent:        s.consent,
 		SetConsent:     s.setConsent,
 		Caches:         s.caches(),
+		Deps:           s.deps(),
 		Crash:          s.crash,
 	}
 }

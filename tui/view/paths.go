@@ -29,3 +29,20 @@ func Tilde(e *env.Env, path string) string {
 	}
 	return path
 }
+
+// HopName is the part of a hop's URL that tells it from others: most are called
+// proxy.
+func HopName(hop string) string {
+	_, rest, ok := strings.Cut(hop, "://")
+	if !ok {
+		return hop
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	if host == "" { // file:///srv/tree
+		return "/" + path
+	}
+	if short, ok := strings.CutPrefix(host, "proxy."); ok && strings.Contains(short, ".") {
+		return short
+	}
+	return host
+}

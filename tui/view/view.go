@@ -64,6 +64,7 @@ type Services struct {
 	SetConsent func(ctx context.Context, granted bool) error
 
 	Caches
+	Deps
 
 	// Crash writes a report of a panic and returns the file's path.
 	Crash func(value any, stack []byte) (path string)

@@ -263,17 +263,6 @@ func TestPartsOfABuildCache(t *testing.T) {
 	}
 }
 
-func TestHopName(t *testing.T) {
-	for hop, want := range map[string]string{
-		"https://proxy.example.com": "example.com", "https://proxy.local": "proxy.local", "https://b.example/goproxy": "b.example",
-		"direct": "direct", "file:///srv/tree": "/srv/tree", "http://127.0.0.1:4000/primary": "127.0.0.1:4000",
-	} {
-		if got := hopName(hop); got != want {
-			t.Errorf("%s: %s, want %s", hop, got, want)
-		}
-	}
-}
-
 // TestColumnsFit: at 80 cells, of which the frame takes six, nothing is cut off,
 // and names can be read.
 func TestColumnsFit(t *testing.T) {

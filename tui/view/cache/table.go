@@ -9,6 +9,7 @@ import (
 
 	"gpx/cachectl/modcache"
 	"gpx/tui/theme"
+	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -163,30 +164,13 @@ func elsewhere(th *theme.Theme, w *where) widget.Line {
 	}
 	var names []string
 	for _, h := range w.hops {
-		names = append(names, hopName(h))
+		names = append(names, view.HopName(h))
 	}
 	l := widget.L(widget.S(theme.Text, strings.Join(names, " ")))
 	if w.asked < w.total {
 		l = append(l, widget.S(theme.Dim, fmt.Sprintf(" %d/%d", w.asked, w.total)))
 	}
 	return l
-}
-
-// hopName is the part of a hop's URL that tells it from others: most are called
-// proxy.
-func hopName(hop string) string {
-	_, rest, ok := strings.Cut(hop, "://")
-	if !ok {
-		return hop
-	}
-	host, path, _ := strings.Cut(rest, "/")
-	if host == "" { // file:///srv/tree
-		return "/" + path
-	}
-	if short, ok := strings.CutPrefix(host, "proxy."); ok && strings.Contains(short, ".") {
-		return short
-	}
-	return host
 }
 
 func riskCell(th *theme.Theme, r risk) widget.Line {
