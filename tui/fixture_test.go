@@ -151,6 +151,7 @@ type fake struct {
 	fail    error // what Apply returns
 	applied []*change.Plan
 	cache   *caches
+	project *project
 }
 
 func (f *fake) note(format string, args ...any) {
@@ -174,7 +175,7 @@ func newFake(t testing.TB) *fake {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fake{env: goEnv(), cache: newCaches(), rec: failover.Recommendation{Found: true, Chain: best,
+	return &fake{env: goEnv(), cache: newCaches(), project: newProject(), rec: failover.Recommendation{Found: true, Chain: best,
 		Reasons: []string{"mirror.example.org answers in 184 ms and serves the checksum database."}}}
 }
 
@@ -274,6 +275,7 @@ func (f *fake) services() Services {
 			}
 		},
 		Caches:      f.caches(),
+		Deps:        f.deps(),
 		AddEndpoint: func(_ context.Context, raw string) error { f.note("watch %s", raw); return nil },
 		Consent:     func(context.Context) (bool, bool, error) { return f.consent, f.asked, nil },
 		SetConsent: func(_ context.Context, ok bool) error {

@@ -186,7 +186,7 @@ func (m *model) tabs(status widget.Line) widget.Line {
 		out = append(out, widget.S(theme.Faint, g.H))
 		at++
 	}
-	return m.border(out, m.lastParts(status, m.w-out.Width()-4), g.TR)
+	return m.border(out, m.lastParts(status, m.w-out.Width()-5), g.TR)
 }
 
 // lastParts drops the first of the parts of a status until it fits into w cells:

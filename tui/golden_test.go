@@ -10,6 +10,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"gpx/cachectl/deps"
 	"gpx/cachectl/modcache"
 )
 
@@ -77,6 +78,18 @@ var scenes = []struct {
 		s.press("P", "enter")
 	}},
 	{"cache-build", func(s *screen) { s.show(healthy()); s.look(); s.press("b", "j", "j", "j") }},
+	{"deps", func(s *screen) { s.show(healthy()); s.needs(); s.press("j") }},
+	{"deps-detail", func(s *screen) { s.show(outage()); s.f.cache.down = true; s.needs(); s.press("j", "enter") }},
+	{"deps-ready", func(s *screen) { s.f.project.report = readyProject(); s.show(healthy()); s.needs() }},
+	{"deps-broken", func(s *screen) { s.f.project.report = brokenProject(); s.show(healthy()); s.needs() }},
+	{"deps-fetch", func(s *screen) { s.show(healthy()); s.needs(); s.press("F") }},
+	{"deps-salvage", func(s *screen) { s.f.project.found = salvaged(); s.show(healthy()); s.needs(); s.press("S", "enter") }},
+	{"deps-proof", func(s *screen) {
+		s.f.project.proof.Runs[0] = deps.Run{Command: []string{"go", "build", "./..."}, Output: []string{"history/db.go:12:2: github.com/mattn/go-sqlite3@v1.14.53: module lookup disabled by GOPROXY=off"}}
+		s.show(healthy())
+		s.needs()
+		s.press("O")
+	}},
 	{"palette", func(s *screen) { s.show(outage()); s.press(":"); s.typed("sw") }},
 }
 
