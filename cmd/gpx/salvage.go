@@ -2,15 +2,18 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/bundle"
+	"gpx/cachectl/deps"
 	"gpx/cachectl/salvage"
 	"gpx/envctl/env"
 	"gpx/envctl/project"
@@ -22,7 +25,8 @@ import (
 // A salvageDocument says what was found on this machine.
 type salvageDocument struct {
 	Applied  bool            `json:"applied"`
-	Change   string          `json:"change"` // id, for gpx undo; "" when nothing was changed
+	Changes  []string        `json:"changes"` // ids, for gpx undo
+	Ready    bool            `json:"ready"`   // go build ./... works without a network now; false without a project
 	Found    []foundEntry    `json:"found"`
 	Refused  []refusedEntry  `json:"refused"`
 	Vendored []vendoredEntry `json:"vendored"` // usable with -mod=vendor only
@@ -58,6 +62,7 @@ type salvageFlags struct {
 	roots      []string
 	apply      bool
 	unverified bool
+	all        bool
 }
 
 func salvageCommand(a *app) *cobra.Command {
@@ -72,7 +77,8 @@ commit, and in bundles. Each is proven by its h1 in go.sum, or in what is cached
 the checksum database, or it is refused by name. No network is used.
 
 --roots names folders below which everything is looked for: a mounted volume, a
-folder of clones. --apply takes what was found into the module cache.
+folder of clones. --apply takes what was found into the module cache, as a change
+that gpx undo takes back, and goes on with what is missing then.
 
 A vendor folder is of use with -mod=vendor alone, since files are left out of it; it
 is named, and not taken.
@@ -83,6 +89,7 @@ Exit status 3 means that something is nowhere.`,
 	}
 	cmd.Flags().StringSliceVar(&f.roots, "roots", nil, "look below `DIRS` too, separated by commas")
 	cmd.Flags().BoolVar(&f.apply, "apply", false, "take what was found into the module cache")
+	cmd.Flags().BoolVar(&f.all, "all", false, "also modules that no package is needed of, as go mod verify wants them")
 	cmd.Flags().BoolVar(&f.unverified, "unverified", false, "also private modules that nothing vouches for")
 	c.addFlags(cmd)
 	return cmd
@@ -101,9 +108,14 @@ func runSalvage(ctx context.Context, a *app, args []string, f salvageFlags, c co
 		if !isFolder(dir) {
 			return usage(op, "--roots %s is not a directory", dir)
 		}
-		if f.roots[i], err = filepath.Abs(dir); err != nil {
+		real, err := filepath.EvalSymlinks(dir) // below it no link is followed
+		if err == nil {
+			real, err = filepath.Abs(real)
+		}
+		if err != nil {
 			return failed(op, dir, err)
 		}
+		f.roots[i] = real
 	}
 	var wants []salvage.Want
 	for _, arg := range args {
@@ -113,42 +125,100 @@ func runSalvage(ctx context.Context, a *app, args []string, f salvageFlags, c co
 		}
 		wants = append(wants, salvage.Want{Version: m})
 	}
+	if len(wants) == 0 && p == nil {
+		return usage(op, "%s is in no Go project", a.dir()).hint("name one with --project DIR, or name module versions")
+	}
+	if f.all && len(args) > 0 {
+		return usage(op, "--all and module versions do not go together")
+	}
+	a.remember(ctx, p)
 	if len(wants) == 0 {
-		if p == nil {
-			return usage(op, "%s is in no Go project", a.dir()).hint("name one with --project DIR, or name module versions")
-		}
-		a.remember(ctx, p)
-		if wants, err = a.salvageable(ctx, e, p); err != nil {
+		if wants, err = a.salvageableOf(ctx, e, p, f.all); err != nil {
 			return failed(op, "", err)
 		}
 	}
-	o, err := a.salvageOptions(ctx, e, p, wants, f)
-	if err != nil {
-		return failed(op, "", err)
+	doc := salvageDocumentOf(e, salvage.Result{})
+	if err := a.salvageAll(ctx, op, e, p, wants, len(args) == 0, f, c, &doc); err != nil {
+		return err
 	}
-	defer os.RemoveAll(o.Stage)
-	res, err := salvage.Find(ctx, o)
-	a.progress("")
-	if err != nil {
-		return failed(op, "", err)
-	}
-	doc := salvageDocumentOf(e, res)
-	if !a.flags.json {
-		a.printSalvage(doc, len(wants))
-	}
-	if f.apply && len(res.Found) > 0 {
-		if err := a.takeIn(ctx, op, e, p, o.Stage, &doc, c); err != nil {
-			return err
+	var r *deps.Report
+	if p != nil {
+		if r, err = a.readDeps(ctx, e, p); err != nil {
+			return failed(op, p.Root, err)
 		}
-	} else if a.flags.json {
+		doc.Ready = r.Build.Ready
+	}
+	switch {
+	case a.flags.json:
 		a.out.document(doc)
-	} else if len(res.Found) > 0 {
+	case r != nil && doc.Applied:
+		a.out.text("", a.out.strong(redact.Clean(r.Project.Module))+"  "+a.readiness(r))
+		if !r.Build.Ready {
+			a.out.text("  ", a.out.sign(toneBad, "go build ./... stops: "+r.Build.Troubles[0].Text)+more(len(r.Build.Troubles)-1))
+		}
+	case len(doc.Found) > 0 && !f.apply:
 		a.out.line("  " + a.out.theme.Glyphs.Arrow + " take it in with: " + a.out.strong("gpx salvage --apply"))
 	}
-	if a.out.err == nil && len(res.Missing) > 0 {
+	if a.out.err == nil && len(doc.Missing) > 0 {
 		return errBadNews
 	}
 	return a.out.err
+}
+
+// salvageAll looks for versions, and with --apply takes in what it found. With
+// again it then goes on with what is missing now: each .mod may name further
+// modules. Who agreed to the first change has agreed to those that follow from it.
+func (a *app) salvageAll(ctx context.Context, op string, e *env.Env, p *project.Project, wants []salvage.Want, again bool, f salvageFlags, c consent, doc *salvageDocument) error {
+	const most = 20 // rounds; a module graph is never that deep in what is missing
+	tried := map[module.Version]bool{}
+	for round := range most {
+		o, err := a.salvageOptions(ctx, e, p, wants, f)
+		if err != nil {
+			return failed(op, "", err)
+		}
+		defer os.RemoveAll(o.Stage)
+		res, err := salvage.Find(ctx, o)
+		a.progress("")
+		if err != nil {
+			return failed(op, "", err)
+		}
+		found := salvageDocumentOf(e, res)
+		doc.add(found)
+		if !a.flags.json {
+			a.printSalvage(found, len(wants))
+		}
+		if !f.apply || len(res.Found) == 0 {
+			return nil
+		}
+		if err := a.takeIn(ctx, op, e, p, o.Stage, doc, c); err != nil || c.dryRun || !again {
+			return err
+		}
+		c.yes = true
+		for _, w := range wants {
+			tried[w.Version] = true
+		}
+		if wants, err = a.salvageableOf(ctx, e, p, f.all); err != nil {
+			return failed(op, "", err)
+		}
+		wants = slices.DeleteFunc(wants, func(w salvage.Want) bool { return tried[w.Version] })
+		if len(wants) == 0 || round == most-1 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// add adds what another round found.
+func (d *salvageDocument) add(x salvageDocument) {
+	d.Found = append(d.Found, x.Found...)
+	d.Refused = append(d.Refused, x.Refused...)
+	d.Vendored = append(d.Vendored, x.Vendored...)
+	d.Missing = append(d.Missing, x.Missing...)
+	for _, problem := range x.Problems {
+		if !slices.Contains(d.Problems, problem) {
+			d.Problems = append(d.Problems, problem)
+		}
+	}
 }
 
 // takeIn takes a stage into the module cache.
@@ -165,28 +235,37 @@ func (a *app) takeIn(ctx context.Context, op string, e *env.Env, p *project.Proj
 		return failed(op, "", err)
 	}
 	pre.Plan.Title = "salvage " + count(int64(len(pre.New)), "module version", "module versions")
-	doc.Applied = !c.dryRun
+	for _, x := range pre.Conflicts { // a person sees them with the plan
+		doc.Problems = append(doc.Problems, x.Path+"@"+x.Version+" is not taken in: "+x.Why)
+	}
 	if a.flags.json {
-		if c.dryRun {
-			a.out.document(*doc)
-			return a.out.err
+		if c.dryRun || pre.Plan.Empty() {
+			return nil
 		}
 		if err := a.confirm(ctx, op, proposal{Plan: pre.Plan}, c); err != nil {
 			return err
 		}
 		done, err := a.apply(ctx, pre.Plan)
+		a.progress("")
 		if err != nil {
 			return failed(op, "", err)
 		}
-		doc.Change = done.ID
-		a.out.document(*doc)
-		return a.out.err
+		doc.Changes = append(doc.Changes, done.ID)
+	} else if err := a.carryOutProposal(ctx, op, proposal{Plan: pre.Plan}, c); err != nil {
+		return err
 	}
-	return a.carryOutProposal(ctx, op, proposal{Plan: pre.Plan}, c)
+	doc.Applied = doc.Applied || !c.dryRun
+	return nil
 }
 
 // salvageable is what the project lacks now.
 func (a *app) salvageable(ctx context.Context, e *env.Env, p *project.Project) ([]salvage.Want, error) {
+	return a.salvageableOf(ctx, e, p, false)
+}
+
+// salvageableOf is what the project lacks now, or with all what its build list
+// does.
+func (a *app) salvageableOf(ctx context.Context, e *env.Env, p *project.Project, all bool) ([]salvage.Want, error) {
 	r, err := a.readDeps(ctx, e, p)
 	if err != nil {
 		return nil, err
@@ -196,8 +275,19 @@ func (a *app) salvageable(ctx context.Context, e *env.Env, p *project.Project) (
 	for _, m := range whole {
 		wants = append(wants, salvage.Want{Version: m})
 	}
+	if all {
+		for i := range r.Modules {
+			m := &r.Modules[i]
+			if v := m.Actual(); v.Version != "" && !m.Cache.Zip && !slices.Contains(whole, v) {
+				whole = append(whole, v)
+				wants = append(wants, salvage.Want{Version: v})
+			}
+		}
+	}
 	for _, m := range mods {
-		wants = append(wants, salvage.Want{Version: m, ModOnly: true})
+		if !slices.Contains(whole, m) {
+			wants = append(wants, salvage.Want{Version: m, ModOnly: true})
+		}
 	}
 	return wants, nil
 }
@@ -208,7 +298,7 @@ func (a *app) salvageOptions(ctx context.Context, e *env.Env, p *project.Project
 		return salvage.Options{}, err
 	}
 	o := salvage.Options{
-		Wants: wants, Cache: e.Get("GOMODCACHE"), Caches: otherCaches(e), Roots: f.roots, Stage: a.stateFile("salvage", e.Get("GOMODCACHE")),
+		Wants: wants, Cache: e.Get("GOMODCACHE"), Caches: otherCaches(e), Roots: f.roots, Stage: a.salvageStage(e),
 		Unverified: f.unverified, Proofs: &salvage.Proofs{Lookup: lookup, Skip: func(path string) bool { return !sumdb.Verifies(e, path) }},
 		Report: a.progress,
 	}
@@ -217,6 +307,20 @@ func (a *app) salvageOptions(ctx context.Context, e *env.Env, p *project.Project
 	}
 	o.Projects, _ = a.knownRoots(ctx)
 	return o, nil
+}
+
+// salvageStage is an empty stage that no other gpx uses: what is in one would be
+// taken in. Those that were left behind go after a day.
+func (a *app) salvageStage(e *env.Env) string {
+	base := a.stateFile("salvage", e.Get("GOMODCACHE"))
+	stage := fmt.Sprintf("%s-%d", base, os.Getpid())
+	old, _ := filepath.Glob(base + "*")
+	for _, dir := range old {
+		if fi, err := os.Lstat(dir); dir == stage || err == nil && time.Since(fi.ModTime()) > 24*time.Hour {
+			os.RemoveAll(dir)
+		}
+	}
+	return stage
 }
 
 // otherCaches are the module caches on this machine beside the one in use: of
@@ -256,7 +360,7 @@ func same(a, b string) bool {
 func salvageDocumentOf(e *env.Env, r salvage.Result) salvageDocument {
 	name := func(m module.Version) moduleEntry { return moduleEntry{redact.Clean(m.Path), redact.Clean(m.Version)} }
 	path := func(p string) string { return redact.Text(view.Tilde(e, p)) }
-	doc := salvageDocument{Found: []foundEntry{}, Refused: []refusedEntry{}, Vendored: []vendoredEntry{}, Missing: []moduleEntry{}, Problems: nonNil(r.Problems)}
+	doc := salvageDocument{Changes: []string{}, Found: []foundEntry{}, Refused: []refusedEntry{}, Vendored: []vendoredEntry{}, Missing: []moduleEntry{}, Problems: nonNil(r.Problems)}
 	for _, x := range r.Found {
 		doc.Found = append(doc.Found, foundEntry{name(x.Version), path(x.Source), x.Kind, x.Proof})
 	}
