@@ -47,10 +47,10 @@ func TestStoryWhatIsMissing(t *testing.T) {
 		s.typed("private")
 		s.press("enter")
 		s.has("1 module", "corp.example/authz")
-		s.press("esc", "w")
-		s.has("Why corp.example/authz@v0.3.1")
+		s.press("esc", "w") // the row that was chosen is selected again
+		s.has("Why github.com/mattn/go-sqlite3@v1.14.53")
 		s.press("esc", "y")
-		s.has("copied: gpx fetch corp.example/authz@v0.3.1")
+		s.has("copied: gpx fetch github.com/mattn/go-sqlite3@v1.14.53")
 		s.asked()
 	})
 }

@@ -48,6 +48,7 @@ type session struct {
 
 	memo     *deps.Memo // what is remembered of the module cache; nil until it is read
 	memoFile string
+	stage    string // where salvage keeps what it found; "" before that
 
 	work sync.WaitGroup // everything that the session started
 }
@@ -190,7 +191,7 @@ func (s *session) watchReadiness(ctx context.Context) {
 		}
 		again.Stop()
 		if ctx.Err() != nil {
-			s.keepMemo()
+			s.endDeps()
 			return
 		}
 	}

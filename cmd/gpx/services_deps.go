@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -70,12 +71,15 @@ func (s *session) memoOf(e *env.Env) *deps.Memo {
 	return s.memo
 }
 
-// keepMemo writes what is remembered for the next session. What cannot be written
-// is read anew then.
-func (s *session) keepMemo() {
+// endDeps writes what is remembered for the next session, and removes what was
+// found and not taken in. What cannot be written is read anew then.
+func (s *session) endDeps() {
 	s.mu.Lock()
-	memo, file := s.memo, s.memoFile
+	memo, file, stage := s.memo, s.memoFile, s.stage
 	s.mu.Unlock()
+	if stage != "" {
+		os.RemoveAll(stage)
+	}
 	if memo != nil {
 		_ = memo.Save(file)
 	}
@@ -157,7 +161,11 @@ func (s *session) salvage(ctx context.Context, roots []string, report func(view.
 		if !isFolder(dir) {
 			return view.Salvaged{}, fmt.Errorf("%s is no folder", redact.Clean(root))
 		}
-		f.roots = append(f.roots, dir)
+		real, err := filepath.EvalSymlinks(dir) // below it no link is followed
+		if err != nil {
+			return view.Salvaged{}, err
+		}
+		f.roots = append(f.roots, real)
 	}
 	wants, err := q.salvageable(ctx, e, q.goProject)
 	if err != nil {
@@ -167,6 +175,9 @@ func (s *session) salvage(ctx context.Context, roots []string, report func(view.
 	if err != nil {
 		return view.Salvaged{}, err
 	}
+	s.mu.Lock()
+	s.stage = o.Stage
+	s.mu.Unlock()
 	o.Report = func(text string) { report(view.Step{Text: text}) }
 	res, err := salvage.Find(ctx, o)
 	if err != nil {

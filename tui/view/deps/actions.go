@@ -110,7 +110,7 @@ func (v *View) fetch() tea.Cmd {
 		if n := len(about) - most; n > 0 {
 			about = append(about[:most:most], fmt.Sprintf("and %d more", n))
 		}
-		about = append(about, "Each is compared with go.sum or the checksum database before it can be seen. u takes it back.")
+		about = append(about, "Each is compared with go.sum or the checksum database before it can be seen. u takes it back until a build uses it.")
 		v.c.Dialogs.Push(dialog.NewConfirm(title, about, "Cancel", "Fetch", func(yes bool) tea.Cmd {
 			if !yes {
 				return nil

@@ -44,7 +44,7 @@ func (v *View) fileTroubles(w int) (out []widget.Line) {
 	}
 	for _, t := range v.report.Build.Troubles {
 		if t.Module.Path == "" {
-			out = append(out, say("Project", theme.Bad, t.Text, w)...)
+			out = append(out, say("Project", theme.Bad, v.short(t.Text), w)...)
 			if t.Fix != "" {
 				out = append(out, say("", theme.Accent, t.Fix, w)...)
 			}

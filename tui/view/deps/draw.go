@@ -2,6 +2,7 @@ package deps
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"gpx/cachectl/deps"
@@ -156,7 +157,7 @@ func (v *View) band(w int) []widget.Line {
 		if x.Ready || len(x.Troubles) == 0 {
 			continue
 		}
-		text := "   " + x.what + " stops: " + x.Troubles[0].Text
+		text := "   " + x.what + " stops: " + v.short(x.Troubles[0].Text)
 		if n := len(x.Troubles) - 1; n > 0 {
 			text += fmt.Sprintf(" (and %d more)", n)
 		}
@@ -166,6 +167,15 @@ func (v *View) band(w int) []widget.Line {
 		}
 	}
 	return out
+}
+
+// short leaves out the project's folder, which stands in the first line.
+func (v *View) short(text string) string {
+	root := redact.Clean(v.report.Project.Root)
+	if len(root) < 2 {
+		return text
+	}
+	return strings.ReplaceAll(text, root+string(filepath.Separator), "")
 }
 
 func sameTroubles(a, b deps.Answer) bool {

@@ -106,7 +106,8 @@ func (v *View) rebuild() {
 	v.narrow()
 }
 
-// narrow takes over the filter, and keeps the selection on its row.
+// narrow takes over the filter, and keeps the selection on the row that the user
+// has chosen; until then it is on the first one, which is in most trouble.
 func (v *View) narrow() {
 	v.rows = filterRows(v.all, v.filter)
 	v.table.SetRows(len(v.rows))
@@ -117,7 +118,6 @@ func (v *View) narrow() {
 		}
 	}
 	v.table.Select(0)
-	v.remember()
 }
 
 func kindWord(m *deps.Module) string {
