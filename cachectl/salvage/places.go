@@ -33,6 +33,12 @@ type places struct {
 func (s *seeker) places(ctx context.Context) *places {
 	p := &places{proxies: map[string][]string{}, trees: map[string][]string{}}
 	for _, cache := range s.o.Caches {
+		if f, err := os.Open(filepath.Join(cache, "cache", "download")); err == nil {
+			f.Close()
+		} else if errors.Is(err, fs.ErrPermission) {
+			s.problem("%s: cannot be read", cache)
+			continue
+		}
 		p.cache(cache, true)
 	}
 	if s.o.Cache != "" {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -533,5 +534,22 @@ func TestBounds(t *testing.T) {
 		if isTree(name) != want {
 			t.Errorf("isTree(%q) is %v", name, !want)
 		}
+	}
+}
+
+// A cache that cannot be read is said to be one.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
+		t.Skip("everything can be read")
+	}
+	w := newWorld(t)
+	other := w.cache("other", alpha)
+	download := filepath.Join(other, "cache", "download")
+	must(t, os.Chmod(download, 0))
+	t.Cleanup(func() { must(t, os.Chmod(download, 0o777)) })
+	r := w.find(Options{Caches: []string{other}}, alpha)
+	if len(r.Problems) != 1 || !strings.HasSuffix(r.Problems[0], "cannot be read") {
+		t.Errorf("%+v", r)
 	}
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -344,7 +346,9 @@ func otherCaches(e *env.Env) []string {
 	var caches []string
 	for _, path := range paths {
 		cache := filepath.Join(path, "pkg", "mod")
-		if isFolder(filepath.Join(cache, "cache", "download")) && !slices.Contains(caches, cache) && !same(cache, e.Get("GOMODCACHE")) {
+		_, err := os.Stat(filepath.Join(cache, "cache", "download"))
+		there := err == nil || errors.Is(err, fs.ErrPermission) // that it cannot be read is to be said
+		if there && !slices.Contains(caches, cache) && !same(cache, e.Get("GOMODCACHE")) {
 			caches = append(caches, cache)
 		}
 	}
@@ -396,7 +400,11 @@ func (a *app) printSalvage(d salvageDocument, wanted int) {
 		row(toneIdle, x.moduleEntry, "vendor folder", x.Dir, "usable with -mod=vendor only")
 	}
 	for _, x := range d.Missing {
-		row(toneBad, x, "nowhere", "", "")
+		where := "nowhere"
+		if slices.ContainsFunc(d.Refused, func(r refusedEntry) bool { return r.moduleEntry == x }) {
+			where = "nowhere else"
+		}
+		row(toneBad, x, where, "", "")
 	}
 	out.table("", rows)
 	a.printProblems(d.Problems)
