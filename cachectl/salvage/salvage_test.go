@@ -553,3 +553,36 @@ func TestUnreadable(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A clone may be another user's, have no history, or hash as few do; borrowing its
+// objects works with each.
+func TestUnusualClones(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	src := w.repo("src/alpha", alpha, "", "v1.1.0")
+	w.git(src, "commit", "-q", "--allow-empty", "-m", "later")
+	w.git(w.dir, "-c", "protocol.file.allow=always", "clone", "-q", "--depth=1", "--branch=v1.1.0", "file://"+filepath.ToSlash(src), "shallow")
+	w.want(w.find(Options{Projects: []string{filepath.Join(w.dir, "shallow")}}, alpha), Clone)
+
+	w.git(src, "pack-refs", "--all")
+	w.git(src, "gc", "-q")
+	w.want(w.find(Options{Projects: []string{src}}, alpha), Clone)
+
+	other := filepath.Join(w.dir, "sha256")
+	w.git(w.dir, "init", "-q", "--object-format=sha256", other)
+	for file, text := range w.module(alpha).Files {
+		write(t, filepath.Join(other, file), text)
+	}
+	w.git(other, "add", "-A")
+	w.git(other, "commit", "-qm", "all")
+	w.git(other, "tag", "v1.1.0")
+	w.want(w.find(Options{Projects: []string{other}}, alpha), Clone)
+
+	if os.Geteuid() == 0 {
+		must(t, filepath.WalkDir(src, func(name string, _ os.DirEntry, err error) error {
+			must(t, err)
+			return os.Lchown(name, 1, 1)
+		}))
+		w.want(w.find(Options{Projects: []string{src}}, alpha), Clone)
+	}
+}
