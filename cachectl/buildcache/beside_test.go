@@ -18,7 +18,7 @@ import (
 func TestPruneBesideBuilds(t *testing.T) {
 	h := newGohome(t, 12)
 	var pruned int64
-	for round := range scale(5, 60, 300) {
+	for round := range scale(5, 20, 300) {
 		pruned += besideOne(t, h, round, 1, [][]string{{"build", "./..."}, {"build", "./p03/...", "./p07/..."}, {"list", "-export", "./..."}})
 	}
 	if pruned == 0 {
@@ -34,7 +34,7 @@ func TestPruneBesideTests(t *testing.T) {
 		h.write(pkg(i)+"/x_test.go", fmt.Sprintf("package %s\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { _ = Value() }\n", pkg(i)))
 	}
 	var pruned int64
-	for round := range scale(0, 3, 60) {
+	for round := range scale(0, 1, 60) {
 		// A tenth of what is there: compiling all of it again takes minutes.
 		pruned += besideOne(t, h, round, 0.1, [][]string{{"test", "-vet=off", "./..."}, {"test", "-count=1", "-vet=off", "./p02"}})
 	}

@@ -110,7 +110,7 @@ func TestPruneIsKilled(t *testing.T) {
 		}
 	}
 	inFlight, standing := 0, 0
-	for round := range scale(6, 120, 1000) {
+	for round := range scale(6, 36, 1000) {
 		k := killChild{Dir: h.dir, Cache: h.cache, Trash: round%3 > 0, Undo: round%3 == 1, Needs: needed}
 		emptyTree(t, h.cache)
 		copyTree(t, pristine, h.cache)

@@ -216,7 +216,7 @@ func firstLine(s string) string { line, _, _ := strings.Cut(s, "\n"); return lin
 // and tidies with GOPROXY=off.
 func TestNeedsAreEnough(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
-	for round := range scale(1, 8, 60) {
+	for round := range scale(1, 3, 60) {
 		rng := rand.New(rand.NewPCG(seed, uint64(round)))
 		u := newUniverse(t, rng)
 		h := newHouse(t, u.modules)
