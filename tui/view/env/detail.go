@@ -29,11 +29,11 @@ func (v *View) Render(w, h int) view.Body {
 			set++
 		}
 	}
-	status := fmt.Sprintf("order %s %s ", v.order, g.Dot)
+	status := fmt.Sprintf("order %s %s %d set %s ", v.order, g.Dot, set, g.Dot)
 	if v.filter != "" {
 		status += "filter " + v.filter + " " + g.Dot + " "
 	}
-	b.Status = widget.L(widget.S(theme.Dim, fmt.Sprintf("%s%d set %s %s", status, set, g.Dot, widget.Count(len(v.rows), "variable"))))
+	b.Status = widget.L(widget.S(theme.Dim, status+widget.Count(len(v.rows), "variable")))
 	if n := len(v.pending); n > 0 {
 		b.Status = append(widget.L(widget.S(theme.Warn, fmt.Sprintf("%s %d pending ", g.Pending, n)), widget.S(theme.Faint, g.Dot+" ")), b.Status...)
 	}

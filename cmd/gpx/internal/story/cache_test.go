@@ -79,7 +79,7 @@ func tellOfCaches(t *testing.T, w, h int) {
 		t.Errorf("after undo the cache holds\n%s\nand held\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
 	}
 	term.press("Escape") // the filter
-	term.gone("filter")
+	term.shows("lab.example.com/gamma")
 
 	// Verify: a changed file is found, with the command that mends it.
 	damage(t, filepath.Join(cache, "lab.example.com", "gamma@v0.3.0"))
