@@ -69,8 +69,9 @@ func runScreen(ctx context.Context, a *app, mode tui.Mode) error {
 		theme = ""
 	}
 	services := live.services()
-	if mode == tui.Demo { // it promises to dial nothing but loopback
+	if mode == tui.Demo { // it promises to dial nothing but loopback, and to read nothing of the user's
 		services.Catalog, services.Consent, services.SetConsent = nil, nil, nil
+		services.Salvage = nil // it would read this machine's module caches
 	}
 	err = tui.Run(ctx, tui.Config{
 		Source:   live,
