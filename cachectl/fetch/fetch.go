@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/cachectl/internal/flock"
 	"gpx/cachectl/internal/stage"
 	"gpx/envctl/redact"
 	"gpx/probe"
@@ -230,7 +232,10 @@ func (g *getter) version(ctx context.Context, w Want) {
 	sources, direct := g.candidates(w.Version)
 	var missing []probe.File
 	for _, f := range files {
-		if g.stage.Has(w.Version, f) {
+		if by, ok := g.stage.Proven(ctx, w.Version, f); ok { // by an earlier run
+			if f != probe.Info {
+				got.Proof = cmpProof(by, got.Proof)
+			}
 			continue
 		}
 		if len(missing) > 0 { // who cannot have one file needs no other
@@ -337,15 +342,15 @@ func (g *getter) file(ctx context.Context, m module.Version, f probe.File, sourc
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan outcome)
-	late := make(chan *source, len(sources))
+	late, begun := make(chan *source, len(sources)), make(chan *source, len(sources))
 	running, next := 0, 0
-	waiting := map[*source]bool{}
+	waiting, sending := map[*source]bool{}, map[*source]bool{}
 	launch := func() {
 		s := sources[next]
 		next++
 		running++
 		waiting[s] = true
-		go func() { answers <- g.attempt(ctx, m, f, s) }()
+		go func() { answers <- g.attempt(ctx, m, f, s, func() { begun <- s }) }()
 		time.AfterFunc(g.o.Hedge, func() { late <- s })
 	}
 	var won *outcome
@@ -374,8 +379,10 @@ func (g *getter) file(ctx context.Context, m module.Version, f probe.File, sourc
 					launch()
 				}
 			}
+		case s := <-begun:
+			sending[s] = true
 		case s := <-late:
-			if waiting[s] && won == nil && next < len(sources) && ctx.Err() == nil {
+			if waiting[s] && !sending[s] && won == nil && next < len(sources) && ctx.Err() == nil {
 				launch()
 			}
 		}
@@ -387,7 +394,7 @@ func (g *getter) file(ctx context.Context, m module.Version, f probe.File, sourc
 }
 
 // attempt asks one source for a file, and proves what comes.
-func (g *getter) attempt(ctx context.Context, m module.Version, f probe.File, s *source) outcome {
+func (g *getter) attempt(ctx context.Context, m module.Version, f probe.File, s *source, began func()) outcome {
 	fail := func(class probe.Class, detail string) outcome {
 		return outcome{source: s, tried: []Tried{{Hop: s.name, Class: class, Detail: redact.Text(detail)}}}
 	}
@@ -397,7 +404,7 @@ func (g *getter) attempt(ctx context.Context, m module.Version, f probe.File, s 
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
-	r := s.visit.Download(ctx, m, f, tmp, g.o.Patience, nil)
+	r := s.visit.Download(ctx, m, f, tmp, g.o.Patience, began)
 	if r.Class != probe.OK {
 		if ctx.Err() == nil {
 			s.learn(r.Class == probe.NotFound) // who does not have it is healthy
@@ -478,6 +485,22 @@ func (g *getter) direct(ctx context.Context, m module.Version, missing []probe.F
 		}
 		return nil
 	})
+}
+
+// Lock keeps other fetches out of a stage. It does not wait for one that is at
+// work.
+func Lock(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return nil, err
+	}
+	f, err := flock.Try(dir + ".lock")
+	switch {
+	case errors.Is(err, flock.ErrHeld):
+		return nil, errors.New("another gpx fetch is at work for this module cache; wait for it, or stop it")
+	case err != nil:
+		return nil, err
+	}
+	return func() { f.Close() }, nil
 }
 
 // Seal leaves nothing in a stage but what was proven, so that it can be taken in.

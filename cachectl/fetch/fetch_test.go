@@ -67,7 +67,7 @@ func (w *world) options(dir string, eps ...probe.Endpoint) Options {
 	return Options{
 		Wants: w.wants, Sources: func(module.Version) []probe.Endpoint { return eps }, Prober: probe.New(probe.DefaultConfig(), w.env),
 		Stage: dir, Proofs: &Proofs{Sums: w.sums}, Hedge: 50 * time.Millisecond,
-		Patience: probe.Patience{FirstByte: 20 * time.Second, Stall: 20 * time.Second}, // nothing here waits for it
+		Patience: probe.Patience{FirstByte: 20 * time.Second, Stall: time.Second}, // nothing here waits for a first byte
 	}
 }
 
@@ -207,6 +207,55 @@ func TestGoesOn(t *testing.T) {
 		t.Errorf("%d requests for the rest", n)
 	}
 	w.check(o.Stage)
+}
+
+// What an earlier run took in for another go.sum is not taken for this one, and
+// what is no regular file never.
+func TestStageIsProvenAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	o := w.options(t.TempDir(), w.endpoint("one", lab.OK()))
+	_, err := Get(t.Context(), o)
+	must(t, err)
+	o.Proofs = &Proofs{Sums: project.Sums{}}
+	for m, h := range w.sums {
+		if o.Proofs.Sums[m] = h; m == w.wants[0].Version {
+			o.Proofs.Sums[m] = []string{"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}
+		}
+	}
+	r, err := Get(t.Context(), o)
+	must(t, err)
+	if len(r.Failed) != 1 || r.Failed[0].Version != w.wants[0].Version || len(r.Wrong) != 1 {
+		t.Errorf("%+v", r)
+	}
+	s := &stage.Stage{Dir: o.Stage}
+	if s.Has(w.wants[0].Version, probe.Zip) {
+		t.Error("it is still there")
+	}
+	name, err := s.File(w.wants[1].Version, probe.Zip)
+	must(t, err)
+	must(t, os.Rename(name, name+".away"))
+	must(t, os.Symlink(name+".away", name))
+	o.Proofs = &Proofs{Sums: w.sums}
+	r, err = Get(t.Context(), o)
+	must(t, err)
+	if fi, err := os.Lstat(name); len(r.Failed) > 0 || err != nil || !fi.Mode().IsRegular() {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// Two fetches do not share a stage.
+func TestLock(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state", "fetch")
+	unlock, err := Lock(dir)
+	must(t, err)
+	if _, err := Lock(dir); err == nil || !strings.Contains(err.Error(), "another gpx fetch") {
+		t.Error(err)
+	}
+	unlock()
+	unlock, err = Lock(dir)
+	must(t, err)
+	unlock()
 }
 
 const childVar = "GPX_FETCH_CHILD"

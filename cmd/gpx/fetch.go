@@ -141,6 +141,9 @@ func runFetch(ctx context.Context, a *app, args []string, c consent) error {
 	}
 	switch {
 	case err != nil:
+		for _, id := range doc.Changes {
+			a.errs.line("gpx fetch: what came before was applied as change " + id)
+		}
 		return failed(op, "", err)
 	case a.out.err == nil && len(doc.Failed) > 0:
 		return errBadNews
@@ -174,9 +177,15 @@ func (a *app) newFetcher(ctx context.Context, e *env.Env, p *project.Project) (*
 	if err != nil {
 		return nil, err
 	}
-	f := &fetcher{a: a, e: e, p: p, end: end}
+	stage := a.stateFile("fetch", e.Get("GOMODCACHE"))
+	unlock, err := fetch.Lock(stage)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	f := &fetcher{a: a, e: e, p: p, end: func() { end(); unlock() }}
 	f.o = fetch.Options{
-		Sources: r.Sources, Prober: prober, Direct: fetch.Direct(e), Stage: a.stateFile("fetch", e.Get("GOMODCACHE")),
+		Sources: r.Sources, Prober: prober, Direct: fetch.Direct(e), Stage: stage,
 		Proofs: &fetch.Proofs{Lookup: lookup, Skip: func(path string) bool { return !sumdb.Verifies(e, path) }},
 		Report: func(p fetch.Progress) {
 			a.progress(fmt.Sprintf("fetched %d of %d, %s: %s", p.Done, p.Total, size(p.Bytes), p.Last))
@@ -216,7 +225,9 @@ func (a *app) sumLookupAnywhere(ctx context.Context, e *env.Env, prober *probe.P
 			routes = append(routes, chain.Chain{Hops: []chain.Hop{h}})
 		}
 	}
-	if direct, err := chain.Parse("direct"); err == nil {
+	// A chain of file trees, or off, says that nobody is to be asked.
+	network := slices.ContainsFunc(c.Hops, func(h chain.Hop) bool { return h.Kind == chain.Proxy || h.Kind == chain.Direct })
+	if direct, err := chain.Parse("direct"); err == nil && network {
 		routes = append(routes, direct)
 	}
 	var remotes []*probe.SumDBRemote

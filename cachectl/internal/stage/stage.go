@@ -179,6 +179,49 @@ func (s *Stage) Has(m module.Version, f probe.File) bool {
 	return err == nil && fi.Mode().IsRegular()
 }
 
+// Proven reports whether a file is there that an earlier run took in, and what
+// vouches for it now: go.sum may be another one since. What nothing vouches for
+// any more goes.
+func (s *Stage) Proven(ctx context.Context, m module.Version, f probe.File) (by Proof, ok bool) {
+	if !s.Has(m, f) {
+		return "", false
+	}
+	name, err := s.File(m, f)
+	if err != nil {
+		return "", false
+	}
+	switch f {
+	case probe.Zip:
+		var sum string
+		if sum, err = zipSum(ctx, name); err == nil {
+			by, err = s.proofs.Zip(ctx, m, sum)
+		}
+	case probe.Mod:
+		var data []byte
+		if data, err = s.Mod(m); err == nil {
+			by, err = s.proofs.Mod(ctx, m, data)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		os.Remove(name)
+	}
+	return by, err == nil
+}
+
+// zipSum is the h1 of a zip file.
+func zipSum(ctx context.Context, name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	return ziphash.Sum(ctx, f, fi.Size())
+}
+
 // AddInfo takes an .info in, when it is one of that version.
 func (s *Stage) AddInfo(m module.Version, data []byte) error {
 	var info struct{ Version string }
@@ -223,16 +266,7 @@ func (s *Stage) AddMod(ctx context.Context, m module.Version, data []byte) (Proo
 
 // AddZip takes a zip in, when it is proven. The file is moved.
 func (s *Stage) AddZip(ctx context.Context, m module.Version, file string) (Proof, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	sum, err := ziphash.Sum(ctx, f, fi.Size())
+	sum, err := zipSum(ctx, file)
 	if err != nil {
 		return "", fmt.Errorf("its zip cannot be read: %w", err)
 	}
