@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -46,7 +45,7 @@ func TestRatios(t *testing.T) {
 	t.Logf("\n| 50 modules, 5 rounds | median | worst |\n|---|---|---|\n| one healthy source | %v | %v |\n| black hole, wrong bytes, healthy | %v | %v |\n| promised: twice the healthy time and 3 s | %v | |\n",
 		round(healthy), round(alone[4]), round(broken), round(behind[4]), round(most))
 	if broken > most {
-		t.Error(fmt.Sprintf("it takes %v", broken))
+		t.Errorf("it takes %v", broken)
 	}
 }
 
