@@ -122,16 +122,7 @@ func (f *facts) zipSum(ctx context.Context) (string, error) {
 	case !f.Zip:
 		return "", errors.New("its .ziphash says nothing, and the zip is gone")
 	}
-	zip, err := os.Open(f.zip())
-	if err != nil {
-		return "", err
-	}
-	defer zip.Close()
-	fi, err := zip.Stat()
-	if err != nil {
-		return "", err
-	}
-	return ziphash.Sum(ctx, zip, fi.Size())
+	return ziphash.SumFile(ctx, f.zip())
 }
 
 // older lists the versions of a path whose zip or tree is in the cache.

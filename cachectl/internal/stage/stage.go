@@ -193,7 +193,7 @@ func (s *Stage) Proven(ctx context.Context, m module.Version, f probe.File) (by 
 	switch f {
 	case probe.Zip:
 		var sum string
-		if sum, err = zipSum(ctx, name); err == nil {
+		if sum, err = ziphash.SumFile(ctx, name); err == nil {
 			by, err = s.proofs.Zip(ctx, m, sum)
 		}
 	case probe.Mod:
@@ -206,20 +206,6 @@ func (s *Stage) Proven(ctx context.Context, m module.Version, f probe.File) (by 
 		os.Remove(name)
 	}
 	return by, err == nil
-}
-
-// zipSum is the h1 of a zip file.
-func zipSum(ctx context.Context, name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	return ziphash.Sum(ctx, f, fi.Size())
 }
 
 // AddInfo takes an .info in, when it is one of that version.
@@ -266,7 +252,7 @@ func (s *Stage) AddMod(ctx context.Context, m module.Version, data []byte) (Proo
 
 // AddZip takes a zip in, when it is proven. The file is moved.
 func (s *Stage) AddZip(ctx context.Context, m module.Version, file string) (Proof, error) {
-	sum, err := zipSum(ctx, file)
+	sum, err := ziphash.SumFile(ctx, file)
 	if err != nil {
 		return "", fmt.Errorf("its zip cannot be read: %w", err)
 	}

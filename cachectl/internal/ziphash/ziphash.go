@@ -19,6 +19,7 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -208,4 +209,18 @@ func (s *scratch) stream(ctx context.Context, f *zip.File, w io.Writer) error {
 			return err
 		}
 	}
+}
+
+// SumFile is [Sum] of a file.
+func SumFile(ctx context.Context, name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	return Sum(ctx, f, fi.Size())
 }
