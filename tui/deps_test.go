@@ -69,7 +69,8 @@ func lackingProject() *deps.Report {
 	bar := deps.Module{Version: mod("github.com/foo/bar", "v1.0.0"), Replacement: mod("../bar", ""), Direct: true, Needed: true, Sum: deps.SumNotUsed, Verdict: deps.Replaced, Why: "comes from ../bar"}
 	risky := whole("github.com/x/y", "v0.0.0-20250102030405-0123456789ab")
 	risky.Cache.Zip, risky.Verdict, risky.Why, risky.Fix = false, deps.AtRisk, "its zip is gone: go mod vendor and go mod verify fail", "gpx fetch github.com/x/y@v0.0.0-20250102030405-0123456789ab"
-	idle := deps.Module{Version: mod("golang.org/x/exp", "v0.5.0"), Cache: deps.Parts{Mod: true}, Sum: deps.SumModOnly, Verdict: deps.Ready, Why: "no package of it is needed"}
+	idle := deps.Module{Version: mod("golang.org/x/exp", "v0.5.0"), Cache: deps.Parts{Mod: true}, Sum: deps.SumModOnly, Verdict: deps.Ready,
+		Unknown: true, Why: "what is missing may need it: nobody can read what corp.example/authz and 2 more import"}
 	mods := []deps.Module{authz, bar, sqlite, risky, idle, whole("golang.org/x/mod", "v0.42.0"), whole("golang.org/x/net", "v0.47.0"), tools}
 	mods[5].Direct = true
 	return reportOf(mods...)
@@ -77,12 +78,15 @@ func lackingProject() *deps.Report {
 
 // readyProject is the same one with all that it needs.
 func readyProject() *deps.Report {
-	return reportOf(whole("corp.example/authz", "v0.3.1"), whole("github.com/mattn/go-sqlite3", "v1.14.53"), whole("golang.org/x/mod", "v0.42.0"), whole("golang.org/x/tools", "v0.41.0"))
+	idle := deps.Module{Version: mod("golang.org/x/exp", "v0.5.0"), Cache: deps.Parts{Mod: true}, Sum: deps.SumModOnly, Verdict: deps.Ready, Why: "no package of it is needed on linux/amd64"}
+	return reportOf(whole("corp.example/authz", "v0.3.1"), whole("github.com/mattn/go-sqlite3", "v1.14.53"), idle, whole("golang.org/x/mod", "v0.42.0"), whole("golang.org/x/tools", "v0.41.0"))
 }
 
 // brokenProject is one whose go.mod cannot be read.
 func brokenProject() *deps.Report {
-	r := reportOf(whole("golang.org/x/mod", "v0.42.0"))
+	m := whole("golang.org/x/mod", "v0.42.0")
+	m.Needed, m.Unknown, m.Why = false, true, "what would need it could not be looked at"
+	r := reportOf(m)
 	t := deps.Trouble{Kind: deps.BadFile, Text: "/home/me/src/app/go.mod:7: unknown directive: reqire"}
 	no := deps.Answer{Troubles: []deps.Trouble{t}}
 	r.Build, r.Test, r.Tools = no, no, no

@@ -47,6 +47,10 @@ func TestStoryWhatIsMissing(t *testing.T) {
 		s.typed("private")
 		s.press("enter")
 		s.has("1 module", "corp.example/authz")
+		s.press("esc", "/")
+		s.typed("not known")
+		s.press("enter")
+		s.has("1 module", "golang.org/x/exp", "not known", "◌ what is missing may need it")
 		s.press("esc", "w") // the row that was chosen is selected again
 		s.has("Why github.com/mattn/go-sqlite3@v1.14.53")
 		s.press("esc", "y")

@@ -77,7 +77,7 @@ type Verdict string
 
 // The verdicts.
 const (
-	Ready    Verdict = "ready"    // all that builds and tests need of it is here; or they need nothing
+	Ready    Verdict = "ready"    // all that builds and tests need of it is here; or they need nothing, as far as is known
 	AtRisk   Verdict = "at_risk"  // builds work, and something else would not; Why says what
 	Missing  Verdict = "missing"  // builds or tests fail for the lack of it
 	Replaced Verdict = "replaced" // it comes from a directory
@@ -108,6 +108,7 @@ type Module struct {
 	Direct         bool
 	Private        bool // GOPRIVATE, GONOPROXY or GONOSUMDB matches it
 	Needed         bool // a package of it is built or tested, or a tool
+	Unknown        bool // not Needed as far as can be seen: what is missing may need it
 	Cache          Parts
 	Sum            Sum
 	Verdict        Verdict
@@ -241,7 +242,7 @@ func Read(ctx context.Context, o Options) (*Report, error) {
 	defer l.close()
 	r := &Report{Project: o.Project}
 	fatal := l.open(r)
-	if len(fatal) > 0 {
+	if l.stopped = len(fatal) > 0; l.stopped {
 		no := Answer{Troubles: fatal}
 		r.Build, r.Test, r.Tools = no, no, no
 	} else {

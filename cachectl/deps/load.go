@@ -27,6 +27,7 @@ type loader struct {
 	work        *modfile.WorkFile
 	workReplace map[module.Version]module.Version
 	mode        string // -mod
+	stopped     bool   // the project itself is broken: no package was looked at
 	vendorDir   string
 	vendor      *vendorList // in vendor mode
 

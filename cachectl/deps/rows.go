@@ -51,9 +51,12 @@ func (l *loader) rows(r *Report) []Module {
 			}
 		}
 	}
+	unneeded, unknown := l.unneeded()
 	out := make([]Module, 0, len(by))
 	for _, x := range by {
-		l.judge(x)
+		if l.judge(x); x.Why == "" && x.Verdict == Ready && !x.Needed {
+			x.Why, x.Unknown = unneeded, unknown
+		}
 		out = append(out, *x)
 	}
 	slices.SortFunc(out, func(a, b Module) int {
@@ -130,11 +133,9 @@ func (l *loader) judge(x *Module) {
 	case l.vendor != nil:
 		x.Verdict, x.Why = Vendored, "comes from the vendor directory"
 		if _, ok := l.vendor.version[x.Path]; !ok {
-			x.Verdict, x.Why = Ready, "no package of it is needed"
+			x.Verdict, x.Why = Ready, ""
 		}
-	case !x.Needed:
-		x.Why = l.unneeded()
-	default:
+	case x.Needed:
 		x.Why, x.Fix = l.risk(x, actual, f)
 		if x.Why != "" {
 			x.Verdict = AtRisk
@@ -142,15 +143,29 @@ func (l *loader) judge(x *Module) {
 	}
 }
 
-// unneeded says for what a module is not needed.
-func (l *loader) unneeded() string {
-	if l.rs == nil {
-		return "" // the project could not be read
+// unneeded says for what a module is not needed of which no package is known to
+// be; unknown says that one may be: of what was not found nobody knows what it
+// imports.
+func (l *loader) unneeded() (why string, unknown bool) {
+	if l.stopped {
+		return "what would need it could not be looked at", true
 	}
-	if l.context == nil {
-		return "no package of it is needed"
+	first, n := "", 0
+	for path, e := range l.pkgs.by {
+		if len(e.value.troubles) == 0 {
+			continue
+		}
+		if n++; first == "" || path < first {
+			first = path
+		}
 	}
-	return fmt.Sprintf("no package of it is needed on %s/%s", l.context.GOOS, l.context.GOARCH)
+	switch {
+	case n == 1:
+		return redact.Text(fmt.Sprintf("what is missing may need it: nobody can read what %s imports", first)), true
+	case n > 1:
+		return redact.Text(fmt.Sprintf("what is missing may need it: nobody can read what %s and %d more import", first, n-1)), true
+	}
+	return fmt.Sprintf("no package of it is needed on %s/%s", l.context.GOOS, l.context.GOARCH), false
 }
 
 // risk says what does not work with a module that builds do have.

@@ -102,11 +102,12 @@ func depsCommand(a *app) *cobra.Command {
 under GOPROXY=off, and says whether go build ./... and go test ./... would work
 now, and what exactly they would stop at. It asks nobody and runs nothing.
 
-  ready     all that builds and tests need of it is here, or they need nothing
-  at risk   it builds, and something else would not
-  missing   builds or tests stop for the lack of it
-  replaced  it comes from a directory
-  vendored  it comes from the vendor directory
+  ready      all that builds and tests need of it is here, or they need nothing
+  at risk    it builds, and something else would not
+  missing    builds or tests stop for the lack of it
+  not known  what is missing may need it (ready in the JSON, with the why)
+  replaced   it comes from a directory
+  vendored   it comes from the vendor directory
 
 --reach asks who can give what is missing now: the hops of the chain, and the
 catalog where you agreed to it. --prove runs go build and go test without a
@@ -293,9 +294,12 @@ func (a *app) printDeps(r *deps.Report, all bool, where map[module.Version]reach
 	if where != nil {
 		rows[0] = slices.Insert(rows[0], 5, out.dim("REACHABLE AT"))
 	}
-	shown, fixes := 0, []string{}
+	shown, unknown, fixes := 0, 0, []string{}
 	for i := range r.Modules {
 		m := &r.Modules[i]
+		if m.Unknown {
+			unknown++
+		}
 		if !all && m.Verdict != deps.Missing && m.Verdict != deps.AtRisk {
 			continue
 		}
@@ -314,7 +318,11 @@ func (a *app) printDeps(r *deps.Report, all bool, where map[module.Version]reach
 		out.table("", rows)
 	}
 	if rest := len(r.Modules) - shown; rest > 0 {
-		out.line(out.dim(count(int64(rest), "module", "modules") + " more: ready, replaced or vendored (list them with --all)"))
+		text := count(int64(rest), "module", "modules") + " more: ready, replaced or vendored"
+		if unknown > 0 {
+			text += fmt.Sprintf("; of %d it is not known whether builds need them", unknown)
+		}
+		out.line(out.dim(text + " (list them with --all)"))
 	}
 	if len(fixes) > 0 && len(fixes) <= 3 {
 		for _, fix := range fixes {
@@ -398,11 +406,13 @@ func sumOf(m *deps.Module) string {
 func (a *app) verdictOf(m *deps.Module) string {
 	words := strings.ToUpper(strings.ReplaceAll(string(m.Verdict), "_", " "))
 	t := toneGood
-	switch m.Verdict {
-	case deps.Missing:
+	switch {
+	case m.Verdict == deps.Missing:
 		t = toneBad
-	case deps.AtRisk:
+	case m.Verdict == deps.AtRisk:
 		t = toneWarn
+	case m.Unknown:
+		words, t = "NOT KNOWN", toneIdle
 	}
 	why := strings.TrimPrefix(m.Why, redact.Clean(m.Actual().String())+": ")
 	if why == "" {

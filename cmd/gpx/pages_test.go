@@ -20,6 +20,7 @@ var documents = map[string][]string{
 	"env": {"env", "export"}, "use": {"plan"}, "sumdb": {"plan"}, "offline": {"plan", "offline"}, "undo": {"plan"}, "changes": {"changes"},
 	"cache": {"cache"}, "cache ls": {"cache-ls"}, "cache prune": {"plan-prune"}, "cache verify": {"cache-verify"}, "cache audit": {"cache-audit"},
 	"cache export": {"cache-export", "cache-export-build"}, "cache import": {"cache-import", "cache-import-build"},
+	"deps": {"deps"}, "fetch": {"fetch"}, "salvage": {"salvage"},
 	"demo": {"demo"}, "config": {"config"}, "shell-init": {"completion"}, "completion": {"completion"}, "version": {"version"},
 }
 

@@ -217,7 +217,10 @@ func (v *View) showWhy() tea.Cmd {
 				out = append(out, widget.L(widget.S(role, s)))
 			}
 		}
-		if len(m.By) == 0 {
+		switch {
+		case m.Unknown:
+			add(theme.Dim, "go.mod requires it; "+m.Why+".")
+		case len(m.By) == 0:
 			add(theme.Dim, "No package of the project imports one of its packages, directly or not; go.mod requires it.")
 		}
 		for i := len(m.By) - 1; i >= 0; i-- {

@@ -71,7 +71,10 @@ func (v *View) verdict(m *deps.Module, w int) (out []widget.Line) {
 	case deps.Replaced, deps.Vendored:
 		return say("Ready", theme.Good, g.Good+" "+m.Why, w)
 	}
-	if m.Why != "" {
+	switch {
+	case m.Unknown:
+		return say("Not known", theme.Text, g.Idle+" "+m.Why, w)
+	case m.Why != "":
 		return say("Ready", theme.Dim, g.Good+" "+m.Why, w)
 	}
 	return say("Ready", theme.Good, g.Good+" all that builds and tests need of it is here", w)

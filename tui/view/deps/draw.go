@@ -225,11 +225,14 @@ func (v *View) cells(r *row) []widget.Line {
 	case deps.AtRisk:
 		out[colVerdict] = one(theme.Warn, g.Warn+" "+verdictWord(r.m))
 	default:
-		role := theme.Good
-		if verdictWord(r.m) == "not needed" {
+		role, sign := theme.Good, g.Good
+		switch {
+		case r.m.Unknown:
+			role, sign = theme.Text, g.Idle
+		case r.m.Verdict == deps.Ready && !r.m.Needed:
 			role = theme.Dim
 		}
-		out[colVerdict] = one(role, g.Good+" "+verdictWord(r.m))
+		out[colVerdict] = one(role, sign+" "+verdictWord(r.m))
 	}
 	return out
 }

@@ -32,17 +32,19 @@ func (o order) String() string { return [...]string{"verdict", "name", "kind"}[o
 
 func (o order) column() int { return [...]int{colVerdict, colModule, colKind}[o] }
 
-// gravity sorts verdicts.
-func gravity(v deps.Verdict) int {
-	switch v {
-	case deps.Missing:
+// gravity sorts by verdict.
+func gravity(m *deps.Module) int {
+	switch {
+	case m.Verdict == deps.Missing:
 		return 0
-	case deps.AtRisk:
+	case m.Verdict == deps.AtRisk:
 		return 1
-	case deps.Replaced, deps.Vendored:
+	case m.Unknown:
 		return 2
+	case m.Verdict == deps.Replaced || m.Verdict == deps.Vendored:
+		return 3
 	}
-	return 3
+	return 4
 }
 
 // rowsOf makes the rows of a report, sorted.
@@ -62,7 +64,7 @@ func rowsOf(r *deps.Report, o order) []*row {
 	slices.SortStableFunc(rows, func(a, b *row) int {
 		switch o {
 		case byVerdict:
-			return cmp.Or(cmp.Compare(gravity(a.m.Verdict), gravity(b.m.Verdict)), kinds(a, b))
+			return cmp.Or(cmp.Compare(gravity(a.m), gravity(b.m)), kinds(a, b))
 		case byKind:
 			return kinds(a, b)
 		}
@@ -148,7 +150,10 @@ func verdictWord(m *deps.Module) string {
 	case deps.AtRisk:
 		return "AT RISK"
 	case deps.Ready:
-		if !m.Needed && m.Why != "" {
+		switch {
+		case m.Unknown:
+			return "not known"
+		case !m.Needed:
 			return "not needed"
 		}
 	}
