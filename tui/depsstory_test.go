@@ -89,6 +89,22 @@ func TestFetchInPart(t *testing.T) {
 	s.has("OFFLINE BUILD: ✗ NO")
 }
 
+// TestCacheHearsOfFetch: what changes the module cache from here has the Cache view
+// read it again, once that was read at all.
+func TestCacheHearsOfFetch(t *testing.T) {
+	s := newScreen(t, 120, 36, look{noColor: true})
+	s.show(healthy())
+	s.needs()
+	s.press("F", "y")
+	if n := s.f.cache.scans; n != 0 {
+		t.Fatalf("the module cache was read %d times, and nobody has looked at it", n)
+	}
+	s.press("3", "4", "v", "y")
+	if n := s.f.cache.scans; n != 2 {
+		t.Errorf("the module cache was read %d times; want once when it was shown, and once after", n)
+	}
+}
+
 func TestStoryFetchIsStopped(t *testing.T) {
 	s := newScreen(t, 120, 36, look{noColor: true})
 	s.f.project.hold = make(chan struct{})

@@ -75,7 +75,7 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 		cfg.Now = time.Now
 	}
 	m := &model{cfg: cfg, mouse: !cfg.NoMouse, osc: func(string) {}}
-	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Press: m.press, Propose: m.propose}
+	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Press: m.press, Propose: m.propose, Tell: m.tell}
 	m.spin = spinner.New(spinner.WithSpinner(spinner.Spinner{Frames: th.Glyphs.Spinner, FPS: beat}))
 	m.views = []view.View{proxies.New(m.c), envview.New(m.c), cache.New(m.c), depsview.New(m.c)}
 	m.table = m.actions()

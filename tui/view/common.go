@@ -67,7 +67,7 @@ const (
 	EnvChanged
 	Shown   // the view is the one that is seen now
 	Moved   // the selection was moved
-	Applied // a plan was applied, or given up while it was
+	Applied // a plan was applied, or given up while it was; or what a view does without one has ended
 )
 
 // Common is what the router shares with its views. Everything in it is used
@@ -94,6 +94,8 @@ type Common struct {
 	Press func(id string) string
 	// Propose shows a plan and applies it when the user agrees.
 	Propose func(Proposal) tea.Cmd
+	// Tell tells every view of an event.
+	Tell func(Event) tea.Cmd
 
 	nextID  int
 	running map[int]*Work

@@ -123,15 +123,16 @@ func (v *View) fetch() tea.Cmd {
 	})
 }
 
-// done says what work came to, and looks again.
+// done says what work came to, and has every view look again: the module cache is
+// another one.
 func (v *View) done(what, stopped string) func(view.Outcome, error) tea.Cmd {
 	return func(o view.Outcome, err error) tea.Cmd {
 		switch {
 		case errors.Is(err, context.Canceled):
 			v.c.Say(theme.Text, "%s was stopped: %s", what, stopped)
-			return v.look()
+			return v.c.Tell(view.Applied)
 		case err != nil:
-			return tea.Batch(v.c.Fail(err), v.look())
+			return tea.Batch(v.c.Fail(err), v.c.Tell(view.Applied))
 		}
 		role, sign := theme.Good, v.c.Theme.Glyphs.Good
 		if len(o.Notes) > 0 {
@@ -140,7 +141,7 @@ func (v *View) done(what, stopped string) func(view.Outcome, error) tea.Cmd {
 		}
 		v.c.Say(role, "%s %s", sign, o.Text)
 		clear(v.answers)
-		return v.look()
+		return v.c.Tell(view.Applied)
 	}
 }
 
