@@ -79,6 +79,12 @@ func cannotWrite(err error) bool {
 	return false
 }
 
+// busy reports whether err says that another process is at the file.
+func busy(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked)
+}
+
 func (j *journal) insert(ctx context.Context, r change.Record) error {
 	tx, err := j.s.db.BeginTx(ctx, nil)
 	if err != nil {

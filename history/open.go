@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -43,6 +44,10 @@ type Store struct {
 	busy    time.Duration
 	db      *sql.DB // nil: memory
 	journal *journal
+
+	holds     atomic.Bool // this process records
+	recordsMu sync.Mutex
+	records   *records // what was seen; nil until it is asked for
 
 	mu       sync.Mutex
 	notices  []string
@@ -113,7 +118,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err := private(s.path); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite3", dsn(s.path, s.busy))
+	db, err := sql.Open("sqlite3", dsn(s.path, s.busy, "FULL"))
 	if err != nil {
 		return err
 	}
@@ -207,9 +212,9 @@ func journalMode(path string) string {
 // dsn names the file to the driver. Transactions take the write lock when they
 // begin, so that none fails half way; synchronous=FULL makes a commit survive
 // a power failure, which the journal promises.
-func dsn(path string, busy time.Duration) string {
+func dsn(path string, busy time.Duration, synchronous string) string {
 	q := url.Values{
-		"_synchronous":  {"FULL"},
+		"_synchronous":  {synchronous},
 		"_busy_timeout": {fmt.Sprint(busy.Milliseconds())},
 		"_txlock":       {"immediate"},
 		"_foreign_keys": {"on"},
@@ -300,8 +305,14 @@ func (s *Store) InMemory() bool { return s.db == nil }
 
 // Close closes the database.
 func (s *Store) Close() error {
-	if s.db == nil {
-		return nil
+	s.recordsMu.Lock()
+	defer s.recordsMu.Unlock()
+	var err error
+	if s.records != nil {
+		err = s.records.db.Close()
 	}
-	return s.db.Close()
+	if s.db != nil {
+		err = errors.Join(err, s.db.Close())
+	}
+	return err
 }
