@@ -111,6 +111,8 @@ func (s *session) start() {
 		close(s.ready)
 		return
 	}
+	in.Original = s.unfinished(ctx, in.Env)
+	s.in.Original = in.Original
 	s.monitor = monitor.New(s.read.monitorConfig(), in.Prober, in)
 	s.app.remember(ctx, in.Project)
 	close(s.ready)
@@ -120,6 +122,7 @@ func (s *session) start() {
 		}
 	})
 	s.work.Go(func() { s.watchReadiness(ctx) })
+	s.work.Go(func() { s.record(ctx) })
 	if c := clean(ctx, in.Env, s.app.now()); c != nil {
 		s.work.Go(func() {
 			<-c.ended
@@ -161,6 +164,9 @@ func (s *session) inputs(ctx context.Context) (monitor.Inputs, error) {
 				s.in.Extra = append(s.in.Extra, ep)
 			}
 		}
+	}
+	if !first && s.monitor != nil && s.monitor.Snapshot().Verdict.State == monitor.StateOutage {
+		s.in.Original = original(s.in.Original, s.env, e) // somebody else switched
 	}
 	s.env, s.project = e, p
 	s.in.Env, s.in.Project = e, p
