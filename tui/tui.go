@@ -56,6 +56,10 @@ type Config struct {
 	Services Services
 	Mode     Mode
 
+	// Incident is the number of the incident whose replay the screen starts with; 0
+	// starts with what is now.
+	Incident int64
+
 	GoVersion string // "go1.26.8"; "" until known
 	Project   string // the project folder as the header shows it: "~/src/app"
 

@@ -65,6 +65,7 @@ type Services struct {
 
 	Caches
 	Deps
+	History
 
 	// Crash writes a report of a panic and returns the file's path.
 	Crash func(value any, stack []byte) (path string)
