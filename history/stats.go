@@ -168,17 +168,17 @@ func (r *records) sumUp(ctx context.Context, s *summary, classes map[int64]probe
 	if err != nil {
 		return err
 	}
-	clamp := func(t time.Time) time.Time { return earliest(later(t, s.from), s.to) }
-	hoursFrom := clamp(up(s.from, time.Hour))
-	hoursTo := later(clamp(earliest(hourMark, s.to).Truncate(time.Hour)), hoursFrom)
-	samplesFrom := later(clamp(minuteMark), hoursTo)
-	// The minutes before the first whole hour, where those are still kept.
+	hoursFrom, hoursTo := up(s.from, time.Hour), earliest(hourMark, s.to).Truncate(time.Hour)
+	if !hoursFrom.Before(hoursTo) { // no whole hour
+		hoursFrom, hoursTo = s.from, s.from
+	}
+	samplesFrom := earliest(later(minuteMark, hoursTo), s.to)
 	for _, part := range []struct {
 		table    string
 		span     time.Duration
 		from, to time.Time
 	}{
-		{"minutes", time.Minute, s.from, earliest(hoursFrom, samplesFrom)},
+		{"minutes", time.Minute, s.from, hoursFrom},
 		{"hours", time.Hour, hoursFrom, hoursTo},
 		{"minutes", time.Minute, hoursTo, samplesFrom},
 	} {

@@ -73,3 +73,22 @@ func (r *Reel) gapAt(t time.Time) *monitor.Gap {
 	}
 	return nil
 }
+
+// Instants are the times at which something changed, from a little before the
+// incident to its end: of the frames and of the events, each once.
+func (r *Reel) Instants() []time.Time {
+	from, to := r.Incident.Opened.Add(-lead), r.To.Time
+	var all []time.Time
+	for _, f := range r.Frames {
+		all = append(all, f.Snapshot.At.Time)
+	}
+	for _, e := range r.Incident.Events {
+		all = append(all, e.At.Time)
+	}
+	all = slices.DeleteFunc(all, func(t time.Time) bool { return t.Before(from) || t.After(to) })
+	slices.SortFunc(all, time.Time.Compare)
+	return slices.CompactFunc(all, time.Time.Equal)
+}
+
+// lead is how long before an incident a replay begins.
+const lead = time.Minute
