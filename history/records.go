@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -29,6 +30,7 @@ type records struct {
 	mu        sync.Mutex
 	endpoints map[incident.Endpoint]int64
 	classes   map[probe.Class]int64
+	rolled    time.Time // how far the minutes have come, as this process knows it
 }
 
 // recordsOf opens the tables on first use.
@@ -135,12 +137,13 @@ func (r *records) class(ctx context.Context, q query, c probe.Class) (int64, err
 	return id, err
 }
 
-// reset forgets the numbers that a failed transaction gave.
+// reset forgets what a failed transaction seemed to have done.
 func (r *records) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.endpoints)
 	clear(r.classes)
+	r.rolled = time.Time{}
 }
 
 // namesOf reads the numbers of endpoints and classes the other way round.

@@ -11,6 +11,8 @@ import (
 	"github.com/DataDog/sketches-go/ddsketch"
 	"github.com/DataDog/sketches-go/ddsketch/mapping"
 	"github.com/DataDog/sketches-go/ddsketch/store"
+
+	"gpx/probe"
 )
 
 // Rollups are made of the samples again and again until their minute is complete,
@@ -126,6 +128,9 @@ func rollupAt(id int64, span time.Duration) time.Time {
 
 // roll stores the rollups of all that is complete as of now.
 func (r *records) roll(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	if !r.rolled.IsZero() && now.Before(r.rolled.Add(time.Minute+settleAfter)) {
+		return nil // as of the last time, no minute more is complete
+	}
 	from, err := r.mark(ctx, tx, "minutes")
 	if err != nil {
 		return err
@@ -150,6 +155,7 @@ func (r *records) roll(ctx context.Context, tx *sql.Tx, now time.Time) error {
 	if err := r.setMark(ctx, tx, "minutes", to); err != nil {
 		return err
 	}
+	r.rolled = to
 	hours, err := r.mark(ctx, tx, "hours")
 	if err != nil {
 		return err
@@ -220,10 +226,13 @@ func (r *records) rollHours(ctx context.Context, tx *sql.Tx, from, to time.Time)
 // answered tells lost classes from others by their numbers.
 func (r *records) answered(ctx context.Context, q query) (answered, error) {
 	failed := map[int64]bool{}
-	_, classes, err := namesOf(ctx, q)
-	for id, c := range classes {
-		failed[id] = c.Failed()
-	}
+	err := each(ctx, q, `SELECT id, name FROM classes`, nil, func(scan func(...any) error) error {
+		var id int64
+		var name string
+		err := scan(&id, &name)
+		failed[id] = probe.Class(name).Failed()
+		return err
+	})
 	return func(class int64) bool { return !failed[class] }, err
 }
 
