@@ -29,7 +29,7 @@ const settleAfter = 30 * time.Second
 const rollAtOnce = 6 * time.Hour
 
 // accuracy is the relative error of a quantile out of a sketch.
-const accuracy = 0.005
+const accuracy = 0.01
 
 var indexes = func() mapping.IndexMapping {
 	m, err := mapping.NewLogarithmicMapping(accuracy)

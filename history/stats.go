@@ -110,9 +110,9 @@ func (r *records) beginning(ctx context.Context, otherwise time.Time) (time.Time
 		first = earliest(first, rollupAt(minute.Int64, time.Minute))
 	}
 	if sample.Valid {
-		first = earliest(first, sampleAt(sample.Int64).Truncate(time.Minute))
+		first = earliest(first, sampleAt(sample.Int64))
 	}
-	return first, err
+	return first.Truncate(time.Hour), err
 }
 
 func earliest(a, b time.Time) time.Time {
