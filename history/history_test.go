@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if arg := os.Getenv(recorderVar); arg != "" {
+		fmt.Fprintln(os.Stderr, recordChild(arg))
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -16,6 +16,7 @@ type lease struct {
 	token   string
 	pid     int
 	started time.Time
+	dies    time.Duration // without a sign of life
 }
 
 // hold takes the lease, or keeps it. before is when another holder gave its last
@@ -30,7 +31,7 @@ func (l lease) hold(ctx context.Context, tx *sql.Tx, now time.Time) (held bool, 
 	if token != l.token && token != "" {
 		before = instant(heartbeat)
 		// A sign from the future is that of a clock that was set since.
-		if now.Sub(before).Abs() < leaseFor {
+		if now.Sub(before).Abs() < l.dies {
 			return false, before, nil
 		}
 	}

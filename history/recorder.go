@@ -31,6 +31,8 @@ type RecorderOptions struct {
 	Settings func() incident.Settings // in force now; nil: none are noted
 	Now      func() time.Time         // nil means the store's clock
 	Tick     <-chan time.Time         // nil means every 2 s
+
+	flushed func([]seen) // for tests: what was committed
 }
 
 // Record writes down what snapshots show, until ctx ends or snaps is closed. Of
@@ -44,7 +46,7 @@ func (s *Store) Record(ctx context.Context, snaps <-chan monitor.Snapshot, o Rec
 	}
 	r := &recorder{
 		s: s, o: o, last: map[incident.Endpoint]monitor.Sample{},
-		lease: lease{token: rand.Text(), pid: os.Getpid(), started: o.Now()},
+		lease: lease{token: rand.Text(), pid: os.Getpid(), started: o.Now(), dies: leaseFor},
 	}
 	tick := o.Tick
 	if tick == nil {
@@ -243,6 +245,9 @@ func (r *recorder) write(ctx context.Context, rec *records) error {
 	}
 	for i, id := range ids {
 		i.ID = id
+	}
+	if held && r.o.flushed != nil {
+		r.o.flushed(r.samples)
 	}
 	r.samples, r.frames, r.incidents, r.events = r.samples[:0], nil, nil, nil
 	was := r.holding

@@ -2,14 +2,7 @@ package parcel
 
 import (
 	"fmt"
-	"net/netip"
-	"path"
 	"reflect"
-	"regexp"
-	"strings"
-
-	"golang.org/x/mod/module"
-	"golang.org/x/mod/semver"
 
 	"gpx/envctl/wire"
 	"gpx/history/incident"
@@ -17,35 +10,105 @@ import (
 )
 
 // publicDatabases keep their names: everybody has them, and whether the checksum
-// database was asked by its own host is half of many stories.
+// database was asked at its own host is half of many stories.
 var publicDatabases = set("sum.golang.org", "sum.golang.google.cn")
 
 // Mask is a copy of r that tells what happened and not to whom: hosts are
-// host-1.example and so on, the same host everywhere the same; paths are /path-1;
-// modules of which private says so, and those of a host that is masked, are
+// host-1.example and so on, the same host the same everywhere; paths are /path-1;
+// modules of which private says so, and those at a host that is masked, are
 // private-1.example/module. Addresses, hashes and the expiry of certificates go.
 // A nil private takes every module but gpx's own canary for private.
 //
-// A name in a text is masked wherever it looks like one. What people wrote in
-// other words, a team's name in a note, stays: whoever sends the file reads it.
+// A name is masked wherever it looks like one. What people wrote in other words, a
+// team's name in a note, stays: whoever sends the file reads it first.
 func Mask(r *incident.Recording, private func(modulePath string) bool) *incident.Recording {
 	c, err := clone(r)
-	if err != nil { // only what cannot be written as JSON, such as a year of five digits
+	if err != nil { // a time of which there is no JSON: not even Encode takes that
 		return &incident.Recording{}
 	}
 	normalize(c)
 	if private == nil {
 		private = func(path string) bool { return path != probe.Canary.Path }
 	}
-	// The texts before anything else: what redaction hides is no host.
-	if err := tidy(c); err != nil {
-		return &incident.Recording{}
+	m := &mask{
+		private: private,
+		hosts:   map[string]string{}, paths: map[string]string{}, modules: map[string]string{}, digests: map[string]string{},
+		named: map[string]bool{},
 	}
-	m := &mask{private: private, hosts: map[string]string{}, paths: map[string]string{}, modules: map[string]string{}, digests: map[string]string{}}
-	for _, e := range c.Endpoints { // in the order in which the reader meets them
+	for _, e := range c.Endpoints { // numbered in the order in which a reader meets them
 		m.learn(e.URL)
 	}
-	c.each(m.learnField)
-	c.each(m.maskField)
-	return c.Recording
+	slim := *c
+	slim.Samples = nil
+	for _, pass := range []func(string, *string){
+		func(field string, s *string) { *s = tidyText(field, *s) }, // what is redacted is no host
+		m.learnField,
+		m.maskField,
+	} {
+		// The leaf has no errors, and so the walk has none.
+		_ = walk(reflect.ValueOf(&slim).Elem(), ".recording", func(field string, v reflect.Value) error {
+			switch x := v.Addr().Interface().(type) {
+			case *string:
+				pass(field, x)
+			case *wire.Time:
+				if field == "endpoints.tls_expires" {
+					*x = wire.Time{} // public logs know whose certificate expires at which second
+				}
+			}
+			return nil
+		})
+	}
+	slim.Samples = c.Samples
+	return &slim
+}
+
+// A mask is what stands for what.
+type mask struct {
+	private func(string) bool
+	hosts   map[string]string // by the host in lower case, without a port
+	paths   map[string]string // by "host/path", the host empty for files
+	modules map[string]string // by module path; public ones stand for themselves
+	digests map[string]string
+
+	named map[string]bool // names as headlines have them, which may be cut there
+}
+
+// learnField notes the names that stand where names belong.
+func (m *mask) learnField(field string, s *string) {
+	switch field {
+	case "endpoints.module":
+		m.named[*s] = true
+	case "sumdb.name", "sumdb.value":
+		m.learnDatabase(*s)
+	case "incident.note":
+		m.learn(*s) // a URL in it; its first word is no database
+	default:
+		m.learn(*s)
+	}
+}
+
+// maskField masks one text.
+func (m *mask) maskField(field string, s *string) {
+	switch field {
+	case "endpoints.remote_addr", "endpoints.sum", "checks.sum":
+		*s = ""
+	case "snapshot.env_digest":
+		*s = alias(m.digests, *s, "env-%d")
+	case "hops.separator":
+	default:
+		*s = m.text(*s)
+	}
+}
+
+// alias is what stands for name, the next of its kind when it is new.
+func alias(known map[string]string, name, format string) string {
+	if name == "" {
+		return ""
+	}
+	a, ok := known[name]
+	if !ok {
+		a = fmt.Sprintf(format, len(known)+1)
+		known[name] = a
+	}
+	return a
 }

@@ -1,0 +1,328 @@
+package parcel
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"path"
+	"regexp"
+	"strings"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+)
+
+var (
+	// wordRE is what may be one name: nothing in it separates two.
+	wordRE = regexp.MustCompile("[^\\s,|;\"'`<>(){}=]+")
+	// urlRE begins a URL, also where its slashes are percent-encoded.
+	urlRE = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*(?::|%(?:25)*3a)(?:/|%(?:25)*2f)+`)
+	// windowsRE is a path with a drive or a server.
+	windowsRE = regexp.MustCompile("(?:\\b[A-Za-z]:\\\\|\\\\\\\\)[^\\s,|;\"'`<>]*")
+	// runRE is what a host name can be made of, in any script.
+	runRE = regexp.MustCompile(`[\pL\pN\pM_.-]+`)
+	// keyRE is the rest of a verifier key (golang.org/x/mod/sumdb/note).
+	keyRE = regexp.MustCompile(`^\+[0-9a-f]{8}\+\S*`)
+	// fileRE are names with a dot that are no hosts, versions and numbers.
+	fileRE = regexp.MustCompile(`^(?:go\.(?:mod|sum|work|env)|go\.work\.sum|modules\.txt|resolv\.conf|v[0-9]+(?:\.[0-9]+){2}(?:[-+][0-9A-Za-z.+-]*)?(?:\.(?:info|mod|zip|ziphash))?|go[0-9.]+(?:rc[0-9]+)?|[-.]?[0-9.]+\pL{0,3})$`)
+)
+
+// learn notes the hosts and paths of the URLs in s.
+func (m *mask) learn(s string) {
+	for _, word := range wordRE.FindAllString(strings.ReplaceAll(s, `\/`, "/"), -1) {
+		if loc := urlRE.FindStringIndex(word); loc != nil {
+			m.url(trim(word[loc[0]:]))
+		}
+	}
+}
+
+// learnDatabase notes the name that a value of GOSUMDB begins with.
+func (m *mask) learnDatabase(value string) {
+	name, _, _ := strings.Cut(value, " ")
+	name, _, _ = strings.Cut(name, "+")
+	if name != "" && name != "off" && !strings.Contains(name, "/") {
+		m.host(name)
+	}
+	m.learn(value)
+}
+
+// text masks every name in s.
+func (m *mask) text(s string) string {
+	s = strings.ReplaceAll(s, `\/`, "/") // JSON in an error message
+	s = windowsRE.ReplaceAllStringFunc(s, func(p string) string { return m.file(p) })
+	return wordRE.ReplaceAllStringFunc(s, func(w string) string {
+		name := trim(w)
+		return m.name(name) + w[len(name):]
+	})
+}
+
+// trim takes the punctuation of the sentence off a name.
+func trim(word string) string {
+	t := strings.TrimRight(word, ".:!?")
+	if strings.HasSuffix(t, "]") && strings.Count(t, "]") > strings.Count(t, "[") {
+		t = strings.TrimRight(t[:len(t)-1], ".:!?")
+	}
+	return t
+}
+
+// name masks one word.
+func (m *mask) name(w string) string {
+	if strings.Contains(w, "…") {
+		return m.cut(w)
+	}
+	if loc := urlRE.FindStringIndex(w); loc != nil {
+		return m.name(w[:loc[0]]) + m.url(w[loc[0]:])
+	}
+	if i := strings.Index(w, ":/"); i >= 0 { // "open:/srv/x"
+		return m.name(w[:i]) + ":" + m.name(w[i+1:])
+	}
+	if strings.HasPrefix(w, "/") {
+		if kept := m.request(w); kept != "" {
+			return kept
+		}
+		return m.file(w)
+	}
+	if strings.HasPrefix(w, "~/") || strings.HasPrefix(w, "./") || strings.HasPrefix(w, "../") {
+		return m.file(w)
+	}
+	if masked, ok := m.module(w); ok {
+		return masked
+	}
+	host, rest, slash := strings.Cut(w, "/")
+	if slash && m.isHost(withoutPort(host)) {
+		return m.hostPort(host) + m.path(host, "/"+rest)
+	}
+	if a, err := netip.ParseAddr(strings.Trim(w, "[]")); err == nil {
+		return m.host(a.String())
+	}
+	if a, err := netip.ParseAddrPort(w); err == nil {
+		return m.hostPort(a.String())
+	}
+	return m.runs(w)
+}
+
+// runs masks what looks like a host name anywhere in a word.
+func (m *mask) runs(w string) string {
+	var b strings.Builder
+	for w != "" {
+		loc := runRE.FindStringIndex(w)
+		if loc == nil {
+			break
+		}
+		b.WriteString(w[:loc[0]])
+		run := w[loc[0]:loc[1]]
+		w = w[loc[1]:]
+		host := strings.Trim(run, ".-")
+		if !m.isHost(host) {
+			b.WriteString(run)
+			continue
+		}
+		b.WriteString(m.host(host))
+		if !publicDatabases[strings.ToLower(host)] {
+			w = keyRE.ReplaceAllString(w, "")
+		}
+	}
+	return b.String() + w
+}
+
+// isHost reports whether a word is a host that is known, an address, or has the
+// form of a host's full name.
+func (m *mask) isHost(w string) bool {
+	if _, ok := m.hosts[strings.ToLower(w)]; ok {
+		return true
+	}
+	if _, err := netip.ParseAddr(strings.Trim(w, "[]")); err == nil {
+		return true
+	}
+	first, last, dotted := strings.Cut(w, ".")
+	if !dotted || first == "" || fileRE.MatchString(w) || runRE.FindString(w) != w {
+		return false
+	}
+	last = last[strings.LastIndexByte(last, '.')+1:]
+	// No top-level domain is a number, or one letter as in "e.g".
+	return len(last) > 1 && strings.Trim(last, "0123456789") != ""
+}
+
+// host is what stands for a host.
+func (m *mask) host(host string) string {
+	host = strings.ToLower(strings.TrimRight(strings.Trim(host, "[]"), "."))
+	if publicDatabases[host] || host == "xxxxx" {
+		return host
+	}
+	m.named[host] = true
+	return alias(m.hosts, host, "host-%d.example")
+}
+
+// hostPort keeps the port: two servers of one host are two.
+func (m *mask) hostPort(authority string) string {
+	host := withoutPort(authority)
+	return m.host(host) + authority[len(host):]
+}
+
+func withoutPort(authority string) string {
+	i := strings.LastIndexByte(authority, ':')
+	if i < 0 || strings.Trim(authority[i+1:], "0123456789") != "" || strings.HasSuffix(authority[:i], ":") {
+		return authority
+	}
+	if host := authority[:i]; !strings.Contains(host, ":") || strings.HasSuffix(host, "]") {
+		return host
+	}
+	return authority // an IPv6 address without brackets
+}
+
+// url masks a URL.
+func (m *mask) url(u string) string {
+	scheme := urlRE.FindString(u)
+	rest := u[len(scheme):]
+	if strings.HasPrefix(strings.ToLower(scheme), "file:") {
+		return "file://" + m.file("/"+rest)
+	}
+	if strings.Contains(scheme, "%") { // part of another URL: nobody needs the rest of it
+		rest, _, _ = strings.Cut(strings.ReplaceAll(rest, "%", "/"), "/")
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, p := rest[:end], rest[end:]
+	user := ""
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		user, authority = "xxxxx@", authority[i+1:]
+	}
+	if authority == "" {
+		return scheme
+	}
+	return scheme + user + m.hostPort(authority) + m.path(authority, p)
+}
+
+// path masks the path of a URL: its base by a number, what the go command asks for
+// below it as far as that is public.
+func (m *mask) path(authority, p string) string {
+	if i := strings.IndexAny(p, "?#"); i >= 0 {
+		p = p[:i]
+	}
+	if kept := m.request(p); kept != "" || p == "" || p == "/" {
+		return cmp.Or(kept, p)
+	}
+	base, request := p, ""
+	for _, mark := range []string{"/sumdb/", "/@v/", "/@latest", "/lookup/", "/tile/"} {
+		if i := strings.Index(p, mark); i >= 0 && i < len(base) {
+			base, request = p[:i], p[i:]
+		}
+	}
+	if strings.HasPrefix(request, "/@") { // which of it is the module is not known, unless the base is
+		for i := 1; i < len(base); i++ {
+			if _, ok := m.paths[authority+base[:i]]; ok && base[i] == '/' {
+				if kept := m.request(base[i:] + request); kept != "" {
+					return m.paths[authority+base[:i]] + kept
+				}
+			}
+		}
+		return "/…"
+	}
+	slash := ""
+	if strings.HasSuffix(base, "/") {
+		base, slash = strings.TrimRight(base, "/"), "/"
+	}
+	m.named[withoutPort(authority)+base] = true
+	m.named[authority+base] = true
+	return alias(m.paths, authority+base, "/path-%d") + slash + m.request(request)
+}
+
+// request masks what the go command asks of a proxy or a checksum database; it is
+// empty where p is no such request.
+func (m *mask) request(p string) string {
+	if name, ok := strings.CutPrefix(p, "/sumdb/"); ok {
+		name, rest, _ := strings.Cut(name, "/")
+		if rest == "" {
+			return "/sumdb/" + m.host(name)
+		}
+		return "/sumdb/" + m.host(name) + m.request("/"+rest)
+	}
+	if version, ok := strings.CutPrefix(p, "/lookup/"); ok {
+		masked, ok := m.module(version)
+		if !ok {
+			masked = "…"
+		}
+		return "/lookup/" + masked
+	}
+	if p == "/supported" || p == "/latest" || p == "/lookup" || strings.HasPrefix(p, "/tile/") || p == "/tile" {
+		return p
+	}
+	for _, mark := range []string{"/@v/", "/@latest"} {
+		if i := strings.Index(p, mark); i > 0 {
+			if masked, ok := m.module(p[1:i] + "@latest"); ok {
+				return "/" + strings.TrimSuffix(masked, "@latest") + p[i:]
+			}
+		}
+	}
+	return ""
+}
+
+// file masks a path of this machine.
+func (m *mask) file(p string) string {
+	p = path.Clean(strings.ReplaceAll(p, `\`, "/"))
+	if p == "/" {
+		return p
+	}
+	m.named[p] = true
+	return alias(m.paths, p, "/path-%d")
+}
+
+// module masks module@version, and a module path that is known to be one; else it
+// reports false.
+func (m *mask) module(w string) (string, bool) {
+	escaped, version, ok := strings.Cut(w, "@")
+	p, err := module.UnescapePath(escaped)
+	if err != nil {
+		p = escaped
+	}
+	if masked, known := m.modules[p]; known && !ok {
+		return masked, true
+	}
+	file, _, _ := strings.Cut(version, "/")
+	if !ok || module.CheckPath(p) != nil || !semver.IsValid(strings.TrimSuffix(file, ".info")) && version != "latest" {
+		return "", false
+	}
+	m.named[w] = true
+	return m.modulePath(p) + "@" + version, true
+}
+
+func (m *mask) modulePath(p string) string {
+	if masked, ok := m.modules[p]; ok {
+		return masked
+	}
+	first, _, _ := strings.Cut(p, "/")
+	if _, hidden := m.hosts[strings.ToLower(first)]; !hidden && !m.private(p) {
+		m.modules[p] = p
+		return p
+	}
+	n := 0
+	for p, masked := range m.modules {
+		if p != masked {
+			n++
+		}
+	}
+	_, major, _ := module.SplitPathVersion(p)
+	if strings.HasPrefix(major, ".") {
+		major = ""
+	}
+	m.modules[p] = fmt.Sprintf("private-%d.example/module%s", n+1, major)
+	return m.modules[p]
+}
+
+// cut masks a name out of whose middle a headline took something.
+func (m *mask) cut(w string) string {
+	head, tail, _ := strings.Cut(w, "…")
+	best := ""
+	for name := range m.named {
+		if len(name) >= len(head)+len(tail) && strings.HasPrefix(name, head) && strings.HasSuffix(name, tail) &&
+			(best == "" || name < best) {
+			best = name
+		}
+	}
+	if best == "" || head+tail == "" {
+		return "…"
+	}
+	return m.name(best)
+}
