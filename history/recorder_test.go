@@ -3,6 +3,7 @@ package history
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -359,4 +360,69 @@ func TestKillRecorders(t *testing.T) {
 		t.Errorf("%d samples and %d incidents were recorded: nothing was tried", len(committed), len(list))
 	}
 	t.Logf("%d kills, %d samples, %d incidents", n, len(committed), len(list))
+}
+
+// TestNoRoom records in memory what the file has no room for, and says so.
+func TestNoRoom(t *testing.T) {
+	start := began.Truncate(worldPeriod).Add(time.Minute)
+	now := start
+	s := recorded(t, &now)
+	live(t, s, &now, start.Add(time.Minute))
+	r, err := s.recordsOf(t.Context())
+	must(t, err)
+	if _, err := r.db.Exec(`PRAGMA max_page_count = 1`); err != nil {
+		t.Fatal(err)
+	}
+	live(t, s, &now, start.Add(worldPeriod+time.Minute))
+	if !strings.Contains(s.Notice(), "in memory only") {
+		t.Errorf("notice: %q", s.Notice())
+	}
+	if list, err := s.Incidents(t.Context()); err != nil || len(list) != 1 || list[0].Open() {
+		t.Errorf("%v: %+v", err, list)
+	}
+}
+
+// TestLockedFile keeps what is seen until another process lets go of the file.
+func TestLockedFile(t *testing.T) {
+	start := began.Truncate(worldPeriod).Add(time.Minute)
+	now := start
+	path := filepath.Join(t.TempDir(), "history.db")
+	s, err := Open(t.Context(), path, Options{Now: func() time.Time { return now }, Busy: time.Millisecond})
+	must(t, err)
+	defer s.Close()
+	live(t, s, &now, start.Add(time.Minute))
+	other, err := sql.Open("sqlite3", dsn(path, time.Second, "NORMAL"))
+	must(t, err)
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	snaps, tick, done := make(chan monitor.Snapshot), make(chan time.Time), make(chan error, 1)
+	go func() { done <- s.Record(ctx, snaps, RecorderOptions{Tick: tick}) }()
+	tick <- now
+	play := func(until time.Time) {
+		for ; now.Before(until); now = now.Add(worldEvery / 2) {
+			snaps <- worldAt(now)
+			tick <- now
+		}
+	}
+	play(start.Add(2 * time.Minute))
+	tx, err := other.Begin() // immediate: it is the only one that writes
+	must(t, err)
+	play(start.Add(worldPeriod))
+	must(t, tx.Rollback())
+	play(start.Add(worldPeriod + time.Minute))
+	cancel()
+	must(t, <-done)
+	if s.Notice() != "" {
+		t.Errorf("notice: %q", s.Notice())
+	}
+	list, err := s.Incidents(t.Context())
+	if err != nil || len(list) != 1 || list[0].Open() || list[0].Unobserved != 0 {
+		t.Errorf("%v: %+v", err, list)
+	}
+	stats, err := s.Stats(t.Context(), StatsOptions{})
+	if want := int64((worldPeriod + time.Minute) / worldEvery); err != nil || stats[0].Samples < want-2 {
+		t.Errorf("%v: %d samples of %d", err, stats[0].Samples, want)
+	}
 }

@@ -43,6 +43,7 @@ func Mask(r *incident.Recording, private func(modulePath string) bool) *incident
 	for _, pass := range []func(string, *string){
 		func(field string, s *string) { *s = tidyText(field, *s) }, // what is redacted is no host
 		m.learnField,
+		m.learnModule,
 		m.maskField,
 	} {
 		// The leaf has no errors, and so the walk has none.
@@ -75,15 +76,16 @@ type mask struct {
 
 // learnField notes the names that stand where names belong.
 func (m *mask) learnField(field string, s *string) {
-	switch field {
-	case "endpoints.module":
-		m.named[*s] = true
-	case "sumdb.name", "sumdb.value":
+	if field == "sumdb.name" || field == "sumdb.value" {
 		m.learnDatabase(*s)
-	case "incident.note":
-		m.learn(*s) // a URL in it; its first word is no database
-	default:
-		m.learn(*s)
+	}
+	m.learn(*s)
+}
+
+// learnModule notes a module, when all hosts are known.
+func (m *mask) learnModule(field string, s *string) {
+	if field == "endpoints.module" {
+		m.module(*s)
 	}
 }
 

@@ -9,29 +9,47 @@ import (
 	"strings"
 
 	"golang.org/x/mod/module"
-	"golang.org/x/mod/semver"
 )
 
 var (
 	// wordRE is what may be one name: nothing in it separates two.
 	wordRE = regexp.MustCompile("[^\\s,|;\"'`<>(){}=]+")
 	// urlRE begins a URL, also where its slashes are percent-encoded.
-	urlRE = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*(?::|%(?:25)*3a)(?:/|%(?:25)*2f)+`)
+	urlRE = regexp.MustCompile(`(?i)(?:https?|file):/+|[a-z][a-z0-9+.-]*:/{2,}|[a-z][a-z0-9+.-]*%(?:25)*3a(?:%(?:25)*2f)+`)
 	// windowsRE is a path with a drive or a server.
 	windowsRE = regexp.MustCompile("(?:\\b[A-Za-z]:\\\\|\\\\\\\\)[^\\s,|;\"'`<>]*")
 	// runRE is what a host name can be made of, in any script.
 	runRE = regexp.MustCompile(`[\pL\pN\pM_.-]+`)
+	// versionRE is what follows the @ of a module.
+	versionRE = regexp.MustCompile(`^(?:latest|v[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]*)?(?:\.(?:info|mod|zip|ziphash))?(?:/go\.mod)?)$`)
 	// keyRE is the rest of a verifier key (golang.org/x/mod/sumdb/note).
 	keyRE = regexp.MustCompile(`^\+[0-9a-f]{8}\+\S*`)
 	// fileRE are names with a dot that are no hosts, versions and numbers.
-	fileRE = regexp.MustCompile(`^(?:go\.(?:mod|sum|work|env)|go\.work\.sum|modules\.txt|resolv\.conf|v[0-9]+(?:\.[0-9]+){2}(?:[-+][0-9A-Za-z.+-]*)?(?:\.(?:info|mod|zip|ziphash))?|go[0-9.]+(?:rc[0-9]+)?|[-.]?[0-9.]+\pL{0,3})$`)
+	fileRE = regexp.MustCompile(`^(?:go\.(?:mod|sum|work|env)|go\.work\.sum|modules\.txt|resolv\.conf|v[0-9]+(?:\.[0-9]+){2}(?:[-+][0-9A-Za-z.+-]*)?(?:\.(?:info|mod|zip|ziphash))?|go[0-9.]+(?:rc[0-9]+)?|[0-9]+(?:\.[0-9]+)*(?:[nµm]?s|m|h|[kMG]i?B)?|Client\.Timeout)$`)
+	// pathRE is what may follow a host without a scheme: a path, or a repository as
+	// ssh has it.
+	pathRE = regexp.MustCompile(`^(?:/|:[^0-9]).*`)
+	// requestRE begins what the go command asks for below a base URL.
+	requestRE = regexp.MustCompile(`/(?:@v|sumdb|lookup|tile)/|/@latest$|/supported$`)
 )
 
-// learn notes the hosts and paths of the URLs in s.
+// learn notes the hosts of the URLs in s, and the paths of those that are bases.
+// What is a module is told when all hosts are known.
 func (m *mask) learn(s string) {
 	for _, word := range wordRE.FindAllString(strings.ReplaceAll(s, `\/`, "/"), -1) {
-		if loc := urlRE.FindStringIndex(word); loc != nil {
-			m.url(trim(word[loc[0]:]))
+		loc := urlRE.FindStringIndex(word)
+		if loc == nil {
+			continue
+		}
+		scheme, authority, p := split(trim(word[loc[0]:]))
+		switch {
+		case scheme == "file://":
+			m.file(p)
+		case authority != "":
+			m.hostPort(authority)
+			if !requestRE.MatchString(p) {
+				m.base(authority, p)
+			}
 		}
 	}
 }
@@ -77,16 +95,16 @@ func (m *mask) name(w string) string {
 		return m.name(w[:i]) + ":" + m.name(w[i+1:])
 	}
 	if strings.HasPrefix(w, "/") {
-		if kept := m.request(w); kept != "" {
-			return kept
-		}
-		return m.file(w)
+		return cmp.Or(m.request(w), m.file(w))
 	}
 	if strings.HasPrefix(w, "~/") || strings.HasPrefix(w, "./") || strings.HasPrefix(w, "../") {
 		return m.file(w)
 	}
 	if masked, ok := m.module(w); ok {
 		return masked
+	}
+	if at := strings.LastIndexByte(w, '@'); at >= 0 && m.isHost(w[at+1:]) { // somebody's address
+		return "xxxxx@" + m.host(w[at+1:])
 	}
 	host, rest, slash := strings.Cut(w, "/")
 	if slash && m.isHost(withoutPort(host)) {
@@ -119,7 +137,7 @@ func (m *mask) runs(w string) string {
 		}
 		b.WriteString(m.host(host))
 		if !publicDatabases[strings.ToLower(host)] {
-			w = keyRE.ReplaceAllString(w, "")
+			w = pathRE.ReplaceAllString(keyRE.ReplaceAllString(w, ""), "")
 		}
 	}
 	return b.String() + w
@@ -170,63 +188,65 @@ func withoutPort(authority string) string {
 	return authority // an IPv6 address without brackets
 }
 
+// split takes a URL apart; its userinfo, query and fragment are dropped.
+func split(u string) (scheme, authority, p string) {
+	scheme = urlRE.FindString(u)
+	rest := u[len(scheme):]
+	if i := strings.IndexAny(rest, "?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	if strings.HasPrefix(strings.ToLower(scheme), "file:") {
+		return "file://", "", "/" + rest
+	}
+	if strings.Contains(scheme, "%") { // in the query of another one: its host is enough
+		rest, _, _ = strings.Cut(rest, "%")
+	}
+	authority, p, slash := strings.Cut(rest, "/")
+	if slash {
+		p = "/" + p
+	}
+	return scheme, authority[strings.LastIndexByte(authority, '@')+1:], p
+}
+
 // url masks a URL.
 func (m *mask) url(u string) string {
-	scheme := urlRE.FindString(u)
-	rest := u[len(scheme):]
-	if strings.HasPrefix(strings.ToLower(scheme), "file:") {
-		return "file://" + m.file("/"+rest)
-	}
-	if strings.Contains(scheme, "%") { // part of another URL: nobody needs the rest of it
-		rest, _, _ = strings.Cut(strings.ReplaceAll(rest, "%", "/"), "/")
-	}
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
-	}
-	authority, p := rest[:end], rest[end:]
-	user := ""
-	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
-		user, authority = "xxxxx@", authority[i+1:]
-	}
-	if authority == "" {
+	scheme, authority, p := split(u)
+	switch {
+	case scheme == "file://":
+		return scheme + m.file(p)
+	case authority == "":
 		return scheme
+	}
+	user := ""
+	if strings.Contains(u[:strings.LastIndex(u, authority)], "@") {
+		user = "xxxxx@" // that there were credentials is part of the story
 	}
 	return scheme + user + m.hostPort(authority) + m.path(authority, p)
 }
 
-// path masks the path of a URL: its base by a number, what the go command asks for
-// below it as far as that is public.
+// base is what stands for the path of a base URL.
+func (m *mask) base(authority, p string) string {
+	bare := strings.TrimRight(p, "/")
+	if bare == "" {
+		return p
+	}
+	m.named[withoutPort(authority)+bare] = true
+	m.named[authority+bare] = true
+	return alias(m.paths, authority+bare, "/path-%d") + p[len(bare):]
+}
+
+// path masks the path of a URL: its base by a number, and what the go command asks
+// for below it as far as that is public.
 func (m *mask) path(authority, p string) string {
-	if i := strings.IndexAny(p, "?#"); i >= 0 {
-		p = p[:i]
+	if !requestRE.MatchString(p) {
+		return m.base(authority, p)
 	}
-	if kept := m.request(p); kept != "" || p == "" || p == "/" {
-		return cmp.Or(kept, p)
-	}
-	base, request := p, ""
-	for _, mark := range []string{"/sumdb/", "/@v/", "/@latest", "/lookup/", "/tile/"} {
-		if i := strings.Index(p, mark); i >= 0 && i < len(base) {
-			base, request = p[:i], p[i:]
+	for i := len(p); i > 0; i = strings.LastIndexByte(p[:i], '/') {
+		if known, ok := m.paths[authority+p[:i]]; ok {
+			return known + cmp.Or(m.request(p[i:]), "/…")
 		}
 	}
-	if strings.HasPrefix(request, "/@") { // which of it is the module is not known, unless the base is
-		for i := 1; i < len(base); i++ {
-			if _, ok := m.paths[authority+base[:i]]; ok && base[i] == '/' {
-				if kept := m.request(base[i:] + request); kept != "" {
-					return m.paths[authority+base[:i]] + kept
-				}
-			}
-		}
-		return "/…"
-	}
-	slash := ""
-	if strings.HasSuffix(base, "/") {
-		base, slash = strings.TrimRight(base, "/"), "/"
-	}
-	m.named[withoutPort(authority)+base] = true
-	m.named[authority+base] = true
-	return alias(m.paths, authority+base, "/path-%d") + slash + m.request(request)
+	return cmp.Or(m.request(p), "/…")
 }
 
 // request masks what the go command asks of a proxy or a checksum database; it is
@@ -280,8 +300,7 @@ func (m *mask) module(w string) (string, bool) {
 	if masked, known := m.modules[p]; known && !ok {
 		return masked, true
 	}
-	file, _, _ := strings.Cut(version, "/")
-	if !ok || module.CheckPath(p) != nil || !semver.IsValid(strings.TrimSuffix(file, ".info")) && version != "latest" {
+	if !ok || module.CheckPath(p) != nil || !versionRE.MatchString(version) {
 		return "", false
 	}
 	m.named[w] = true
