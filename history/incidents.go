@@ -45,7 +45,7 @@ func scanIncident(scan func(...any) error) (incident.Incident, error) {
 		return i, err
 	}
 	i.Opened, i.Detected, i.Mitigated, i.Resolved = wire.At(instant(opened)), wire.At(instant(detected)), wire.At(instant(mitigated)), wire.At(instant(resolved))
-	i.Scope, i.Unobserved, i.Imported = monitor.Scope(redact.Clean(scope)), wire.Millis(time.Duration(unobserved)*time.Microsecond), digest.Valid
+	i.Scope, i.Unobserved, i.Imported = monitor.Scope(redact.Clean(scope)), wire.Millis(time.Duration(unobserved)*time.Microsecond), digest.Valid && !i.Synthetic
 	if mitigated.Valid {
 		rto := wire.Millis(i.Mitigated.Sub(i.Opened.Time))
 		i.RTO = &rto

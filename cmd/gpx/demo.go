@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"gpx/history/incident"
 	"gpx/probe/lab"
 	"gpx/tui"
 )
@@ -104,5 +106,11 @@ func runDemo(ctx context.Context, a *app, name string) (err error) {
 	d.stateDir = filepath.Join(box.Getenv("XDG_STATE_HOME"), "gpx")
 	defer d.close()
 	d.notice("to try go build in this demo, in another terminal: sh " + filepath.Join(box.Dir, "enter.sh"))
+	// Something to replay before an incident of one's own is over.
+	if store := d.history(ctx); store != nil {
+		if _, err := store.AddRecording(ctx, incident.Synthetic(d.now().Add(-time.Hour))); err != nil {
+			return failed("demo", scenario.Name, err)
+		}
+	}
 	return runScreen(ctx, d, tui.Demo)
 }

@@ -17,7 +17,7 @@ var (
 	// urlRE begins a URL, also where its slashes are percent-encoded.
 	urlRE = regexp.MustCompile(`(?i)(?:https?|file):/+|[a-z][a-z0-9+.-]*:/{2,}|[a-z][a-z0-9+.-]*%(?:25)*3a(?:%(?:25)*2f)+`)
 	// windowsRE is a path with a drive or a server.
-	windowsRE = regexp.MustCompile("(?:\\b[A-Za-z]:\\\\|\\\\\\\\)[^\\s,|;\"'`<>]*")
+	windowsRE = regexp.MustCompile(`\b[A-Za-z]:\\|\\\\`)
 	// runRE is what a host name can be made of, in any script.
 	runRE = regexp.MustCompile(`[\pL\pN\pM_.-]+`)
 	// versionRE is what follows the @ of a module.
@@ -61,13 +61,11 @@ func (m *mask) learnDatabase(value string) {
 	if name != "" && name != "off" && !strings.Contains(name, "/") {
 		m.host(name)
 	}
-	m.learn(value)
 }
 
 // text masks every name in s.
 func (m *mask) text(s string) string {
 	s = strings.ReplaceAll(s, `\/`, "/") // JSON in an error message
-	s = windowsRE.ReplaceAllStringFunc(s, func(p string) string { return m.file(p) })
 	return wordRE.ReplaceAllStringFunc(s, func(w string) string {
 		name := trim(w)
 		return m.name(name) + w[len(name):]
@@ -91,11 +89,17 @@ func (m *mask) name(w string) string {
 	if loc := urlRE.FindStringIndex(w); loc != nil {
 		return m.name(w[:loc[0]]) + m.url(w[loc[0]:])
 	}
+	if loc := windowsRE.FindStringIndex(w); loc != nil {
+		return m.name(w[:loc[0]]) + m.file(w[loc[0]:])
+	}
 	if i := strings.Index(w, ":/"); i >= 0 { // "open:/srv/x"
 		return m.name(w[:i]) + ":" + m.name(w[i+1:])
 	}
 	if strings.HasPrefix(w, "/") {
-		return cmp.Or(m.request(w), m.file(w))
+		if kept := m.request(w); kept != "" {
+			return kept
+		}
+		return m.file(w)
 	}
 	if strings.HasPrefix(w, "~/") || strings.HasPrefix(w, "./") || strings.HasPrefix(w, "../") {
 		return m.file(w)
