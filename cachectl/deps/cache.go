@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
+	"gpx/cachectl/internal/walk"
 	"gpx/cachectl/internal/ziphash"
 	"gpx/envctl/bounded"
 	"gpx/envctl/sumdb"
@@ -22,16 +23,16 @@ import (
 type cache struct {
 	dir   string // GOMODCACHE, "" when it is not set
 	memo  *Memo
+	ahead map[module.Version][4]stamp // of versions that were looked at together
 	facts once[module.Version, facts]
 }
 
-// Facts are what the module cache holds of a version (modfetch/cache.go). What
-// is exported is remembered.
+// Facts are what the module cache holds of a version (modfetch/cache.go).
 type facts struct {
 	Parts
-	HasHash bool   // there is a .ziphash
-	Hash    string // what it says, "" when it says nothing sound
-	Partial bool   // an extraction began and did not end
+	hasHash bool   // there is a .ziphash
+	hash    string // what it says, "" when it says nothing sound
+	partial bool   // an extraction began and did not end
 
 	tree string // where the extracted tree is, or would be
 	base string // of the files in the @v folder, without what follows the version
@@ -41,23 +42,63 @@ type facts struct {
 // zip is where the zip is, or would be.
 func (f *facts) zip() string { return f.base + ".zip" }
 
+// A site is where a version is in the module cache, slashed, from GOMODCACHE on.
+type site struct{ folder, tree, base string }
+
+func siteOf(m module.Version) (site, error) {
+	path, err := module.EscapePath(m.Path)
+	if err != nil {
+		return site{}, err
+	}
+	version, err := module.EscapeVersion(m.Version)
+	if err != nil {
+		return site{}, err
+	}
+	folder := "cache/download/" + path + "/@v"
+	return site{folder: folder, tree: path + "@" + version, base: folder + "/" + version}, nil
+}
+
+// watched are the files and folders of a version that tell whether it is as it was.
+func (s *site) watched() []string {
+	return []string{s.folder, s.tree, s.base + ".mod", s.base + ".ziphash"}
+}
+
 func (c *cache) at(m module.Version) facts {
 	return c.facts.do(m, func() facts {
-		path, err := module.EscapePath(m.Path)
-		if err != nil {
-			return facts{err: err}
-		}
-		version, err := module.EscapeVersion(m.Version)
+		s, err := siteOf(m)
 		if err != nil || c.dir == "" {
 			return facts{err: err}
 		}
-		folder := filepath.Join(c.dir, "cache", "download", filepath.FromSlash(path), "@v")
-		base, tree := filepath.Join(folder, version), filepath.Join(c.dir, filepath.FromSlash(path)+"@"+version)
-		stamps := [4]stamp{stampOf(folder), stampOf(tree), stampOf(base + ".mod"), stampOf(base + ".ziphash")}
+		stamps, known := c.ahead[m]
+		if !known {
+			stamps = c.stamps(context.Background(), s.watched())[0] // all four, whatever else ends
+		}
+		base, tree := filepath.Join(c.dir, filepath.FromSlash(s.base)), filepath.Join(c.dir, filepath.FromSlash(s.tree))
 		f := c.memo.facts(m, stamps, func() facts { return look(base, tree, m.Path) })
 		f.base, f.tree = base, tree
 		return f
 	})
+}
+
+// stamps are those of files below GOMODCACHE, by fours. What cannot be looked at
+// is taken to be there, so that whoever looks at it says why not.
+func (c *cache) stamps(ctx context.Context, names []string) [][4]stamp {
+	out := make([][4]stamp, len(names)/4)
+	err := walk.Stat(ctx, c.dir, names, walk.Options{}, func(i int, e walk.Entry, err error) {
+		s := &out[i/4][i%4]
+		switch {
+		case err == nil:
+			*s = stamp{true, e.Size, e.Stamp}
+		case !errors.Is(err, fs.ErrNotExist):
+			s.there = true
+		}
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for i := range out {
+			out[i] = [4]stamp{{there: true}, {there: true}, {there: true}, {there: true}}
+		}
+	}
+	return out
 }
 
 func look(base, tree, path string) (f facts) {
@@ -69,18 +110,18 @@ func look(base, tree, path string) (f facts) {
 		return err == nil && fi.Mode().IsRegular()
 	}
 	f.Info, f.Mod, f.Zip = is(".info"), is(".mod"), is(".zip")
-	f.Partial = is(".partial")
+	f.partial = is(".partial")
 	if hash, err := bounded.ReadFile(base+".ziphash", 1<<10); err == nil {
-		f.HasHash = true
+		f.hasHash = true
 		if text := string(bytes.TrimSpace(hash)); isHash(text) {
-			f.Hash = text
+			f.hash = text
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		f.err = err
 	}
 	if fi, err := os.Stat(tree); err == nil && fi.IsDir() {
 		// This one is unpacked out of GOROOT and has no .ziphash.
-		f.Dir = !f.Partial && (f.HasHash || path == "golang.org/fips140")
+		f.Dir = !f.partial && (f.hasHash || path == "golang.org/fips140")
 	}
 	return f
 }
@@ -117,12 +158,38 @@ func (c *cache) mod(m module.Version) (modFile, error) {
 // says, and where that is gone, what the zip comes to (modfetch, checkMod).
 func (f *facts) zipSum(ctx context.Context) (string, error) {
 	switch {
-	case f.Hash != "":
-		return f.Hash, nil
+	case f.hash != "":
+		return f.hash, nil
 	case !f.Zip:
 		return "", errors.New("its .ziphash says nothing, and the zip is gone")
 	}
 	return ziphash.SumFile(ctx, f.zip())
+}
+
+// lookAhead takes the stamps of all versions that go.mod requires: each is asked
+// for, by a package or by its row in the report, and many at a time cost half of
+// what they cost one by one.
+func (l *loader) lookAhead() map[module.Version][4]stamp {
+	var ms []module.Version
+	var names []string
+	for _, q := range l.project.Requires {
+		m := q.Version
+		if to, ok := l.project.Replacement(m); ok {
+			m = to
+		}
+		if s, err := siteOf(m); err == nil && m.Version != "" && l.cache.dir != "" {
+			ms, names = append(ms, m), append(names, s.watched()...)
+		}
+	}
+	stamps := l.cache.stamps(l.ctx, names)
+	if l.ctx.Err() != nil {
+		return nil // not all were looked at
+	}
+	ahead := make(map[module.Version][4]stamp, len(ms))
+	for i, m := range ms {
+		ahead[m] = stamps[i]
+	}
+	return ahead
 }
 
 // older lists the versions of a path whose zip or tree is in the cache.

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"golang.org/x/mod/module"
 
@@ -241,8 +242,16 @@ func Read(ctx context.Context, o Options) (*Report, error) {
 	l := newLoader(ctx, o)
 	defer l.close()
 	r := &Report{Project: o.Project}
+	var ahead map[module.Version][4]stamp
+	var looking sync.WaitGroup
+	looking.Go(func() { ahead = l.lookAhead() }) // while the project's own files are read
 	fatal := l.open(r)
-	if l.stopped = len(fatal) > 0; l.stopped {
+	if l.stopped = len(fatal) > 0; !l.stopped {
+		l.roots()
+	}
+	looking.Wait()
+	l.cache.ahead = ahead
+	if l.stopped {
 		no := Answer{Troubles: fatal}
 		r.Build, r.Test, r.Tools = no, no, no
 	} else {

@@ -193,10 +193,10 @@ func (r *graphReader) members() {
 
 // A modFile is what counts of the go.mod of a dependency.
 type modFile struct {
-	Sum     string // its hash, as in go.sum
-	Path    string // of the module line, "" without one
-	Go      string // of the go line, "" without one
-	Require []module.Version
+	sum     string // its hash, as in go.sum
+	path    string // of the module line, "" without one
+	goLine  string // its version, "" without one
+	require []module.Version
 }
 
 // parseMod reads a go.mod as that of a dependency: what is unknown in it is
@@ -210,15 +210,15 @@ func parseMod(name string, data []byte) (modFile, error) {
 }
 
 func modFileOf(f *modfile.File, sum string) modFile {
-	out := modFile{Sum: sum}
+	out := modFile{sum: sum}
 	if f.Module != nil {
-		out.Path = f.Module.Mod.Path
+		out.path = f.Module.Mod.Path
 	}
 	if f.Go != nil {
-		out.Go = f.Go.Version
+		out.goLine = f.Go.Version
 	}
 	for _, r := range f.Require {
-		out.Require = append(out.Require, r.Mod)
+		out.require = append(out.require, r.Mod)
 	}
 	return out
 }
@@ -244,10 +244,10 @@ func (l *loader) summary(m module.Version) (*summary, *Trouble) {
 		f, t := l.goMod(m, actual)
 		switch {
 		case t != nil:
-		case actual.Version != "" && f.Path != m.Path && f.Path != actual.Path:
-			t = trouble(BadFile, actual, "", "%s: its go.mod declares the path %q", actual, f.Path)
-		case f.Go != "" && newer(f.Go, l.running):
-			t = trouble(TooNew, actual, "", "%s requires go >= %s, and go%s would build it", actual, f.Go, l.running)
+		case actual.Version != "" && f.path != m.Path && f.path != actual.Path:
+			t = trouble(BadFile, actual, "", "%s: its go.mod declares the path %q", actual, f.path)
+		case f.goLine != "" && newer(f.goLine, l.running):
+			t = trouble(TooNew, actual, "", "%s requires go >= %s, and go%s would build it", actual, f.goLine, l.running)
 		default:
 			return summaryResult{l.summarize(f), nil}
 		}
@@ -258,14 +258,14 @@ func (l *loader) summary(m module.Version) (*summary, *Trouble) {
 
 // summarize leaves out what is excluded.
 func (l *loader) summarize(f modFile) *summary {
-	s := &summary{pruned: f.Go != "" && isPruned(f.Go)}
-	for _, r := range f.Require {
+	s := &summary{pruned: f.goLine != "" && isPruned(f.goLine)}
+	for _, r := range f.require {
 		if !l.excluded(r) {
 			s.require = append(s.require, r)
 		}
 	}
-	if f.Go != "" && !newer("1.21", f.Go) {
-		s.require = append(s.require, module.Version{Path: "go", Version: f.Go})
+	if f.goLine != "" && !newer("1.21", f.goLine) {
+		s.require = append(s.require, module.Version{Path: "go", Version: f.goLine})
 	}
 	return s
 }
@@ -296,5 +296,5 @@ func (l *loader) goMod(m, actual module.Version) (modFile, *Trouble) {
 	case err != nil:
 		return f, trouble(Damaged, actual, "", "%s: %v", actual, err)
 	}
-	return f, l.checkSum(key, f.Sum)
+	return f, l.checkSum(key, f.sum)
 }

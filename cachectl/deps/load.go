@@ -46,6 +46,8 @@ type loader struct {
 	trees     once[module.Version, treeResult]
 	proofs    once[module.Version, *Trouble]
 	pkgs      once[string, *pkg]
+	local     once[string, imports] // of main modules and directories, by folder
+	roots     func() []string       // the packages of ./...
 	database  func() (*sumdb.Client, error)
 
 	mu      sync.Mutex // guards closers
@@ -64,6 +66,7 @@ type pkg struct {
 
 func newLoader(ctx context.Context, o Options) *loader {
 	l := &loader{ctx: ctx, env: o.Env, project: o.Project, memo: o.Memo, used: map[module.Version][]string{}}
+	l.roots = sync.OnceValue(l.findRoots)
 	l.database = sync.OnceValues(func() (*sumdb.Client, error) {
 		so, err := sumdb.Of(o.Env)
 		if err != nil {
@@ -151,9 +154,9 @@ func toolTags(e *env.Env) []string {
 	return tags
 }
 
-// roots are the packages of ./... in every main module (cmd/go/internal/search,
+// findRoots are the packages of ./... in every main module (cmd/go/internal/search,
 // MatchDirs).
-func (l *loader) roots() []string {
+func (l *loader) findRoots() []string {
 	var out []string
 	for _, m := range l.mains {
 		for _, rel := range l.folders(m) {
@@ -185,7 +188,7 @@ func (l *loader) tools() []string {
 
 // answer says what building packages comes to; tests adds the tests of these.
 func (l *loader) answer(roots []string, tests bool) Answer {
-	w := &walk{l: l, from: map[string]string{}}
+	w := &closure{l: l, from: map[string]string{}}
 	w.load(roots, tests)
 	var all []Trouble
 	add := func(t Trouble, chain []string) {
@@ -219,16 +222,16 @@ func (l *loader) use(m module.Version, chain []string) {
 	}
 }
 
-// A walk follows imports, level by level, so that the chain of each package is a
-// shortest one.
-type walk struct {
+// A closure is what packages import, directly or not. It is gathered level by
+// level, so that the chain of each package is a shortest one.
+type closure struct {
 	l      *loader
 	pkgs   []*pkg
 	from   map[string]string // who imports it; "" for a root
 	testOf []string          // the roots whose tests count too
 }
 
-func (w *walk) load(roots []string, tests bool) {
+func (w *closure) load(roots []string, tests bool) {
 	level := []string{}
 	visit := func(path, from string) {
 		if _, seen := w.from[path]; !seen && path != "C" {
@@ -265,7 +268,7 @@ func (w *walk) load(roots []string, tests bool) {
 }
 
 // chain is who imports a package, nearest first, down to a root.
-func (w *walk) chain(path string) []string {
+func (w *closure) chain(path string) []string {
 	var out []string
 	for path != "" && len(out) < 1000 {
 		out = append(out, path)
@@ -324,5 +327,5 @@ func (l *loader) isStd(path string) bool {
 	if path == "unsafe" || l.goroot == "" {
 		return true
 	}
-	return l.memo.std(l.goroot, path)
+	return l.memo.std(l.goroot, l.running, path)
 }

@@ -1,12 +1,7 @@
 package deps
 
 import (
-	"bytes"
-	"encoding/gob"
-	"errors"
 	"go/build"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +9,7 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"gpx/cachectl/internal/sealed"
+	"gpx/cachectl/internal/walk"
 )
 
 // A Memo remembers one module cache, so that the next Read only has to find it
@@ -28,7 +23,8 @@ type Memo struct {
 	mu      sync.Mutex
 	cache   string // GOMODCACHE
 	by      map[module.Version]*record
-	goroot  string
+	packed  map[module.Version]string // those that nobody has asked for yet
+	goroot  string // with the version of what is in it
 	stdlib  map[string]bool
 	changed bool
 }
@@ -37,29 +33,21 @@ type Memo struct {
 type record struct {
 	memo *Memo
 
-	Known  bool
-	Stamps [4]stamp
-	Facts  facts
+	known  bool
+	stamps [4]stamp
+	found  facts
 
-	Mod modFile // once it was read
+	gomod modFile // once it was read
 
-	Packages map[string]bool               // whether a folder has Go files
-	Imports  map[string]map[string]imports // by what is built for, by folder
+	packages map[string]bool               // whether a folder has Go files
+	imported map[string]map[string]imports // by what is built for, by folder
 }
 
-// A stamp tells a file from what later stands in its place.
+// A stamp tells a file or folder from what later stands in its place.
 type stamp struct {
-	There bool
-	Size  int64
-	MTime int64 // Unix nanoseconds
-}
-
-func stampOf(name string) stamp {
-	fi, err := os.Lstat(name)
-	if err != nil {
-		return stamp{There: !errors.Is(err, fs.ErrNotExist)}
-	}
-	return stamp{true, fi.Size(), fi.ModTime().UnixNano()}
+	there bool
+	size  int64
+	walk.Stamp
 }
 
 // use forgets everything when it was about another cache.
@@ -67,7 +55,7 @@ func (m *Memo) use(cache string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.cache != cache || m.by == nil {
-		m.cache, m.by = cache, map[module.Version]*record{}
+		m.cache, m.by, m.packed = cache, map[module.Version]*record{}, map[module.Version]string{}
 	}
 }
 
@@ -77,11 +65,9 @@ func (m *Memo) record(v module.Version) *record {
 	defer m.mu.Unlock()
 	r := m.by[v]
 	if r == nil {
-		r = &record{}
-		m.by[v] = r
-	}
-	if r.memo == nil { // it is new, or was read from a file
+		r = unpack(m.packed[v])
 		r.memo = m
+		m.by[v] = r
 	}
 	return r
 }
@@ -90,8 +76,8 @@ func (m *Memo) record(v module.Version) *record {
 func (m *Memo) facts(v module.Version, stamps [4]stamp, look func() facts) facts {
 	r := m.record(v)
 	m.mu.Lock()
-	known := r.Known && r.Stamps == stamps
-	f := r.Facts
+	known := r.known && r.stamps == stamps
+	f := r.found
 	m.mu.Unlock()
 	if known {
 		return f
@@ -99,8 +85,8 @@ func (m *Memo) facts(v module.Version, stamps [4]stamp, look func() facts) facts
 	f = look()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r.Known, r.Stamps, r.Facts = f.err == nil, stamps, f
-	r.Mod, r.Packages, r.Imports = modFile{}, nil, nil
+	r.known, r.stamps, r.found = f.err == nil, stamps, f
+	r.gomod, r.packages, r.imported = modFile{}, nil, nil
 	m.changed = true
 	return f
 }
@@ -116,28 +102,21 @@ func recall[K comparable, V any](r *record, is func() *map[K]V, key K, compute f
 	v = compute()
 	r.memo.mu.Lock()
 	defer r.memo.mu.Unlock()
-	if to := is(); *to == nil {
-		*to = map[K]V{key: v}
-	} else {
-		(*to)[key] = v
-	}
+	set(is(), key, v)
 	r.memo.changed = true
 	return v
 }
 
 func (r *record) has(rel string, look func() bool) bool {
-	return recall(r, func() *map[string]bool { return &r.Packages }, rel, look)
+	return recall(r, func() *map[string]bool { return &r.packages }, rel, look)
 }
 
 func (r *record) imports(target, rel string, read func() imports) imports {
 	r.memo.mu.Lock()
-	by := r.Imports[target]
+	by := r.imported[target]
 	if by == nil {
-		if r.Imports == nil {
-			r.Imports = map[string]map[string]imports{}
-		}
 		by = map[string]imports{}
-		r.Imports[target] = by
+		set(&r.imported, target, by)
 	}
 	r.memo.mu.Unlock()
 	return recall(r, func() *map[string]imports { return &by }, rel, read)
@@ -146,9 +125,9 @@ func (r *record) imports(target, rel string, read func() imports) imports {
 // mod is the go.mod of a version.
 func (r *record) mod(parse func() (modFile, error)) (modFile, error) {
 	r.memo.mu.Lock()
-	f := r.Mod
+	f := r.gomod
 	r.memo.mu.Unlock()
-	if f.Sum != "" {
+	if f.sum != "" {
 		return f, nil
 	}
 	f, err := parse()
@@ -157,15 +136,17 @@ func (r *record) mod(parse func() (modFile, error)) (modFile, error) {
 	}
 	r.memo.mu.Lock()
 	defer r.memo.mu.Unlock()
-	r.Mod, r.memo.changed = f, true
+	r.gomod, r.memo.changed = f, true
 	return f, nil
 }
 
-// std reports whether a standard library has a package.
-func (m *Memo) std(goroot, path string) bool {
+// std reports whether the standard library of a toolchain has a package. Another
+// version may stand in the same GOROOT later.
+func (m *Memo) std(goroot, version, path string) bool {
+	from := goroot + " " + version
 	m.mu.Lock()
-	if m.goroot != goroot || m.stdlib == nil {
-		m.goroot, m.stdlib = goroot, map[string]bool{}
+	if m.goroot != from || m.stdlib == nil {
+		m.goroot, m.stdlib = from, map[string]bool{}
 	}
 	is, known := m.stdlib[path]
 	m.mu.Unlock()
@@ -175,7 +156,9 @@ func (m *Memo) std(goroot, path string) bool {
 	is = hasGoFiles(filepath.Join(goroot, "src", filepath.FromSlash(path)))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.stdlib[path], m.changed = is, true
+	if m.goroot == from {
+		m.stdlib[path], m.changed = is, true
+	}
 	return is
 }
 
@@ -190,47 +173,4 @@ func target(c *build.Context) string {
 		last = c.ReleaseTags[n-1]
 	}
 	return strings.Join(slices.Concat([]string{c.GOOS, c.GOARCH, cgo, last}, c.BuildTags, c.ToolTags), " ")
-}
-
-const memoKind = "deps-index"
-
-// memoFile is how a Memo is kept.
-type memoFile struct {
-	Cache  string
-	By     map[module.Version]*record
-	GOROOT string
-	Stdlib map[string]bool
-}
-
-// OpenMemo reads what Save wrote. Where there is nothing of use the Memo is
-// empty: nothing is lost but time.
-func OpenMemo(file string) *Memo {
-	m := &Memo{}
-	body, err := sealed.Read(file, memoKind)
-	if err != nil {
-		return m
-	}
-	var f memoFile
-	if gob.NewDecoder(bytes.NewReader(body)).Decode(&f) == nil {
-		m.cache, m.by, m.goroot, m.stdlib = f.Cache, f.By, f.GOROOT, f.Stdlib
-	}
-	return m
-}
-
-// Save writes what is remembered to a file, when it has changed.
-func (m *Memo) Save(file string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.changed {
-		return nil
-	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(memoFile{m.cache, m.by, m.goroot, m.stdlib}); err != nil {
-		return err
-	}
-	if err := sealed.Write(file, sealed.Bytes(memoKind, b.Bytes())); err != nil {
-		return err
-	}
-	m.changed = false
-	return nil
 }

@@ -37,7 +37,7 @@ func (l *loader) folders(m *mainModule) []string {
 			}
 		}
 		t := &tree{dir: m.dir, local: true}
-		if hasGoFiles(p) && !t.imports(l.context, rel).None {
+		if hasGoFiles(p) && !l.imports(t, rel).None {
 			out = append(out, rel)
 		}
 		return nil

@@ -3,6 +3,7 @@ package deps
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,16 +53,17 @@ func (l *loader) rows(r *Report) []Module {
 		}
 	}
 	unneeded, unknown := l.unneeded()
+	keys := slices.SortedFunc(maps.Keys(by), func(a, b module.Version) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), compareVersions(a.Path, a.Version, b.Version))
+	})
 	out := make([]Module, 0, len(by))
-	for _, x := range by {
+	for _, m := range keys {
+		x := by[m]
 		if l.judge(x); x.Why == "" && x.Verdict == Ready && !x.Needed {
 			x.Why, x.Unknown = unneeded, unknown
 		}
 		out = append(out, *x)
 	}
-	slices.SortFunc(out, func(a, b Module) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), compareVersions(a.Path, a.Version.Version, b.Version.Version))
-	})
 	return out
 }
 

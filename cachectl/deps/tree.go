@@ -102,13 +102,17 @@ type imports struct {
 	None        bool // build constraints leave no file over
 }
 
-// imports reads what a folder imports in the build context of the go command. Of
-// a tree in the module cache it is remembered.
+// imports reads what a folder imports in the build context of the go command, once.
+// Of a tree in the module cache it is remembered from one time to the next.
 func (l *loader) imports(t *tree, rel string) imports {
-	if t.sealed == nil || t.zip != nil {
-		return t.imports(l.context, rel)
+	read := func() imports { return t.imports(l.context, rel) }
+	switch {
+	case t.zip != nil:
+		return read()
+	case t.sealed != nil:
+		return t.sealed.imports(l.target, rel, read)
 	}
-	return t.sealed.imports(l.target, rel, func() imports { return t.imports(l.context, rel) })
+	return l.local.do(filepath.Join(t.dir, filepath.FromSlash(rel)), read)
 }
 
 func (t *tree) imports(ctx *build.Context, rel string) imports {
@@ -204,7 +208,7 @@ func (l *loader) fromCache(m module.Version) (*tree, *Trouble) {
 		return nil, trouble(Damaged, m, "", "%s: %v", m, f.err)
 	case !f.Dir && !f.Zip:
 		what := "it is not in the module cache"
-		if f.Partial {
+		if f.partial {
 			what = "its extraction was cut short, and the zip is gone"
 		} else if fi, err := os.Stat(f.tree); err == nil && fi.IsDir() {
 			what = "its tree is in the module cache without .zip and .ziphash, so that the go command would fetch it again"
