@@ -80,8 +80,11 @@ func count(data []byte) error {
 			if l.name != "samples" {
 				inside++
 			}
-			if l.count > limit || inside > maxInside {
-				return fmt.Errorf("too many elements in %q, more than %d: ask for a shorter recording", redact.Text(l.name), min(limit, maxInside))
+			if l.count > limit {
+				return fmt.Errorf("too many elements in %q, more than %d: ask for a shorter recording", clip(redact.Text(l.name), 80), limit)
+			}
+			if inside > maxInside {
+				return fmt.Errorf("too many elements in its lists, more than %d: ask for a shorter recording", maxInside)
 			}
 		}
 	}

@@ -30,11 +30,7 @@ func Mask(r *incident.Recording, private func(modulePath string) bool) *incident
 	if private == nil {
 		private = func(path string) bool { return path != probe.Canary.Path }
 	}
-	m := &mask{
-		private: private,
-		hosts:   map[string]string{}, paths: map[string]string{}, modules: map[string]string{}, digests: map[string]string{},
-		named: map[string]bool{},
-	}
+	m := newMask(private)
 	for _, e := range c.Endpoints { // numbered in the order in which a reader meets them
 		m.learn(e.URL)
 	}
@@ -72,6 +68,14 @@ type mask struct {
 	digests map[string]string
 
 	named map[string]bool // names as headlines have them, which may be cut there
+}
+
+func newMask(private func(string) bool) *mask {
+	return &mask{
+		private: private,
+		hosts:   map[string]string{}, paths: map[string]string{}, modules: map[string]string{}, digests: map[string]string{},
+		named: map[string]bool{},
+	}
 }
 
 // learnField notes the names that stand where names belong.

@@ -12,8 +12,9 @@ import (
 )
 
 var (
-	// wordRE is what may be one name: nothing in it separates two.
-	wordRE = regexp.MustCompile("[^\\s,|;\"'`<>(){}=]+")
+	// wordRE is what may be one name: nothing in it separates two. A URL has its
+	// query with it.
+	wordRE = regexp.MustCompile("[A-Za-z][A-Za-z0-9+.-]*:/{2,}[^\\s,|;\"'`<>(){}]*|[^\\s,|;\"'`<>(){}=]+")
 	// urlRE begins a URL, also where its slashes are percent-encoded.
 	urlRE = regexp.MustCompile(`(?i)(?:https?|file):/+|[a-z][a-z0-9+.-]*:/{2,}|[a-z][a-z0-9+.-]*%(?:25)*3a(?:%(?:25)*2f)+`)
 	// windowsRE is a path with a drive or a server.
@@ -139,7 +140,8 @@ func (m *mask) runs(w string) string {
 			b.WriteString(run)
 			continue
 		}
-		b.WriteString(m.host(host))
+		before, after, _ := strings.Cut(run, host)
+		b.WriteString(before + m.host(host) + after)
 		if !publicDatabases[strings.ToLower(host)] {
 			w = pathRE.ReplaceAllString(keyRE.ReplaceAllString(w, ""), "")
 		}

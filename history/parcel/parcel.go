@@ -114,7 +114,6 @@ func unzip(r io.Reader) ([]byte, error) {
 }
 
 func unzipError(err error, limited *io.LimitedReader) error {
-	var corrupt flate.CorruptInputError
 	switch {
 	case limited.N == 0:
 		return errors.New(tooLarge)
@@ -122,7 +121,10 @@ func unzipError(err error, limited *io.LimitedReader) error {
 		return errors.New(cutShort)
 	case errors.Is(err, gzip.ErrHeader):
 		return errors.New(foreign)
-	case errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
+	case errors.Is(err, gzip.ErrChecksum):
+		return errors.New(damaged)
+	}
+	if _, ok := errors.AsType[flate.CorruptInputError](err); ok {
 		return errors.New(damaged)
 	}
 	return fmt.Errorf("it cannot be read: %s", redact.Text(err.Error()))
@@ -135,6 +137,9 @@ func parse(data []byte) (*incident.Recording, error) {
 		Version int    `json:"version"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
+		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return nil, errors.New(foreign)
+		}
 		return nil, jsonError(err)
 	}
 	switch {
