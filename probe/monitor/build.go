@@ -44,12 +44,12 @@ func snapshot(p *plan, s *schedule, in Inputs, now time.Time) Snapshot {
 	if p.chainErr != nil {
 		snap.Chain.Value, snap.Chain.Error = redact.Value("GOPROXY", in.Env.Get("GOPROXY")), f.ChainErr
 	} else {
-		snap.Chain.Works = works(f.Hops)
+		snap.Chain.Works = Works(walkChain(f.Hops).end)
 	}
 	if p.original != nil {
 		snap.Original = &ChainStatus{
 			Value: p.original.Redacted(), Hops: hopStatus(*p.original, s),
-			Works: works(hopFacts(p, *p.original, s, in, now)),
+			Works: Works(walkChain(hopFacts(p, *p.original, s, in, now)).end),
 		}
 	}
 	snap.SumDB = p.sumStatus(s)
@@ -180,15 +180,6 @@ func (t *target) rawURL() string {
 	default:
 		return t.ep.URL
 	}
-}
-
-// works reports whether the go command gets what it asks for through hops.
-func works(hops []HopFact) bool {
-	switch walkChain(hops).end {
-	case probe.Serve, probe.GoDirect:
-		return true
-	}
-	return false
 }
 
 func (p *plan) sumStatus(s *schedule) SumDBStatus {

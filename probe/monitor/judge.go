@@ -65,7 +65,7 @@ func judge(f Facts) Verdict {
 // for good news: all that the go command would ask has answered well. Bad news
 // waits for the first round, because its cause shows in the others' answers.
 func goodAlready(f Facts, w walk) bool {
-	return (w.end == probe.Serve || w.end == probe.GoDirect) && (f.SumDB.Off || f.SumDB.Class == probe.OK)
+	return Works(w.end) && (f.SumDB.Off || f.SumDB.Class == probe.OK)
 }
 
 // A walk is the way of one request through the chain.
@@ -78,26 +78,22 @@ type walk struct {
 
 func (w walk) hop(f Facts) HopFact { return f.Hops[w.at] }
 
-// walkChain follows the go command from the first hop to where it ends
-// (cmd/go/internal/modfetch/proxy.go, TryProxies).
-func walkChain(hops []HopFact) walk {
-	var w walk
-	if len(hops) == 0 {
-		w.end = probe.ActionUnknown
-		return w
-	}
+// walkChain is the way through hops.
+func walkChain(hops []HopFact) (w walk) {
+	will := make([]probe.Action, len(hops))
 	for i, h := range hops {
-		w.at, w.end = i, h.Action
-		if h.Action != probe.Next {
-			return w
-		}
-		if h.Class.Failed() {
+		will[i] = h.Action
+	}
+	w.end, w.at = walkTo(will)
+	for i, h := range hops[:min(w.at+1, len(hops))] {
+		switch {
+		case h.Action != probe.Next:
+		case h.Class.Failed():
 			w.failed = append(w.failed, i)
-		} else {
+		default:
 			w.lacking = append(w.lacking, i)
 		}
 	}
-	w.end = probe.Stop
 	return w
 }
 

@@ -29,8 +29,7 @@ type target struct {
 	spec
 	key string
 
-	cond    Condition
-	past    history
+	Track
 	last    probe.Result
 	lastAt  time.Time // start of the probe that last came from
 	probed  bool
@@ -81,7 +80,7 @@ func (s *schedule) set(specs []spec, now time.Time) {
 		key := sp.ep.Key()
 		i := slices.IndexFunc(old, func(t *target) bool { return t.key == key })
 		if i < 0 {
-			s.targets = append(s.targets, &target{spec: sp, key: key, next: now, cond: Condition{Health: Unknown, Since: now}})
+			s.targets = append(s.targets, &target{spec: sp, key: key, next: now, Track: NewTrack(now)})
 			continue
 		}
 		t := old[i]
@@ -145,39 +144,19 @@ func (s *schedule) overlap(t *target, now time.Time) bool {
 
 // overlapAt is when the next extra probe of t is due, if one will be.
 func (s *schedule) overlapAt(t *target, now time.Time) (time.Time, bool) {
-	if t.backoff > 0 || t.extras >= overlapLimit || t.role == roleThrough {
+	if t.backoff > 0 || t.role == roleThrough {
 		return time.Time{}, false
 	}
-	want := 0
-	var from time.Time
-	switch {
-	case t.cond.Doubtful():
-		// As many as can still decide.
-		want = s.cfg.UpAfter - t.cond.oks
-		if t.cond.Health == Suspect {
-			want = max(want, t.downAfter(s.cfg)-t.cond.fails)
-		}
-		from = now
-	case t.cond.Health == Down || !t.punctual() || len(t.flights) == 0 || t.flights[0].void:
-		return time.Time{}, false
-	default:
-		want = t.downAfter(s.cfg)
-		from = t.flights[0].start.Add(t.past.late(s.cfg, now))
+	f := Flights{N: len(t.flights), Latest: t.latest, Extras: t.extras}
+	if t.punctual() && len(t.flights) > 0 && !t.flights[0].void {
+		f.First = t.flights[0].start
 	}
-	if len(t.flights) >= want {
-		return time.Time{}, false
-	}
-	if at := t.latest.Add(s.cfg.Overlap); at.After(from) {
-		from = at
-	}
-	return from, true
+	return t.Overlap(s.cfg, f, now)
 }
 
 // punctual reports whether an answer that is late says anything: version control
 // takes its time, and so does the walk to the database past a hop that is silent.
 func (t *target) punctual() bool { return t.ep.Kind != probe.KindDirect && t.role != roleSumDB }
-
-func (t *target) downAfter(cfg Config) int { return Past{Lossy: t.past.lossy()}.downAfter(cfg) }
 
 // wake is the next time at which due has something to do.
 func (s *schedule) wake(now time.Time) time.Time {
@@ -226,7 +205,7 @@ func (s *schedule) done(id int, o outcome, now time.Time) bool {
 		total = now.Sub(f.start)
 	}
 	before := t.cond
-	s.sample(t, entry{at: f.start, class: o.result.Class, total: total}, now)
+	t.Sample(s.cfg, o.result.Class, f.start, total, now)
 	s.backOff(t, o.result, now)
 	s.hurry(t, now)
 
@@ -251,17 +230,6 @@ func (s *schedule) land(id int) (*target, flight, bool) {
 		}
 	}
 	return nil, flight{}, false
-}
-
-// sample adds one probe to the past and the health of t.
-func (s *schedule) sample(t *target, e entry, now time.Time) {
-	e.down = t.cond.Health == Down
-	t.past.add(s.cfg, e)
-	past := Past{Slow: t.past.slow(s.cfg, t.cond.UpSince, now), Lossy: t.past.lossy()}
-	t.cond = t.cond.Next(s.cfg, e.class, e.at, now, past)
-	if t.cond.Health == Down {
-		t.past.outage()
-	}
 }
 
 // backOff leaves an endpoint alone that asked for it with a 429.
@@ -330,7 +298,7 @@ func (s *schedule) ask(now time.Time, keys ...string) {
 func (s *schedule) skip(from, to, now time.Time) {
 	s.gap = newGap(from, to)
 	for _, t := range s.targets {
-		t.cond = t.cond.AfterGap()
+		t.Skip()
 		for i := range t.flights {
 			t.flights[i].void = true
 		}
