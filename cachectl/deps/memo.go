@@ -24,7 +24,7 @@ type Memo struct {
 	cache   string // GOMODCACHE
 	by      map[module.Version]*record
 	packed  map[module.Version]string // those that nobody has asked for yet
-	goroot  string // with the version of what is in it
+	goroot  string                    // with the version of what is in it
 	stdlib  map[string]bool
 	changed bool
 }
