@@ -379,6 +379,7 @@ func (a *app) pruneHistory(ctx context.Context, op string, store *history.Store,
 }
 
 func historyReplayCommand(a *app) *cobra.Command {
+	var text bool
 	var speed float64
 	cmd := &cobra.Command{
 		Use: "replay N", Short: "Replay an incident as text",
@@ -408,9 +409,11 @@ come as they did, that many times faster.`,
 			if err != nil {
 				return err
 			}
+			_ = text // until the screen can replay
 			return a.replayText(ctx, incident.NewReel(s.monitorConfig(), rec), speed)
 		},
 	}
+	cmd.Flags().BoolVar(&text, "text", false, "print it as lines")
 	cmd.Flags().Float64Var(&speed, "speed", 0, "have the lines come as they did, `X` times faster (default: all at once)")
 	return cmd
 }

@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	schema NAME               the JSON on stdout has the fields of testdata/schema/NAME.txt
 //	samebytes PATH FILE       a field of the JSON on stdout is the number in a file
 //	oldcache DIR              makes a build cache that was hardly used of late
+//	recorded                  an outage of an hour ago is in the history
 //	nosecret TEXT…            neither output nor any file that gpx may have written holds the text
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": cmdLab, "proxy": cmdProxy, "fault": cmdFault, "gosum": cmdGoSum, "asked": cmdAsked,
 			"waitasked": cmdWaitAsked, "credentials": cmdCredentials, "linkself": cmdLinkSelf, "exits": cmdExits, "jsonfield": cmdJSONField, "schema": cmdSchema, "nosecret": cmdNoSecret,
-			"samebytes": cmdSameBytes, "oldcache": cmdOldCache,
+			"samebytes": cmdSameBytes, "oldcache": cmdOldCache, "recorded": cmdRecorded,
 		},
 		RequireExplicitExec: true,
 		Condition: func(cond string) (bool, error) {
