@@ -7,7 +7,7 @@ import "time"
 func WindowOf(cfg Config, samples []Sample, now time.Time) Window {
 	h := history{entries: make([]entry, 0, len(samples))}
 	for _, s := range samples {
-		h.entries = append(h.entries, entry{at: s.At.Time, class: s.Class, total: time.Duration(s.Total)})
+		h.entries = append(h.entries, entry{at: s.At.Time, class: s.Class, total: time.Duration(s.Total), failed: s.Class.Failed()})
 	}
 	return h.window(cfg, now)
 }

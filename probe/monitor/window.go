@@ -15,10 +15,11 @@ type entry struct {
 	total time.Duration
 	// down says that the endpoint was down when this came: it says how long an
 	// outage was, not how good the endpoint is when it works.
-	down bool
+	down   bool
+	failed bool // class.Failed(), which is looked up once
 }
 
-func (e entry) lost() bool { return e.class.Failed() }
+func (e entry) lost() bool { return e.failed }
 
 // A history is the past of one endpoint, oldest first:
 //
@@ -26,15 +27,26 @@ func (e entry) lost() bool { return e.class.Failed() }
 //	 HistorySamples at most             Window, WindowSamples at most
 type history struct {
 	entries []entry
+	strays  int // lost and not down
 }
 
 // add appends e and forgets what is beyond cfg.HistorySamples.
 func (h *history) add(cfg Config, e entry) {
+	e.failed = e.class.Failed()
 	h.entries = append(h.entries, e)
-	if n := len(h.entries) - cfg.HistorySamples; n > 0 {
-		h.entries = slices.Delete(h.entries, 0, n)
+	if e.stray() {
+		h.strays++
+	}
+	for len(h.entries) > cfg.HistorySamples {
+		if h.entries[0].stray() {
+			h.strays--
+		}
+		h.entries = h.entries[1:] // append moves them to another array in time
 	}
 }
+
+// stray reports a failure that is no part of what was called an outage.
+func (e entry) stray() bool { return e.failed && !e.down }
 
 // split returns the baseline and the window as of now.
 func (h *history) split(cfg Config, now time.Time) (baseline, window []entry) {
@@ -84,6 +96,9 @@ func (h *history) slow(cfg Config, from, now time.Time) bool {
 	for len(window) > 0 && window[0].at.Before(from) {
 		window = window[1:]
 	}
+	if !cfg.maybeSlow(window) {
+		return false
+	}
 	working := func(entries []entry) []entry {
 		return slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.down })
 	}
@@ -99,20 +114,42 @@ func (h *history) slow(cfg Config, from, now time.Time) bool {
 	return p99 > cfg.SlowP99 && float64(p99) > cfg.SlowP99Factor*float64(tail(timesOf(working(baseline))))
 }
 
+// maybeSlow is false for nearly every window of an endpoint that is well, and is
+// found without an allocation: a recording has a hundred thousand samples.
+func (cfg Config) maybeSlow(window []entry) bool {
+	working, lost, late := 0, 0, 0
+	for i := range window {
+		e := &window[i]
+		if e.down {
+			continue
+		}
+		working++
+		if e.failed {
+			lost++
+		} else if e.total > cfg.SlowP99 {
+			late++
+		}
+	}
+	return late > 1 || working >= cfg.SlowMinSamples && float64(lost) >= cfg.SlowErrorRate*float64(working)
+}
+
 // lossy reports whether single probes were lost in the past: failures that are
 // no part of an outage, nor of the run that is going on.
 func (h *history) lossy() bool {
-	entries := h.entries
-	for len(entries) > 0 && entries[len(entries)-1].lost() {
-		entries = entries[:len(entries)-1]
+	strays := h.strays
+	for i := len(h.entries) - 1; strays > 0 && i >= 0 && h.entries[i].failed; i-- {
+		if h.entries[i].stray() {
+			strays--
+		}
 	}
-	return slices.ContainsFunc(entries, func(e entry) bool { return e.lost() && !e.down })
+	return strays > 0
 }
 
 // outage marks the run of failures that has just been called down.
 func (h *history) outage() {
-	for i := len(h.entries) - 1; i >= 0 && h.entries[i].lost() && !h.entries[i].down; i-- {
+	for i := len(h.entries) - 1; i >= 0 && h.entries[i].stray(); i-- {
 		h.entries[i].down = true
+		h.strays--
 	}
 }
 
