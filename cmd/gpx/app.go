@@ -41,6 +41,7 @@ type app struct {
 	settingsFound bool
 	read          *settings
 
+	soon       func() (*env.Env, error) // goEnv, while it is read ahead; nil otherwise
 	goEnv      *env.Env
 	goProject  *project.Project
 	noProject  bool // it was looked for
@@ -62,6 +63,7 @@ func newApp(std streams) *app {
 
 // close ends what was opened.
 func (a *app) close() {
+	a.forgetEnv()
 	a.stopCleaning()
 	if a.store != nil {
 		a.store.Close()
@@ -88,6 +90,9 @@ func (a *app) begin(cmd *cobra.Command) error {
 	}
 	if err := a.checkFolders(commandName(cmd)); err != nil {
 		return err
+	}
+	if cmd.Annotations["soon"] != "" {
+		a.readAhead(cmd.Context())
 	}
 	// The screen does it behind its first frame, and lines for eval, which come
 	// with every prompt, leave it to the next command.
@@ -157,6 +162,9 @@ func (a *app) recover(ctx context.Context) {
 	for _, c := range done {
 		a.notice("change " + c.ID + " (" + c.Title + "): " + c.Note)
 	}
+	if len(done) > 0 {
+		a.forgetEnv()
+	}
 	plans, err := profiles.Expired(ctx, ch, a.now())
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.notice("could not take back a change whose time has run out: " + err.Error())
@@ -166,7 +174,7 @@ func (a *app) recover(ctx context.Context) {
 			a.notice("could not take back a change whose time has run out: " + err.Error())
 			continue
 		}
-		a.goEnv = nil
+		a.forgetEnv()
 		if err := a.handoff(p); err != nil {
 			a.notice(err.Error())
 		}
@@ -237,12 +245,38 @@ func (a *app) freshEnv(ctx context.Context) (*env.Env, error) {
 	return env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ})
 }
 
+// readAhead has the go command asked while the database is opened: both take
+// some milliseconds, and neither waits for the other.
+func (a *app) readAhead(ctx context.Context) {
+	var e *env.Env
+	var err error
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		e, err = a.freshEnv(ctx)
+	}()
+	a.soon = func() (*env.Env, error) { <-read; return e, err }
+}
+
+// forgetEnv has the go environment read anew when it is asked for.
+func (a *app) forgetEnv() {
+	if a.soon != nil {
+		a.soon() // it ends with the command's context at the latest
+		a.soon = nil
+	}
+	a.goEnv = nil
+}
+
 // env reads the go environment once.
 func (a *app) env(ctx context.Context) (*env.Env, error) {
 	if a.goEnv != nil {
 		return a.goEnv, nil
 	}
-	e, err := a.freshEnv(ctx)
+	read := func() (*env.Env, error) { return a.freshEnv(ctx) }
+	if a.soon != nil {
+		read, a.soon = a.soon, nil
+	}
+	e, err := read()
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,7 +99,8 @@ type depsFlags struct{ reach, prove, all bool }
 func depsCommand(a *app) *cobra.Command {
 	var f depsFlags
 	cmd := &cobra.Command{
-		Use: "deps", Short: "Say whether the project builds with no network, and module by module why not",
+		Annotations: soon,
+		Use:         "deps", Short: "Say whether the project builds with no network, and module by module why not",
 		Long: `Reads go.mod, go.work, go.sum, vendor and the module cache as the go command does
 under GOPROXY=off, and says whether go build ./... and go test ./... would work
 now, and what exactly they would stop at. It asks nobody and runs nothing.
@@ -126,12 +129,17 @@ Exit status 3 means that the project does not build with no network.`,
 
 func runDeps(ctx context.Context, a *app, f depsFlags) error {
 	const op = "deps"
+	// It is done before there is garbage that matters: collecting less of it saves a
+	// tenth of the time.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	e, p, err := a.needProject(ctx, op)
 	if err != nil {
 		return err
 	}
-	a.remember(ctx, p)
+	var known sync.WaitGroup
+	known.Go(func() { a.remember(ctx, p) }) // it waits for the disk
 	r, err := a.readDeps(ctx, e, p)
+	known.Wait()
 	if err != nil {
 		return interrupted(failed(op, p.Root, err))
 	}

@@ -21,6 +21,9 @@ type globals struct {
 // database, no notices.
 var quiet = map[string]string{"quiet": "yes"}
 
+// soon marks commands that ask for the go environment first, whatever they are told.
+var soon = map[string]string{"soon": "yes"}
+
 func init() { cobra.EnableCommandSorting = false }
 
 // commands builds every command, in the order in which help lists them.
