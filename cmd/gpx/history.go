@@ -38,7 +38,8 @@ and ends when the chain works that was in force when it began.`,
 	cmd.AddCommand(&cobra.Command{
 		Use: "ls", Short: "List the incidents, newest first", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runHistoryList(cmd.Context(), a) },
-	}, historyShowCommand(a), historyNoteCommand(a), historyStatsCommand(a), historyReplayCommand(a), historyPruneCommand(a))
+	}, historyShowCommand(a), historyNoteCommand(a), historyStatsCommand(a), historyReplayCommand(a),
+		historyExportCommand(a), historyImportCommand(a), historyPruneCommand(a))
 	return cmd
 }
 

@@ -26,6 +26,7 @@ import (
 // services are what the screen can ask for and do.
 func (s *session) services() tui.Services {
 	return tui.Services{
+		History:     s.history(),
 		Env:         s.readEnv,
 		Status:      s.status,
 		Recommend:   s.recommend,

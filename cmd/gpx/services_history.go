@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"gpx/envctl/chain"
@@ -10,6 +11,7 @@ import (
 	"gpx/envctl/wire"
 	"gpx/history"
 	"gpx/history/incident"
+	"gpx/tui/view"
 )
 
 // record writes down what the monitor sees, while this is the process that does.
@@ -59,4 +61,52 @@ func (s *session) unfinished(ctx context.Context, e *env.Env) *chain.Chain {
 		}
 	}
 	return nil
+}
+
+// history are the services of the History view.
+func (s *session) history() view.History {
+	return view.History{
+		Incidents: func(ctx context.Context) ([]incident.Incident, error) {
+			return ofStore(s, ctx, func(h *history.Store) ([]incident.Incident, error) { return h.Incidents(ctx) })
+		},
+		Incident: func(ctx context.Context, id int64) (incident.Incident, error) {
+			return ofStore(s, ctx, func(h *history.Store) (incident.Incident, error) { return h.Incident(ctx, id) })
+		},
+		Recording: func(ctx context.Context, id int64) (*incident.Recording, error) {
+			return ofStore(s, ctx, func(h *history.Store) (*incident.Recording, error) { return h.Recording(ctx, id) })
+		},
+		SetNote: func(ctx context.Context, id int64, text string) error {
+			_, err := ofStore(s, ctx, func(h *history.Store) (bool, error) { return true, h.SetNote(ctx, id, text) })
+			return err
+		},
+		Stats: func(ctx context.Context, o history.StatsOptions) ([]history.EndpointStats, error) {
+			return ofStore(s, ctx, func(h *history.Store) ([]history.EndpointStats, error) { return h.Stats(ctx, o) })
+		},
+		ExportIncident: func(ctx context.Context, id int64, path string, mask bool) error {
+			e, p, err := s.current(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = ofStore(s, ctx, func(h *history.Store) (int64, error) { return exportIncident(ctx, h, e, p, id, path, mask) })
+			return err
+		},
+		ImportIncident: func(ctx context.Context, path string) (int64, error) {
+			return ofStore(s, ctx, func(h *history.Store) (int64, error) {
+				id, _, err := importIncident(ctx, h, path)
+				return id, err
+			})
+		},
+	}
+}
+
+// ofStore asks the history once it is open.
+func ofStore[T any](s *session, ctx context.Context, ask func(*history.Store) (T, error)) (T, error) {
+	var none T
+	if err := s.wait(ctx); err != nil {
+		return none, err
+	}
+	if s.app.store == nil {
+		return none, errors.New("there is no history")
+	}
+	return ask(s.app.store)
 }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/module"
+
+	"gpx/envctl/env"
+	"gpx/envctl/project"
+	"gpx/history"
+	"gpx/history/incident"
+	"gpx/history/parcel"
+	"gpx/probe/catalog"
+)
+
+type incidentFileDocument struct {
+	ID    int64  `json:"id"`
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
+// writeNew creates a file and has write fill it. A file that is there stays, and so
+// does none of what could not be written whole.
+func writeNew(path string, write func(io.Writer) error) (int64, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return 0, errors.New("it exists already; name another file")
+	}
+	if err != nil {
+		return 0, err
+	}
+	err = write(f)
+	size, serr := f.Seek(0, io.SeekEnd)
+	if err = errors.Join(err, serr, f.Close()); err != nil {
+		os.Remove(path)
+		return 0, err
+	}
+	return size, nil
+}
+
+// exportIncident writes an incident as one file, without the names of hosts and of
+// what is not public where mask is set.
+func exportIncident(ctx context.Context, store *history.Store, e *env.Env, p *project.Project, id int64, path string, mask bool) (int64, error) {
+	rec, err := store.Recording(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if mask {
+		rec = parcel.Mask(rec, func(path string) bool { return !public(e, p, path) })
+	}
+	return writeNew(path, func(w io.Writer) error { return parcel.Encode(w, rec) })
+}
+
+// public reports whether the world may read the path of a module.
+func public(e *env.Env, p *project.Project, path string) bool {
+	var own []string
+	if p != nil {
+		own = p.Modules
+	}
+	for _, patterns := range []string{e.NoProxy(), e.NoSumDB(), e.Get("GOPRIVATE")} {
+		if module.MatchPrefixPatterns(patterns, path) {
+			return false
+		}
+	}
+	return catalog.Known(path, own)
+}
+
+// importIncident takes in such a file.
+func importIncident(ctx context.Context, store *history.Store, path string) (int64, *incident.Recording, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer f.Close()
+	rec, err := parcel.Decode(f)
+	if err != nil {
+		return 0, nil, err
+	}
+	id, err := store.AddRecording(ctx, rec)
+	return id, rec, err
+}
+
+func historyExportCommand(a *app) *cobra.Command {
+	var out string
+	var mask bool
+	cmd := &cobra.Command{
+		Use: "export N -o FILE", Short: "Write one incident as one file, for a colleague",
+		Long: `Writes what was seen, done and noted in an incident into one file, which gpx history
+import takes in elsewhere. It holds no credentials. --mask also takes out the names of
+hosts, the paths of modules that are not public, addresses and folders.`,
+		Args: arguments(1, 1, "the number of an incident"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			const op = "history export"
+			ctx := cmd.Context()
+			id, err := incidentNumber(op, args[0])
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				return usage(op, "no name for the file").hint("give one with -o")
+			}
+			store, err := a.records(ctx, op)
+			if err != nil {
+				return err
+			}
+			e, p, err := a.both(ctx)
+			if err != nil {
+				return failed(op, "", err)
+			}
+			size, err := exportIncident(ctx, store, e, p, id, out, mask)
+			if err != nil {
+				return failed(op, out, err)
+			}
+			return a.wroteIncident(incidentFileDocument{id, out, size})
+		},
+	}
+	cmd.Flags().StringVarP(&out, "output", "o", "", "write `FILE`")
+	cmd.Flags().BoolVar(&mask, "mask", false, "take out the names of hosts and of what is not public")
+	return cmd
+}
+
+func (a *app) wroteIncident(doc incidentFileDocument) error {
+	if a.flags.json {
+		a.out.document(doc)
+	} else {
+		a.out.line(a.out.sign(toneGood, fmt.Sprintf("incident %d: %s, %s", doc.ID, doc.Path, size(doc.Bytes))))
+	}
+	return a.out.err
+}
+
+func historyImportCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "import FILE", Short: "Take in an incident that gpx history export wrote", Args: arguments(1, 1, "a file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			const op = "history import"
+			ctx := cmd.Context()
+			store, err := a.records(ctx, op)
+			if err != nil {
+				return err
+			}
+			id, rec, err := importIncident(ctx, store, args[0])
+			if err != nil {
+				return failed(op, args[0], err)
+			}
+			if a.flags.json {
+				rec.Incident.ID = id
+				a.out.document(rec.Incident)
+			} else {
+				a.out.line(a.out.sign(toneGood, fmt.Sprintf("it is incident %d here: %s", id, rec.Incident.Headline)))
+			}
+			return a.out.err
+		},
+	}
+}
