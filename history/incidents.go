@@ -28,8 +28,10 @@ const (
 	// made of it.
 	recordBefore = time.Hour
 	recordAfter  = 2 * time.Minute
-	// maxSamples bounds the samples of one recording.
-	maxSamples = 1_000_000
+	// maxSamples bounds the samples of one recording, so that it can be packed and
+	// sent: a day of ten endpoints.
+	maxSamples = 200_000
+	maxFrames  = 20_000
 )
 
 const incidentColumns = `id, opened, detected, mitigated, resolved, headline, scope, causes, endpoints, chain, note, unobserved, settings, synthetic, digest`
@@ -261,6 +263,10 @@ func (s *Store) recordingOf(ctx context.Context, id int64) (*incident.Recording,
 	if err != nil {
 		return nil, err
 	}
+	if len(rec.Samples) == maxSamples { // the rest of a very long one is told by its events
+		to = rec.Samples[maxSamples-1].At.Time
+		rec.To = wire.At(to)
+	}
 	rec.Frames, err = r.frames(ctx, rec.From.Time, to)
 	if len(rec.Samples) > 0 && rec.Samples[0].At.After(rec.From.Time) {
 		rec.From = rec.Samples[0].At
@@ -315,7 +321,7 @@ func addFrame(ctx context.Context, tx *sql.Tx, f monitor.Snapshot) error {
 func (r *records) frames(ctx context.Context, from, to time.Time) ([]incident.Frame, error) {
 	frames := []incident.Frame{}
 	err := each(ctx, r.db, `SELECT data FROM frames WHERE id >= coalesce((SELECT max(id) FROM frames WHERE id <= ?), 0) AND id < ? ORDER BY id LIMIT ?`,
-		[]any{from.UnixMicro(), to.UnixMicro(), maxSamples / 10}, func(scan func(...any) error) error {
+		[]any{from.UnixMicro(), to.UnixMicro(), maxFrames}, func(scan func(...any) error) error {
 			var data sql.RawBytes
 			var f incident.Frame
 			if err := scan(&data); err != nil {
