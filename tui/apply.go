@@ -22,6 +22,9 @@ func (m *model) propose(p view.Proposal) tea.Cmd {
 	if p.Plan == nil {
 		return nil
 	}
+	if m.c.ReadOnly != "" { // it was asked for before
+		return m.c.Say(theme.Warn, "%s", m.c.ReadOnly)
+	}
 	if len(p.Plan.Actions) == 0 && len(p.Plan.Changes) == 0 {
 		return m.c.Say(theme.Text, "there is nothing to do: it is as it should be")
 	}

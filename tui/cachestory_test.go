@@ -261,8 +261,7 @@ func TestStoryBuildCache(t *testing.T) {
 // changed, and nobody is asked.
 func TestAReplayLooksOnly(t *testing.T) {
 	s := newScreen(t, 120, 36, look{noColor: true})
-	s.m.become(Replay)
-	s.show(outage())
+	s.recorded(outage())
 	s.f.called()
 	s.press("3", "P", "e", "i", "u")
 	s.has("this is a recording", "unknown", "not asked here")
@@ -471,7 +470,7 @@ func BenchmarkCache(b *testing.B) {
 	}
 	f.cache.inv = inv
 	m := newModel(context.Background(), Config{Services: f.services(), Now: func() time.Time { return now }}, theme.New(theme.Options{Dark: true, Profile: termenv.TrueColor}))
-	s := &screen{b, m, f}
+	s := &screen{b, m, f, nil}
 	s.settle(m.reload())
 	s.send(tea.WindowSizeMsg{Width: 200, Height: 50})
 	s.show(healthy())

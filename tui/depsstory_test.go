@@ -290,8 +290,7 @@ func TestReachIsAskedInSight(t *testing.T) {
 // TestDepsChangeNothingInReplay: a recording is looked at only.
 func TestDepsChangeNothingInReplay(t *testing.T) {
 	s := newScreen(t, 120, 36, look{noColor: true})
-	s.m.become(Replay)
-	s.show(healthy())
+	s.recorded(healthy())
 	s.needs()
 	for _, key := range []string{"F", "S", "v"} {
 		s.press(key)
@@ -351,7 +350,7 @@ func BenchmarkDeps(b *testing.B) {
 	}
 	f.project.report = reportOf(mods...)
 	m := newModel(context.Background(), Config{Services: f.services(), Now: func() time.Time { return now }}, theme.New(theme.Options{Dark: true, Profile: termenv.TrueColor}))
-	s := &screen{b, m, f}
+	s := &screen{b, m, f, nil}
 	s.settle(m.reload())
 	s.send(tea.WindowSizeMsg{Width: 200, Height: 50})
 	s.show(healthy())

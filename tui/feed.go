@@ -111,9 +111,9 @@ func (m *model) readStatus() tea.Cmd {
 	})
 }
 
-// snapshot takes a snapshot over, unless the screen is frozen.
+// snapshot takes a snapshot over, unless the screen is frozen or shows a recording.
 func (m *model) snapshot(s monitor.Snapshot) tea.Cmd {
-	if m.frozen {
+	if m.frozen || m.c.Player != nil {
 		m.latest = &s
 		return nil
 	}

@@ -152,6 +152,7 @@ type fake struct {
 	applied []*change.Plan
 	cache   *caches
 	project *project
+	past    *past
 }
 
 func (f *fake) note(format string, args ...any) {
@@ -175,7 +176,7 @@ func newFake(t testing.TB) *fake {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fake{env: goEnv(), cache: newCaches(), project: newProject(), rec: failover.Recommendation{Found: true, Chain: best,
+	return &fake{env: goEnv(), cache: newCaches(), project: newProject(), past: newPast(), rec: failover.Recommendation{Found: true, Chain: best,
 		Reasons: []string{"mirror.example.org answers in 184 ms and serves the checksum database."}}}
 }
 
@@ -276,6 +277,7 @@ func (f *fake) services() Services {
 		},
 		Caches:      f.caches(),
 		Deps:        f.deps(),
+		History:     f.history(),
 		AddEndpoint: func(_ context.Context, raw string) error { f.note("watch %s", raw); return nil },
 		Consent:     func(context.Context) (bool, bool, error) { return f.consent, f.asked, nil },
 		SetConsent: func(_ context.Context, ok bool) error {
@@ -292,6 +294,8 @@ type screen struct {
 	t testing.TB
 	m *model
 	f *fake
+	// clock is what the screen takes for the time.
+	clock *time.Time
 }
 
 // look is how a screen is drawn.
@@ -304,8 +308,9 @@ func newScreen(t testing.TB, w, h int, l look) *screen {
 	th := theme.New(theme.Options{Dark: !l.light, NoColor: l.noColor, ASCII: l.ascii, Profile: termenv.TrueColor})
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	m := newModel(ctx, Config{Services: f.services(), Project: "~/src/app", Now: func() time.Time { return now }}, th)
-	s := &screen{t, m, f}
+	clock := now
+	m := newModel(ctx, Config{Services: f.services(), Project: "~/src/app", Now: func() time.Time { return clock }}, th)
+	s := &screen{t, m, f, &clock}
 	s.settle(m.reload())
 	s.send(tea.WindowSizeMsg{Width: w, Height: h})
 	return s
@@ -336,9 +341,9 @@ func (s *screen) settle(cmd tea.Cmd) {
 	}
 }
 
-// update is Update without the spinner.
+// update is Update without the spinner and the ticks of a replay.
 func (s *screen) update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	s.m.spinning = true
+	s.m.spinning, s.m.beating = true, true
 	return s.m.Update(msg)
 }
 

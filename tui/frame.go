@@ -13,6 +13,8 @@ import (
 	"gpx/tui/actions"
 	"gpx/tui/theme"
 	"gpx/tui/view"
+	"gpx/tui/view/history"
+	"gpx/tui/view/proxies"
 	"gpx/tui/widget"
 )
 
@@ -169,6 +171,10 @@ func (m *model) tabs(status widget.Line) widget.Line {
 	out := widget.L(widget.S(theme.Faint, g.TL+g.H))
 	at := 2
 	m.hits.tabs = m.hits.tabs[:0]
+	after, between := " ", g.H
+	if m.w < 100 { // what the status says needs the room more
+		after, between = "", ""
+	}
 	for i, v := range m.views {
 		label := fmt.Sprintf("%d %s", i+1, v.Title())
 		n := v.Pending()
@@ -179,12 +185,12 @@ func (m *model) tabs(status widget.Line) widget.Line {
 		if i == m.active {
 			out = append(out, widget.S(theme.Accent, "["+label+"]"))
 		} else {
-			out = append(out, widget.S(theme.Faint, " "), widget.S(theme.Dim, label), widget.S(theme.Faint, " "))
+			out = append(out, widget.S(theme.Faint, " "), widget.S(theme.Dim, label), widget.S(theme.Faint, after))
 		}
-		at += widget.Width(label) + 2
+		at = out.Width()
 		m.hits.tabs = append(m.hits.tabs, [2]int{from, at})
-		out = append(out, widget.S(theme.Faint, g.H))
-		at++
+		out = append(out, widget.S(theme.Faint, between))
+		at += widget.Width(between)
 	}
 	return m.border(out, m.lastParts(status, m.w-out.Width()-5), g.TR)
 }
@@ -242,7 +248,8 @@ func (m *model) message(hint widget.Line) widget.Line {
 	case w != nil && (w.Stopped() || age > messageBrief || !msg.At.After(w.Started)): // what is said meanwhile is seen for a moment
 		return m.working(w)
 	}
-	if msg.Text == "" || age > messageFor || len(hint) > 0 && age > messageBrief {
+	waits := len(hint) > 0 || m.c.Player != nil
+	if msg.Text == "" || age > messageFor || waits && age > messageBrief {
 		return m.idle(hint)
 	}
 	return widget.L(widget.S(msg.Role, " "+msg.Text))
@@ -272,6 +279,9 @@ func (m *model) working(w *view.Work) widget.Line {
 // idle is what the message line says when nothing has happened: the next step
 // while something is broken, else what was noticed at the start.
 func (m *model) idle(hint widget.Line) widget.Line {
+	if m.c.Player != nil {
+		return m.recorded()
+	}
 	if len(hint) > 0 {
 		return append(widget.L(widget.S(theme.Text, " ")), hint...)
 	}
@@ -285,6 +295,16 @@ func (m *model) idle(hint widget.Line) widget.Line {
 	}
 	more := widget.L(widget.S(theme.Dim, fmt.Sprintf("%d more: ", len(notices)-1)), widget.S(theme.Key, "?"), widget.S(theme.Text, " "))
 	return append(newest.Fit(m.w-more.Width()-2, m.c.Theme.Glyphs.Ellipsis), append(widget.L(widget.S(theme.Text, "  ")), more...)...)
+}
+
+// recorded says that what is shown is not live, and what is.
+func (m *model) recorded() widget.Line {
+	what := "nothing here is live"
+	if name := m.view().Name(); name != proxies.Name && name != history.Name {
+		what = "but this view shows what is now"
+	}
+	return widget.L(widget.S(theme.Warn, " "+m.c.Theme.Glyphs.Recorded+" REPLAY: "), widget.S(theme.Text, what+"; "), widget.S(theme.Key, "esc"),
+		widget.S(theme.Text, " or "), widget.S(theme.Key, "L"), widget.S(theme.Text, " returns to live"))
 }
 
 // footer lists the keys that work here, most important first, as far as there

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -89,6 +90,23 @@ var scenes = []struct {
 		s.show(healthy())
 		s.needs()
 		s.press("O")
+	}},
+	{"history", func(s *screen) { s.show(outage()); s.happened() }},
+	{"history-empty", func(s *screen) { s.f.past.incidents = nil; s.show(healthy()); s.happened() }},
+	{"history-stats", func(s *screen) { s.show(healthy()); s.happened(); s.press("s") }},
+	{"history-report", func(s *screen) { s.show(healthy()); s.happened(); s.press("e") }},
+	{"replay", func(s *screen) { s.show(healthy()); s.happened(); s.press("enter", "]", "]"); s.quiet(time.Minute) }},
+	{"replay-gap", func(s *screen) {
+		s.show(healthy())
+		s.happened()
+		s.press("enter", "]", "]", "]", "left")
+		s.quiet(time.Minute)
+	}},
+	{"replay-proxies", func(s *screen) {
+		s.show(healthy())
+		s.happened()
+		s.press("enter", "]", "]", "1")
+		s.quiet(time.Minute)
 	}},
 	{"palette", func(s *screen) { s.show(outage()); s.press(":"); s.typed("sw") }},
 }

@@ -79,9 +79,9 @@ func TestTheNextStepIsAKey(t *testing.T) {
 		s.has("Switch to a chain that works:  s or gpx use --best")
 	})
 	s := newScreen(t, 120, 36, look{noColor: true})
-	s.m.become(Replay) // no key changes anything there
-	s.show(fix("Go online again", "gpx offline off"))
-	s.has(" Go online again:  gpx offline off")
+	s.recorded(fix("Go online again", "gpx offline off")) // no key changes anything there
+	s.has("REPLAY: nothing here is live")
+	s.lacks("2 t or gpx offline off")
 }
 
 // TestNewsAreNotHiddenByWhatIsKnown: what was noticed before is not said again.

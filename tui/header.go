@@ -23,7 +23,7 @@ func (m *model) badge() (glyph, word string, block theme.Role) {
 	case monitor.StateOffline:
 		return g.Idle, "OFFLINE", theme.BadgeIdle
 	}
-	if !m.received || m.c.Snapshot.Round == 0 {
+	if m.c.Player == nil && (!m.received || m.c.Snapshot.Round == 0) {
 		return g.Idle, "PROBING", theme.BadgeIdle
 	}
 	return g.Idle, "UNKNOWN", theme.BadgeIdle
@@ -38,11 +38,11 @@ func (m *model) header() widget.Line {
 	if m.w < 30 { // nothing but the state
 		left = widget.L(widget.S(block, glyph+" "+word+" "))
 	}
-	if m.received && m.c.Snapshot.Round > 0 && !m.since.IsZero() && m.w >= 30 {
-		left = append(left, widget.S(theme.Dim, " "+widget.Age(m.c.Now().Sub(m.since))))
+	if m.known() && m.c.Snapshot.Round > 0 && !m.since.IsZero() && m.w >= 30 {
+		left = append(left, widget.S(theme.Dim, " "+widget.Age(m.c.Instant().Sub(m.since))))
 	}
 	headline := strings.TrimPrefix(m.c.Snapshot.Verdict.Headline, word+": ")
-	if !m.received {
+	if !m.known() {
 		headline = "asking every hop of the chain" + g.Ellipsis
 	}
 	left = append(left, widget.S(theme.Text, "  "))
@@ -74,6 +74,9 @@ func (m *model) header() widget.Line {
 	}
 }
 
+// known reports whether there is a snapshot.
+func (m *model) known() bool { return m.received || m.c.Player != nil }
+
 // A part is one of the facts at the header's right end.
 type part struct {
 	line widget.Line
@@ -89,6 +92,17 @@ func (m *model) context() []part {
 		version = m.c.Env.GoVersion
 	}
 	var parts []part
+	if p := m.c.Player; p != nil { // the other facts are those of now
+		if l := m.readiness(); l != nil {
+			parts = append(parts, part{l, 3})
+		}
+		at, layout := m.c.Instant(), "15:04:05"
+		if y, d := at.Year(), at.YearDay(); y != m.c.Now().Year() || d != m.c.Now().YearDay() {
+			layout = "2006-01-02 15:04:05"
+		}
+		return append(parts, part{widget.L(widget.S(theme.Warn, fmt.Sprintf("%s REPLAY #%d", g.Recorded, p.Incident.ID))), 5},
+			part{widget.L(widget.S(theme.Warn, at.Format(layout))), 4})
+	}
 	if o := m.c.Status.Offline; o != "" && m.c.Snapshot.Verdict.State != monitor.StateOffline {
 		parts = append(parts, part{widget.L(widget.S(theme.Warn, g.Idle+" "+o)), 6})
 	}
@@ -158,11 +172,14 @@ func (m *model) source() widget.Line {
 // banner is the loud line while checksums are off.
 func (m *model) banner() (widget.Line, bool) {
 	st := m.c.Status
+	g := &m.c.Theme.Glyphs
+	if m.c.Player != nil {
+		return widget.L(widget.S(theme.BadgeBad, widget.Pad(" "+g.Warn+" CHECKSUMS WERE OFF then.", m.w, false))), m.c.Snapshot.SumDB.Route == "off"
+	}
 	off := st.SumDBOff || m.c.Env != nil && m.c.Env.Get("GOSUMDB") == "off"
 	if !off {
 		return nil, false
 	}
-	g := &m.c.Theme.Glyphs
 	what := "every module"
 	if st.SumDBModules != "" {
 		what = st.SumDBModules

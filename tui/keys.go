@@ -29,8 +29,13 @@ func (m *model) actions() actions.Table {
 		{ID: "palette", Key: actions.On("commands", ":"), Footer: 80, Help: "search all actions by name", Do: m.palette},
 		{ID: "undo", Key: actions.On("undo", "u"), Footer: 3, Changes: true, Help: "take the last change back: shows the plan first",
 			Disabled: func() string { return view.Lacking(s.PlanUndo != nil) }, Do: m.undo},
-		{ID: "refresh", Key: actions.On("refresh", "r"), Help: "probe everything and read the environment again", Do: m.refresh},
-		{ID: "freeze", Key: actions.On("freeze", "f"), Help: "hold what is shown; again lets it go on", Do: m.freeze},
+		{ID: "refresh", Key: actions.On("refresh", "r"), Help: "probe everything and read the environment again", Disabled: func() string { return m.c.ReadOnly }, Do: m.refresh},
+		{ID: "freeze", Key: actions.On("freeze", "f"), Help: "hold what is shown; again lets it go on", Disabled: func() string {
+			if m.c.Player != nil {
+				return "space pauses a replay"
+			}
+			return ""
+		}, Do: m.freeze},
 		{ID: "filter", Key: actions.On("filter", "/"), Footer: 70, Help: "show only rows with these words", Do: m.filter},
 		{ID: "order", Key: actions.On("order", "o"), Footer: 71, Help: "sort in the next way", Do: do(func() {
 			m.c.Say(theme.Text, "order: %s", m.view().NextOrder())
@@ -45,7 +50,7 @@ func (m *model) actions() actions.Table {
 		{ID: "log", Key: actions.On("commands run", "@"), Help: "list the commands that were run", Do: m.showLog},
 		{ID: "mouse", Key: actions.On("mouse", "m"), Help: "release the mouse for the terminal's own selection; again takes it", Do: m.toggleMouse},
 		{ID: "open", Key: actions.On("detail", "enter"), Footer: 4, Help: "open the row", Do: func() tea.Cmd { return m.view().Open() }},
-		{ID: "back", Key: actions.On("back", "esc"), Help: "one layer back: close the detail, clear the filter", Do: do(m.back)},
+		{ID: "back", Key: actions.On("back", "esc"), Help: "one layer back: close the detail, clear the filter, end the replay", Do: m.back},
 		{ID: "up", Key: actions.On("up", "k", "up"), Help: "one row up", Do: move(by(-1))},
 		{ID: "down", Key: actions.On("down", "j", "down"), Help: "one row down", Do: move(by(1))},
 		{ID: "first", Key: actions.On("first", "g", "home"), Help: "first row", Do: move(by(-all))},
@@ -55,6 +60,7 @@ func (m *model) actions() actions.Table {
 		{ID: "next", Key: actions.On("next view", "tab"), Help: "go to the next view", Do: func() tea.Cmd { return m.turnTo((m.active + 1) % len(m.views)) }},
 		{ID: "previous", Key: actions.On("previous view", "shift+tab"), Help: "go to the view before", Do: func() tea.Cmd { return m.turnTo((m.active + len(m.views) - 1) % len(m.views)) }},
 	}
+	t = append(t, m.replayActions()...)
 	for i, v := range m.views {
 		t = append(t, actions.Action{ID: "view." + v.Name(), Key: actions.On("view "+v.Title(), fmt.Sprint(i+1)), Help: "go to " + v.Title(),
 			Do: func() tea.Cmd { return m.turnTo(i) }})
@@ -100,7 +106,7 @@ func (m *model) undo() tea.Cmd {
 }
 
 func (m *model) refresh() tea.Cmd {
-	if p := m.c.Services.ProbeNow; p != nil && m.c.ReadOnly == "" {
+	if p := m.c.Services.ProbeNow; p != nil {
 		p()
 	}
 	m.c.Say(theme.Text, "probing everything again")
@@ -126,15 +132,18 @@ func (m *model) filter() tea.Cmd {
 	return nil
 }
 
-func (m *model) back() {
+func (m *model) back() tea.Cmd {
 	v := m.view()
 	if v.Back() {
-		return
+		return nil
 	}
 	if f := v.Filter(); *f != "" {
 		*f = ""
 		v.Filtered()
+	} else if m.c.Player != nil {
+		return m.goLive()
 	}
+	return nil
 }
 
 func (m *model) copy() tea.Cmd {

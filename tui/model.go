@@ -16,6 +16,7 @@ import (
 	"gpx/tui/view/cache"
 	depsview "gpx/tui/view/deps"
 	envview "gpx/tui/view/env"
+	"gpx/tui/view/history"
 	"gpx/tui/view/proxies"
 	"gpx/tui/widget"
 )
@@ -46,13 +47,16 @@ type model struct {
 	since     time.Time // when the verdict's state began
 	received  bool      // a snapshot has come
 	frozen    bool
-	latest    *monitor.Snapshot // the newest one that came while frozen
+	latest    *monitor.Snapshot // the newest one that came while frozen, or in a replay
+	live      live              // what a replay covers
 	filtering *widget.Input     // what is being typed behind "/"
 	was       string            // the filter before that
 	mouse     bool
 	tick      int // generation of the ticker; ticks of older ones are dropped
 	spin      spinner.Model
 	spinning  bool
+	playTick  int  // generation of the ticks of a replay
+	beating   bool // they come
 	hits      hits
 
 	snaps <-chan monitor.Snapshot
@@ -75,26 +79,21 @@ func newModel(ctx context.Context, cfg Config, th *theme.Theme) *model {
 		cfg.Now = time.Now
 	}
 	m := &model{cfg: cfg, mouse: !cfg.NoMouse, osc: func(string) {}}
-	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Press: m.press, Propose: m.propose, Tell: m.tell}
+	m.c = &view.Common{Ctx: ctx, Services: cfg.Services, Theme: th, Now: cfg.Now, Press: m.press, Propose: m.propose, Replay: m.replay, Tell: m.tell}
 	m.spin = spinner.New(spinner.WithSpinner(spinner.Spinner{Frames: th.Glyphs.Spinner, FPS: beat}))
-	m.views = []view.View{proxies.New(m.c), envview.New(m.c), cache.New(m.c), depsview.New(m.c)}
+	m.views = []view.View{proxies.New(m.c), envview.New(m.c), cache.New(m.c), depsview.New(m.c), history.New(m.c)}
 	m.table = m.actions()
-	m.become(cfg.Mode)
+	m.table.ReadOnly(func() string { return m.c.ReadOnly })
 	return m
-}
-
-// become shows another kind of stream.
-func (m *model) become(mode Mode) {
-	m.cfg.Mode = mode
-	if mode == Replay {
-		m.c.ReadOnly = "this is a recording: nothing can be changed"
-		m.table.ReadOnly(m.c.ReadOnly)
-	}
 }
 
 // Init implements tea.Model.
 func (m *model) Init() tea.Cmd {
-	return tea.Batch(m.listen(time.Time{}), m.reload(), m.ticker(), m.ends())
+	cmds := []tea.Cmd{m.listen(time.Time{}), m.reload(), m.ticker(), m.ends()}
+	if m.cfg.Incident != 0 {
+		cmds = append(cmds, m.replay(m.cfg.Incident))
+	}
+	return tea.Batch(cmds...)
 }
 
 // ends quits when the context ends. tea.WithContext would kill the program
@@ -127,6 +126,10 @@ func (m *model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 		m.spinning = true
 		cmd = tea.Batch(cmd, m.spin.Tick)
 	}
+	if !m.beating && m.plays() {
+		m.beating = true
+		cmd = tea.Batch(cmd, m.beat())
+	}
 	return m, cmd
 }
 
@@ -155,8 +158,14 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		var next tea.Cmd
 		m.spin, next = m.spin.Update(msg)
 		return next
+	case playMsg:
+		if msg.gen != m.playTick {
+			return nil
+		}
+		m.beating = false // Update starts the next one
+		return m.advance()
 	case tea.ResumeMsg: // ticks and mouse are gone after ctrl+z
-		m.spinning = false
+		m.spinning, m.beating = false, false
 		cmds := []tea.Cmd{m.ticker(), m.reload()}
 		if m.mouse {
 			cmds = append(cmds, tea.EnableMouseCellMotion)

@@ -96,7 +96,7 @@ func TestNoSize(t *testing.T) {
 	if got := m.View(); got != "" {
 		t.Errorf("0x0: %q", got)
 	}
-	s := &screen{t, m, f}
+	s := &screen{t, m, f, nil}
 	s.press("j", "s", "enter", "2", "enter", "?")
 }
 
@@ -139,7 +139,7 @@ func TestWideTerminalGetsASCII(t *testing.T) {
 	}
 	f := newFake(t)
 	m := newModel(context.Background(), Config{Services: f.services()}, NewTheme(Config{}))
-	s := &screen{t, m, f}
+	s := &screen{t, m, f, nil}
 	s.send(tea.WindowSizeMsg{Width: 80, Height: 24})
 	s.show(outage())
 	if !m.c.Theme.ASCII() {
@@ -196,7 +196,7 @@ func BenchmarkView(b *testing.B) {
 	f := newFake(b)
 	th := theme.New(theme.Options{Dark: true, Profile: termenv.TrueColor})
 	m := newModel(context.Background(), Config{Services: f.services()}, th)
-	s := &screen{b, m, f}
+	s := &screen{b, m, f, nil}
 	snap := outage()
 	for i := range 1000 {
 		e := snap.Endpoints[3]

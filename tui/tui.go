@@ -45,9 +45,8 @@ type Mode string
 
 // The modes.
 const (
-	Live   Mode = ""       // this machine, now
-	Demo   Mode = "DEMO"   // a lab outage; changes stay in the lab
-	Replay Mode = "REPLAY" // recorded; nothing can be changed
+	Live Mode = ""     // this machine, now
+	Demo Mode = "DEMO" // a lab outage; changes stay in the lab
 )
 
 // Config is everything that Run needs.

@@ -71,11 +71,17 @@ func (t Table) Find(view string, k fmt.Stringer) (found Action, ok bool) {
 	return found, ok
 }
 
-// ReadOnly switches off what changes anything, and says why.
-func (t Table) ReadOnly(why string) {
+// ReadOnly has why asked before what changes anything is done: while it says a
+// reason, none of that can be done.
+func (t Table) ReadOnly(why func() string) {
 	for i := range t {
-		if t[i].Changes {
-			t[i].Disabled = func() string { return why }
+		if own := t[i]; own.Changes {
+			t[i].Disabled = func() string {
+				if w := why(); w != "" {
+					return w
+				}
+				return own.Reason()
+			}
 		}
 	}
 }

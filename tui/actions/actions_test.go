@@ -69,10 +69,22 @@ func TestCheck(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	tab := table()
 	tab[2].Changes = true
-	tab.ReadOnly("a recording")
-	for i, want := range []string{"", "", "a recording", "nothing is selected"} {
-		if got := tab[i].Reason(); got != want {
-			t.Errorf("%s: %q, want %q", tab[i].ID, got, want)
+	tab[3].Changes = true
+	why := ""
+	tab.ReadOnly(func() string { return why })
+	for _, tc := range []struct {
+		why  string
+		want [4]string
+	}{
+		{"", [4]string{"", "", "", "nothing is selected"}},
+		{"a recording", [4]string{"", "", "a recording", "a recording"}},
+		{"", [4]string{"", "", "", "nothing is selected"}}, // and back again
+	} {
+		why = tc.why
+		for i, want := range tc.want {
+			if got := tab[i].Reason(); got != want {
+				t.Errorf("%s: %q, want %q", tab[i].ID, got, want)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ package theme
 type Glyphs struct {
 	Good, Warn, Bad, Idle  string // before the words of states
 	Live, Paused, Recorded string
+	Play                   string
 	Cursor                 string // the selected row
 	Mark, Part             string // a row that is marked, one of which a part is
 	Pending                string // a value that is not written yet
@@ -28,7 +29,7 @@ type Glyphs struct {
 // Unicode is the ordinary set.
 var Unicode = Glyphs{
 	Good: "✓", Warn: "▲", Bad: "✗", Idle: "◌",
-	Live: "●", Paused: "‖", Recorded: "◆",
+	Live: "●", Paused: "‖", Recorded: "◆", Play: "▸",
 	Cursor: "›", Mark: "■", Part: "◧", Pending: "~", Shadow: "!", Arrow: "→", Ellipsis: "…", Dash: "–", Dot: "·", Bullet: "•", Lost: "!",
 	Spark: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	Bar:   "━", Track: "─",
@@ -41,7 +42,7 @@ var Unicode = Glyphs{
 // ASCII is the set of --ascii.
 var ASCII = Glyphs{
 	Good: "+", Warn: "^", Bad: "x", Idle: "o",
-	Live: "*", Paused: "=", Recorded: "#",
+	Live: "*", Paused: "=", Recorded: "#", Play: ">",
 	Cursor: ">", Mark: "*", Part: ".", Pending: "~", Shadow: "!", Arrow: "->", Ellipsis: "~", Dash: "-", Dot: "-", Bullet: "-", Lost: "!",
 	Spark: []string{"_", ".", ",", "-", "=", "+", "*", "#"},
 	Bar:   "=", Track: "-",

@@ -2,6 +2,7 @@ package view
 
 import (
 	"gpx/envctl/redact"
+	"gpx/history/incident"
 	"gpx/probe"
 	"gpx/probe/monitor"
 )
@@ -62,6 +63,43 @@ func CleanResult(r probe.Result) probe.Result {
 		r.SumDB = &s
 	}
 	return r
+}
+
+// CleanIncident is CleanSnapshot for an incident.
+func CleanIncident(i incident.Incident) incident.Incident {
+	text := redact.Text
+	i.Headline, i.Chain, i.Note = text(i.Headline), text(i.Chain), text(i.Note)
+	i.Scope = monitor.Scope(text(string(i.Scope)))
+	i.Causes = each(i.Causes, func(c probe.Class) probe.Class { return probe.Class(text(string(c))) })
+	i.Endpoints = each(i.Endpoints, text)
+	i.Settings.Strategy = text(i.Settings.Strategy)
+	i.Events = each(i.Events, func(e incident.Event) incident.Event {
+		e.Kind, e.Text, e.Endpoint = incident.EventKind(text(string(e.Kind))), text(e.Text), text(e.Endpoint)
+		e.Health, e.Class, e.Change = monitor.Health(text(string(e.Health))), probe.Class(text(string(e.Class))), text(e.Change)
+		return e
+	})
+	return i
+}
+
+// CleanRecording is CleanSnapshot for all that was seen around an incident.
+func CleanRecording(r *incident.Recording) *incident.Recording {
+	c := *r
+	c.Incident = CleanIncident(r.Incident)
+	c.Endpoints = each(r.Endpoints, func(e incident.Endpoint) incident.Endpoint {
+		return incident.Endpoint{URL: redact.Text(e.URL), Kind: probe.Kind(redact.Text(string(e.Kind)))}
+	})
+	classes := map[probe.Class]probe.Class{} // there are few of them, and many samples
+	c.Samples = each(r.Samples, func(s incident.Sample) incident.Sample {
+		clean, ok := classes[s.Class]
+		if !ok {
+			clean = probe.Class(redact.Text(string(s.Class)))
+			classes[s.Class] = clean
+		}
+		s.Class = clean
+		return s
+	})
+	c.Frames = each(r.Frames, func(f incident.Frame) incident.Frame { return incident.Frame{Snapshot: CleanSnapshot(f.Snapshot)} })
+	return &c
 }
 
 // CleanStatus is CleanSnapshot for temporary states.

@@ -80,6 +80,7 @@ type Common struct {
 	ReadOnly string // why nothing can be changed (replay); "" when it can
 
 	Snapshot monitor.Snapshot // clean; the zero value before the first one
+	Player   *Player          // what Snapshot comes from in a replay; nil while it is live
 	Env      *env.Env         // nil until it was read
 	EnvErr   error
 	Status   Status
@@ -94,6 +95,8 @@ type Common struct {
 	Press func(id string) string
 	// Propose shows a plan and applies it when the user agrees.
 	Propose func(Proposal) tea.Cmd
+	// Replay shows the recording of an incident in all views.
+	Replay func(id int64) tea.Cmd
 	// Tell tells every view of an event.
 	Tell func(Event) tea.Cmd
 
@@ -101,6 +104,14 @@ type Common struct {
 	running map[int]*Work
 	newest  map[string]int // slot → id of its newest work
 	active  atomic.Int64   // commands that run now
+}
+
+// Instant is when what Snapshot shows is seen: now, or then in a replay.
+func (c *Common) Instant() time.Time {
+	if c.Player != nil {
+		return c.Player.At().In(c.Now().Location())
+	}
+	return c.Now()
 }
 
 // A Proposal is a plan with what the dialog says beside it.

@@ -304,6 +304,23 @@ func Labeled(label string, column int, role theme.Role, text string, w int) []Li
 	return out
 }
 
+// Beside puts two blocks beside each other; the left one is lw wide.
+func Beside(left, right []Line, lw, w int) []Line {
+	out := make([]Line, max(len(left), len(right)))
+	for i := range out {
+		var l Line
+		if i < len(left) {
+			l = left[i]
+		}
+		l = l.Fit(lw, "")
+		if i < len(right) {
+			l = append(l, right[i]...)
+		}
+		out[i] = l.Fit(w, "")
+	}
+	return out
+}
+
 // Overlay puts box over base with its top left corner at (x, y). Both keep
 // their widths.
 func Overlay(base, box []Line, x, y, width int) []Line {

@@ -114,7 +114,7 @@ func (v *View) offer() tea.Cmd {
 		}
 		for i := range v.c.Snapshot.Endpoints {
 			if st := &v.c.Snapshot.Endpoints[i]; st.URL == it.Title {
-				s := state(g, st.Kind, st.Health, st.Class)
+				s := view.StateSpan(g, st.Kind, st.Health, st.Class)
 				it.Mark = widget.S(s.Role, strings.Fields(s.Text)[0])
 				if st.Window.P50 > 0 {
 					it.Right = strings.ToLower(strings.Fields(s.Text)[1])

@@ -10,6 +10,7 @@ import (
 	"gpx/probe"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
+	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -25,7 +26,7 @@ func say(label string, role theme.Role, text string, w int) []widget.Line {
 // with it, what to do.
 func words(th *theme.Theme, r *row, now time.Time, w int) []widget.Line {
 	g := &th.Glyphs
-	head := widget.L(state(g, r.kind, r.health, r.class))
+	head := widget.L(view.StateSpan(g, r.kind, r.health, r.class))
 	add := func(role theme.Role, s string) {
 		head = append(head, widget.S(theme.Faint, "  "+g.Dot+"  "), widget.S(role, s))
 	}
@@ -215,7 +216,7 @@ func walk(th *theme.Theme, rows []row) widget.Line {
 		if len(out) > 0 {
 			out = append(out, widget.S(theme.Faint, "  "+g.Dot+"  "))
 		}
-		will := goWord(g, r.goWill)
+		will := view.GoSpan(g, r.goWill)
 		if r.cacheOnly() {
 			will = widget.S(theme.Idle, g.Idle+" alone")
 		}

@@ -13,7 +13,7 @@ import (
 
 // Render implements view.View.
 func (v *View) Render(w, h int) view.Body {
-	now := v.c.Now()
+	now := v.c.Instant()
 	b := view.Body{Splits: map[int]widget.Line{}, Hint: v.Hint()}
 	if h <= 0 {
 		return b
@@ -200,12 +200,12 @@ func (v *View) band(w, h int) []widget.Line {
 // where the terminal is narrow; below is how many lines had no room.
 func (v *View) detail(r *row, w, h int) (out []widget.Line, below int) {
 	th := v.c.Theme
-	now := v.c.Now()
+	now := v.c.Instant()
 	if r == nil {
 		return v.window(v.outlook(w), w, h)
 	}
 	var deep *probe.Result
-	if d, ok := v.deep[r.key]; ok {
+	if d, ok := v.deep[r.key]; ok && v.c.Player == nil {
 		deep = &d
 	}
 	if w < 96 {
@@ -224,7 +224,7 @@ func (v *View) detail(r *row, w, h int) (out []widget.Line, below int) {
 		right = append(right, nil, widget.L(widget.S(theme.Dim, spanTitle(span)), widget.S(theme.Faint, "  logarithmic, "+th.Glyphs.Lost+" is lost")))
 		right = append(right, widget.Columns(th, widget.Over(samples(r), now, span, w-lw-6), w-lw, min(room, 12))...)
 	}
-	return v.window(beside(left, right, lw, w), w, h)
+	return v.window(widget.Beside(left, right, lw, w), w, h)
 }
 
 // window cuts lines to h, scrolled when the detail is open; below is how many
@@ -232,21 +232,4 @@ func (v *View) detail(r *row, w, h int) (out []widget.Line, below int) {
 func (v *View) window(lines []widget.Line, w, h int) (out []widget.Line, below int) {
 	v.paneHeight = h
 	return v.scroll.Window(lines, w, h, v.open, v.c.Theme.Glyphs.Ellipsis)
-}
-
-// beside puts two blocks beside each other; the left one is lw wide.
-func beside(left, right []widget.Line, lw, w int) []widget.Line {
-	out := make([]widget.Line, max(len(left), len(right)))
-	for i := range out {
-		var l widget.Line
-		if i < len(left) {
-			l = left[i]
-		}
-		l = l.Fit(lw, "")
-		if i < len(right) {
-			l = append(l, right[i]...)
-		}
-		out[i] = l.Fit(w, "")
-	}
-	return out
 }

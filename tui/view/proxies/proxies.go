@@ -230,7 +230,7 @@ func (v *View) ask() tea.Cmd {
 	// With DEGRADED, scope config, the chain works and something else is wrong: a
 	// go.mod that cannot be read, a setting that another chain does not mend.
 	state, config := s.Verdict.State, s.Verdict.Scope == monitor.ScopeConfig
-	if state != monitor.StateOutage && state != monitor.StateDegraded || state == monitor.StateDegraded && config {
+	if state != monitor.StateOutage && state != monitor.StateDegraded || state == monitor.StateDegraded && config || v.c.Player != nil {
 		v.rec, v.recFor = nil, ""
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"gpx/probe"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
+	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -148,7 +149,7 @@ func TestStateIsGlyphAndWord(t *testing.T) {
 		{probe.KindProxy, monitor.Up, probe.OK, "✓ OK"}, {probe.KindProxy, monitor.Slow, probe.OK, "▲ SLOW"}, {probe.KindProxy, monitor.Suspect, probe.Reset, "▲ SUSPECT"},
 		{probe.KindProxy, monitor.Down, probe.Refused, "✗ DOWN"}, {probe.KindProxy, monitor.Unknown, probe.ClassUnknown, "◌ PROBING"}, {probe.KindOff, monitor.Unknown, "", "◌ OFF"},
 	} {
-		if got := state(&th.Glyphs, tc.kind, tc.h, tc.c).Text; got != tc.want {
+		if got := view.StateSpan(&th.Glyphs, tc.kind, tc.h, tc.c).Text; got != tc.want {
 			t.Errorf("%v: %q", tc, got)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"gpx/envctl/chain"
 	"gpx/probe"
 	"gpx/tui/theme"
+	"gpx/tui/view"
 	"gpx/tui/widget"
 )
 
@@ -66,7 +67,7 @@ func cells(th *theme.Theme, r *row, now time.Time, span time.Duration, widths []
 		name = theme.Warn
 	}
 	out[colProxy] = one(name, shown(r))
-	out[colState] = widget.L(state(g, r.kind, r.health, r.class))
+	out[colState] = widget.L(view.StateSpan(g, r.kind, r.health, r.class))
 	out[colP50], out[colP95], out[colLoss], out[colAge], out[colSpark] = none, none, none, none, nil
 	if st := r.status; st != nil {
 		w := st.Window

@@ -4,28 +4,7 @@ import (
 	"gpx/envctl/chain"
 	"gpx/probe"
 	"gpx/probe/monitor"
-	"gpx/tui/theme"
-	"gpx/tui/widget"
 )
-
-// state is the health of a row as glyph, word and colour.
-func state(g *theme.Glyphs, kind probe.Kind, h monitor.Health, c probe.Class) widget.Span {
-	switch {
-	case kind == probe.KindOff:
-		return widget.S(theme.Idle, g.Idle+" OFF")
-	case h == monitor.Up:
-		return widget.S(theme.Good, g.Good+" OK")
-	case h == monitor.Slow:
-		return widget.S(theme.Warn, g.Warn+" SLOW")
-	case h == monitor.Suspect:
-		return widget.S(theme.Warn, g.Warn+" SUSPECT")
-	case h == monitor.Down:
-		return widget.S(theme.Bad, g.Bad+" DOWN")
-	case c == probe.ClassUnknown || c == "":
-		return widget.S(theme.Idle, g.Idle+" PROBING")
-	}
-	return widget.S(theme.Idle, g.Idle+" UNKNOWN")
-}
 
 // severity orders rows by state, worst first.
 func severity(h monitor.Health) int {
@@ -40,25 +19,6 @@ func severity(h monitor.Health) int {
 		return 4
 	}
 	return 3
-}
-
-// goWord is one word for what the go command does, with its glyph.
-func goWord(g *theme.Glyphs, a probe.Action) widget.Span {
-	switch a {
-	case probe.Serve:
-		return widget.S(theme.Good, g.Good+" serves")
-	case probe.GoDirect:
-		return widget.S(theme.Good, g.Good+" version control")
-	case probe.Next:
-		return widget.S(theme.Warn, g.Arrow+" next")
-	case probe.Stop:
-		return widget.S(theme.Bad, g.Bad+" stops")
-	case probe.Hang:
-		return widget.S(theme.Bad, g.Bad+" hangs")
-	case probe.GoOff:
-		return widget.S(theme.Bad, g.Bad+" off")
-	}
-	return widget.S(theme.Idle, g.Idle+" unknown")
 }
 
 // goSentence says what the go command will do at this hop and why.

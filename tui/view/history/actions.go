@@ -1,0 +1,227 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"gpx/envctl/redact"
+	"gpx/history/incident"
+	"gpx/tui/actions"
+	"gpx/tui/dialog"
+	"gpx/tui/theme"
+	"gpx/tui/view"
+	"gpx/tui/widget"
+)
+
+// Actions implements view.View.
+func (v *View) Actions() []actions.Action {
+	s := &v.c.Services
+	about := func(service bool) func() string { // what is about an incident
+		return func() string {
+			switch {
+			case !service:
+				return view.Lacking(false)
+			case v.list == statistics:
+				return "s goes back to the incidents"
+			case v.subject() == nil:
+				return "there is no incident"
+			}
+			return ""
+		}
+	}
+	live := func(service bool) func() string { // what is about this machine now
+		return func() string {
+			if v.c.Player != nil {
+				return "L ends the replay first"
+			}
+			return view.Lacking(service)
+		}
+	}
+	return []actions.Action{
+		{ID: "history.replay", View: Name, Key: actions.On("replay", "enter"), Footer: 3, Help: "show in all views what was seen in the incident",
+			Disabled: about(s.Recording != nil), Do: v.replay},
+		{ID: "history.stats", View: Name, Key: actions.On("statistics", "s"), Footer: 6, Help: "how reliable the endpoints were; again the incidents",
+			Disabled: live(s.Stats != nil), Do: v.turn},
+		{ID: "history.period", View: Name, Key: actions.On("period", "p"), Footer: 3, Help: "statistics: of another time",
+			Disabled: func() string {
+				if v.list != statistics {
+					return "s shows the statistics"
+				}
+				return ""
+			}, Do: v.nextPeriod},
+		{ID: "history.detail", View: Name, Key: actions.On("detail", "d"), Footer: 9, Help: "show all that there is to say about the row",
+			Disabled: func() string {
+				if v.c.Player != nil {
+					return "[ and ] go from event to event"
+				}
+				return ""
+			}, Do: v.Open},
+		{ID: "history.note", View: Name, Key: actions.On("note", "n"), Footer: 5, Help: "write a note about the incident", Disabled: about(s.SetNote != nil), Do: v.note},
+		{ID: "history.report", View: Name, Key: actions.On("report", "e"), Footer: 4, Help: "write a report of the incident: Markdown, HTML or JSON",
+			Disabled: about(s.Report != nil), Do: v.report},
+		{ID: "history.backtest", View: Name, Key: actions.On("backtest", "b"), Footer: 5, Help: "how the incident would have gone with other settings",
+			Disabled: about(s.Backtest != nil), Do: v.backtest},
+		{ID: "history.export", View: Name, Key: actions.On("export", "x"), Footer: 7, Help: "write the incident as one file for a colleague",
+			Disabled: about(s.ExportIncident != nil), Do: v.export},
+		{ID: "history.import", View: Name, Key: actions.On("import", "i"), Footer: 8, Help: "take in the file of an incident", Disabled: live(s.ImportIncident != nil), Do: v.importFile},
+	}
+}
+
+// subject is the incident that a key is about: that of the replay, else the one
+// under the cursor.
+func (v *View) subject() *incident.Incident {
+	r := v.selected()
+	switch {
+	case r != nil:
+		return &r.Incident
+	case v.c.Player != nil:
+		return &v.c.Player.Incident
+	}
+	return nil
+}
+
+// Copy implements view.View: the equal command.
+func (v *View) Copy() string {
+	if i := v.subject(); i != nil && v.list == incidents {
+		return fmt.Sprintf("gpx history show %d", i.ID)
+	}
+	if v.list == statistics {
+		if span := periods[v.period].span; span > 0 {
+			return fmt.Sprintf("gpx history stats --since %.0fh", span.Hours())
+		}
+		return "gpx history stats"
+	}
+	return "gpx history ls"
+}
+
+func (v *View) replay() tea.Cmd { return v.c.Replay(v.subject().ID) }
+
+// turn shows the other list.
+func (v *View) turn() tea.Cmd {
+	v.list = (v.list + 1) % lists
+	v.open = false
+	return v.look()
+}
+
+func (v *View) nextPeriod() tea.Cmd {
+	v.period = (v.period + 1) % len(periods)
+	return v.count()
+}
+
+func (v *View) note() tea.Cmd {
+	i := v.subject()
+	id := i.ID
+	v.c.Dialogs.Push(dialog.NewPrompt(fmt.Sprintf("Note about #%d", id), []string{"What you want to know about it later. It stands in the list, in reports and in exports."},
+		i.Note, nil, func(text string) tea.Cmd {
+			text = strings.TrimSpace(text)
+			return view.Start(v.c, "history note", "", func(ctx context.Context) (struct{}, error) {
+				return struct{}{}, v.c.Services.SetNote(ctx, id, text)
+			}, func(_ struct{}, err error) tea.Cmd {
+				if err != nil {
+					return v.c.Fail(err)
+				}
+				v.c.Say(theme.Good, "%s the note about #%d is kept", v.c.Theme.Glyphs.Good, id)
+				return v.listAll()
+			})
+		}))
+	return nil
+}
+
+// endings are the formats of a report.
+var endings = []string{".md", ".html", ".json"}
+
+func (v *View) report() tea.Cmd {
+	id := v.subject().ID
+	return v.toFile(fmt.Sprintf("Report of #%d", id), "The ending of its name chooses the format: .md is Markdown, .html a page that needs nothing else, .json for programs.",
+		fmt.Sprintf("~/incident-%d.md", id), func(path string) string {
+			for _, e := range endings {
+				if strings.HasSuffix(strings.ToLower(path), e) {
+					return ""
+				}
+			}
+			return "the name has to end in " + strings.Join(endings, ", ")
+		}, "writing the report", func(ctx context.Context, path string) error { return v.c.Services.Report(ctx, id, path) })
+}
+
+func (v *View) export() tea.Cmd {
+	id := v.subject().ID
+	title := fmt.Sprintf("Export #%d", id)
+	v.c.Dialogs.Push(dialog.NewForm(title, []dialog.Field{{Label: "Names", Options: []string{"masked", "as they are"},
+		Help: "Masked, hosts and private modules have made-up names. Credentials are in neither."}}, nil, nil, func(at []int) tea.Cmd {
+		return v.toFile(title, "The file holds all that was seen around the incident; i takes it in on another machine.", fmt.Sprintf("~/incident-%d.gpx", id), nil,
+			"exporting", func(ctx context.Context, path string) error {
+				return v.c.Services.ExportIncident(ctx, id, path, at[0] == 0)
+			})
+	}))
+	return nil
+}
+
+// toFile asks for the name of a file, and has write write it.
+func (v *View) toFile(title, about, proposed string, check func(string) string, what string, write func(ctx context.Context, path string) error) tea.Cmd {
+	v.c.Dialogs.Push(dialog.NewPrompt(title, []string{about}, proposed, func(path string) string {
+		path = strings.TrimSpace(path)
+		switch {
+		case path == "":
+			return "type a path"
+		case check != nil:
+			return check(path)
+		}
+		return ""
+	}, func(path string) tea.Cmd {
+		path = strings.TrimSpace(path)
+		return view.Start(v.c, "history file", what, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, write(ctx, path)
+		}, func(_ struct{}, err error) tea.Cmd {
+			if err != nil {
+				return v.c.Fail(err)
+			}
+			return v.c.Say(theme.Good, "%s written: %s", v.c.Theme.Glyphs.Good, path)
+		})
+	}))
+	return nil
+}
+
+func (v *View) importFile() tea.Cmd {
+	v.c.Dialogs.Push(dialog.NewPrompt("Import an incident", []string{"The path of a file that x, or gpx history export, has written. Nothing of this machine's own is changed by it."}, "",
+		func(path string) string {
+			if strings.TrimSpace(path) == "" {
+				return "type a path"
+			}
+			return ""
+		}, func(path string) tea.Cmd {
+			return view.Start(v.c, "history file", "importing", func(ctx context.Context) (int64, error) {
+				return v.c.Services.ImportIncident(ctx, strings.TrimSpace(path))
+			}, func(id int64, err error) tea.Cmd {
+				if err != nil {
+					return v.c.Fail(err)
+				}
+				v.c.Say(theme.Good, "%s imported as #%d", v.c.Theme.Glyphs.Good, id)
+				v.sel = id
+				return v.listAll()
+			})
+		}))
+	return nil
+}
+
+func (v *View) backtest() tea.Cmd {
+	id := v.subject().ID
+	return view.Start(v.c, "history backtest", "trying other settings", func(ctx context.Context) ([]string, error) {
+		return v.c.Services.Backtest(ctx, id)
+	}, func(text []string, err error) tea.Cmd {
+		if err != nil {
+			return v.c.Fail(err)
+		}
+		v.c.Dialogs.Push(dialog.NewPager(fmt.Sprintf("#%d with other settings", id), false, func(_ *theme.Theme, w int) (out []widget.Line) {
+			for _, t := range text {
+				for _, s := range widget.Wrap(redact.Text(t), w) {
+					out = append(out, widget.L(widget.S(theme.Text, s)))
+				}
+			}
+			return out
+		}))
+		return nil
+	})
+}
