@@ -276,7 +276,7 @@ func (a *app) printStats(list []history.EndpointStats) {
 		}
 		left := percent(e.BudgetLeft)
 		if e.BudgetLeft < 0 {
-			left = a.out.bad(left)
+			left = a.out.bad(fmt.Sprintf("overspent %.1fx", 1-e.BudgetLeft))
 		}
 		rows = append(rows, []string{e.URL, percent(e.Availability), msOf(time.Duration(e.P50)), msOf(time.Duration(e.P95)), msOf(time.Duration(e.P99)), fmt.Sprint(e.Samples), worst, left})
 	}
