@@ -190,15 +190,22 @@ func (l *loader) tools() []string {
 func (l *loader) answer(roots []string, tests bool) Answer {
 	w := &closure{l: l, from: map[string]string{}}
 	w.load(roots, tests)
+	type same struct {
+		kind Kind
+		module.Version
+		text string // where it is no module's fault
+	}
 	var all []Trouble
+	had := map[same]bool{}
 	add := func(t Trouble, chain []string) {
-		for i := range all {
-			if had := &all[i]; had.Kind == t.Kind && had.Module == t.Module && (t.Module.Path != "" || had.Text == t.Text) {
-				return
-			}
+		key := same{kind: t.Kind, Version: t.Module}
+		if t.Module.Path == "" {
+			key.text = t.Text
 		}
-		t.Packages = chain
-		all = append(all, t)
+		if !had[key] {
+			had[key], t.Packages = true, chain
+			all = append(all, t)
+		}
 	}
 	for _, p := range w.pkgs {
 		chain := w.chain(p.path)

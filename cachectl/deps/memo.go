@@ -1,11 +1,16 @@
 package deps
 
 import (
+	"context"
+	"crypto/sha256"
+	"errors"
 	"go/build"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/module"
 
@@ -15,6 +20,9 @@ import (
 // A Memo remembers one module cache, so that the next Read only has to find it
 // unchanged: what files there are of a version, what its go.mod requires, which
 // of its folders are packages, and what these import. The zero Memo is empty.
+//
+// Of main modules it remembers what their folders import, as long as the files
+// have the same names, sizes and times.
 //
 // A version is looked at anew when its @v folder, its tree, its .mod or its
 // .ziphash is another one, or has another time or size. Inside a tree nothing is
@@ -26,8 +34,13 @@ type Memo struct {
 	packed  map[module.Version]string // those that nobody has asked for yet
 	goroot  string                    // with the version of what is in it
 	stdlib  map[string]bool
+	folders map[localFolder]string // what main modules import, packed with the stamp of the folder
+	seen    map[localFolder]bool   // those that were asked for since the Memo was opened
 	changed bool
 }
+
+// A localFolder is one of a main module or a replacement, and what it is built for.
+type localFolder struct{ dir, target string }
 
 // A record is what is remembered of one version.
 type record struct {
@@ -138,6 +151,74 @@ func (r *record) mod(parse func() (modFile, error)) (modFile, error) {
 	defer r.memo.mu.Unlock()
 	r.gomod, r.memo.changed = f, true
 	return f, nil
+}
+
+// maxFolders bounds the folders of main modules that are remembered; beyond it
+// those of other projects are forgotten.
+const maxFolders = 10_000
+
+// fresh is the age of a file below which another change of it may have the same
+// time (cmd/go/internal/modindex, modTimeCutoff).
+const fresh = 2 * time.Second
+
+// inFolder is what a folder outside of the module cache imports: what was read
+// before, as long as its files are the same, or what read says.
+func (m *Memo) inFolder(f localFolder, read func() imports) imports {
+	stamp, ok := stampOfFolder(f.dir)
+	if !ok {
+		return read()
+	}
+	m.mu.Lock()
+	set(&m.seen, f, true)
+	packed := m.folders[f]
+	m.mu.Unlock()
+	d := &decoder{rest: packed}
+	if d.text() == stamp && d.err == nil {
+		if i := d.imports(); d.err == nil {
+			return i
+		}
+	}
+	i := read()
+	var w encoder
+	w.text(stamp)
+	w.imports(i)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	set(&m.folders, f, string(w.b))
+	m.changed = true
+	return i
+}
+
+// stampOfFolder tells the Go files of a folder from what they may be later; false
+// when they were just changed, or cannot be told.
+func stampOfFolder(dir string) (string, bool) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", false
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".go") {
+			names = append(names, e.Name())
+		}
+	}
+	files := make([]walk.Entry, len(names))
+	errs := make([]error, len(names))
+	err = walk.Stat(context.Background(), dir, names, walk.Options{}, func(i int, e walk.Entry, err error) { files[i], errs[i] = e, err })
+	if err != nil || errors.Join(errs...) != nil {
+		return "", false
+	}
+	var w encoder
+	for i, f := range files {
+		// What a link leads to has times of its own.
+		if f.Type != 0 || time.Since(time.Unix(0, f.Stamp.MTime)) < fresh {
+			return "", false
+		}
+		w.text(names[i])
+		w.stamp(stamp{size: f.Size, Stamp: f.Stamp})
+	}
+	sum := sha256.Sum256(w.b)
+	return string(sum[:]), true
 }
 
 // std reports whether the standard library of a toolchain has a package. Another

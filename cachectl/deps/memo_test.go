@@ -1,10 +1,12 @@
 package deps
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/module"
 
@@ -16,6 +18,7 @@ import (
 func filled() *Memo {
 	m := &Memo{}
 	m.use("/cache")
+	m.folders = map[localFolder]string{{"/src", "linux"}: "packed"}
 	m.goroot, m.stdlib, m.changed = "/go", map[string]bool{"fmt": true, "none": false}, true
 	for _, path := range []string{"lab.example.com/a", "lab.example.com/b"} {
 		r := m.record(module.Version{Path: path, Version: "v1.0.0"})
@@ -43,7 +46,7 @@ func TestMemoFile(t *testing.T) {
 		a := module.Version{Path: "lab.example.com/a", Version: "v1.0.0"}
 		r := got.record(a)
 		r.memo = m.by[a].memo
-		if !reflect.DeepEqual(r, m.by[a]) || got.cache != m.cache || got.goroot != m.goroot || !reflect.DeepEqual(got.stdlib, m.stdlib) {
+		if !reflect.DeepEqual(r, m.by[a]) || got.cache != m.cache || got.goroot != m.goroot || !reflect.DeepEqual(got.stdlib, m.stdlib) || !reflect.DeepEqual(got.folders, m.folders) {
 			t.Errorf("%+v was %+v", r, m.by[a])
 		}
 		got.changed = true
@@ -53,6 +56,64 @@ func TestMemoFile(t *testing.T) {
 	must(t, OpenMemo(file).Save(file))
 	if _, err := os.Lstat(file); err == nil {
 		t.Error("nothing was remembered, and it was written down")
+	}
+}
+
+// What a folder of the project imports is remembered until one of its files is
+// another one, and not while a file is so new that nobody could tell.
+func TestMemoOfFolders(t *testing.T) {
+	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "memo")
+	name := filepath.Join(dir, "a.go")
+	old := time.Now().Add(-time.Hour)
+	reads := 0
+	m := &Memo{}
+	m.use("/cache")
+	ask := func(target, want string, anew bool) {
+		t.Helper()
+		before := reads
+		got := m.inFolder(localFolder{dir, target}, func() imports { reads++; return imports{Code: []string{want}} })
+		if !reflect.DeepEqual(got, imports{Code: []string{want}}) || (reads > before) != anew {
+			t.Errorf("%+v, read %v; want %s, read %v", got, reads > before, want, anew)
+		}
+	}
+	writeAll(t, map[string]string{name: "package a\n"})
+	ask("linux", "fmt", true)
+	ask("linux", "os", true) // the file is too new
+	must(t, os.Chtimes(name, old, old))
+	ask("linux", "fmt", true)
+	ask("linux", "fmt", false)
+	ask("plan9", "log", true)
+	must(t, m.Save(file))
+	m = OpenMemo(file)
+	ask("linux", "fmt", false)
+	ask("plan9", "log", false)
+	other := filepath.Join(t.TempDir(), "b.go") // as long, and as old
+	writeAll(t, map[string]string{other: "package b\n"})
+	must(t, os.Chtimes(other, old, old))
+	must(t, os.Rename(other, name))
+	ask("linux", "os", true)
+	ask("linux", "os", false)
+	writeAll(t, map[string]string{filepath.Join(dir, "b.txt"): "x"})
+	ask("linux", "os", false)
+	must(t, os.Rename(name, filepath.Join(dir, "a_test.go")))
+	ask("linux", "io", true)
+	must(t, os.Symlink(name, filepath.Join(dir, "c.go")))
+	ask("linux", "fmt", true) // nobody looks behind a link
+	ask("linux", "fmt", true)
+}
+
+// Folders of projects that nobody looks at any more are forgotten when there are
+// too many.
+func TestMemoForgetsFolders(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "memo")
+	m := filled()
+	for i := range maxFolders + 1 {
+		set(&m.folders, localFolder{dir: fmt.Sprint(i)}, "x")
+	}
+	set(&m.seen, localFolder{dir: "7"}, true)
+	must(t, m.Save(file))
+	if got := OpenMemo(file).folders; len(got) != 1 || got[localFolder{dir: "7"}] != "x" {
+		t.Errorf("%d are left", len(got))
 	}
 }
 

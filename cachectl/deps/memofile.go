@@ -16,6 +16,7 @@ import (
 //	GOMODCACHE  GOROOT
 //	n × (package of the standard library, whether there is one)
 //	n × (path, version, record)
+//	n × (folder, what is built for, its stamp and imports)
 //
 // Numbers are varints, a text is its length and its bytes, and so is a record:
 // only those that a project needs are taken apart. Of 500 versions that takes a
@@ -40,6 +41,10 @@ func OpenMemo(file string) *Memo {
 	for range n {
 		v := module.Version{Path: r.text(), Version: r.text()}
 		m.packed[v] = r.text()
+	}
+	for range r.count() {
+		f := localFolder{r.text(), r.text()}
+		set(&m.folders, f, r.text())
 	}
 	if r.err != nil {
 		return &Memo{}
@@ -71,6 +76,15 @@ func (m *Memo) Save(file string) error {
 		w.text(v.Version)
 		w.text(packed)
 	}
+	if len(m.folders) > maxFolders {
+		maps.DeleteFunc(m.folders, func(f localFolder, _ string) bool { return !m.seen[f] })
+	}
+	w.number(len(m.folders))
+	for f, packed := range m.folders {
+		w.text(f.dir)
+		w.text(f.target)
+		w.text(packed)
+	}
 	if err := sealed.Write(file, sealed.Bytes(memoKind, w.b)); err != nil {
 		return err
 	}
@@ -82,10 +96,7 @@ func (r *record) pack() string {
 	var w encoder
 	w.flag(r.known)
 	for _, s := range r.stamps {
-		w.flag(s.there)
-		for _, n := range []int64{s.size, int64(s.Inode), s.MTime, s.CTime} {
-			w.b = binary.AppendVarint(w.b, n)
-		}
+		w.stamp(s)
 	}
 	f := &r.found
 	for _, is := range []bool{f.Info, f.Mod, f.Zip, f.Dir, f.hasHash, f.partial} {
@@ -111,9 +122,7 @@ func (r *record) pack() string {
 		w.number(len(by))
 		for rel, i := range by {
 			w.text(rel)
-			w.flag(i.None)
-			w.texts(i.Code)
-			w.texts(i.Tests)
+			w.imports(i)
 		}
 	}
 	return string(w.b)
@@ -125,8 +134,7 @@ func unpack(packed string) *record {
 	d := &decoder{rest: packed}
 	r := &record{known: d.flag()}
 	for i := range r.stamps {
-		s := &r.stamps[i]
-		s.there, s.size, s.Inode, s.MTime, s.CTime = d.flag(), d.number(), uint64(d.number()), d.number(), d.number()
+		r.stamps[i] = d.stamp()
 	}
 	f := &r.found
 	for _, is := range []*bool{&f.Info, &f.Mod, &f.Zip, &f.Dir, &f.hasHash, &f.partial} {
@@ -144,7 +152,7 @@ func unpack(packed string) *record {
 		target, by := d.text(), map[string]imports{}
 		for range d.count() {
 			rel := d.text()
-			by[rel] = imports{None: d.flag(), Code: d.texts(), Tests: d.texts()}
+			by[rel] = d.imports()
 		}
 		set(&r.imported, target, by)
 	}
@@ -185,6 +193,19 @@ func (w *encoder) texts(list []string) {
 	for _, s := range list {
 		w.text(s)
 	}
+}
+
+func (w *encoder) stamp(s stamp) {
+	w.flag(s.there)
+	for _, n := range []int64{s.size, int64(s.Inode), s.MTime, s.CTime} {
+		w.b = binary.AppendVarint(w.b, n)
+	}
+}
+
+func (w *encoder) imports(i imports) {
+	w.flag(i.None)
+	w.texts(i.Code)
+	w.texts(i.Tests)
 }
 
 // A decoder takes off what an encoder appended. After an error it gives zero
@@ -237,4 +258,14 @@ func (r *decoder) texts() []string {
 		list[i] = r.text()
 	}
 	return list
+}
+
+func (r *decoder) stamp() stamp {
+	s := stamp{there: r.flag(), size: r.number()}
+	s.Inode, s.MTime, s.CTime = uint64(r.number()), r.number(), r.number()
+	return s
+}
+
+func (r *decoder) imports() imports {
+	return imports{None: r.flag(), Code: r.texts(), Tests: r.texts()}
 }

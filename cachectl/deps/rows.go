@@ -96,6 +96,9 @@ func (l *loader) selectedOf(m module.Version) module.Version {
 
 // requiredAs is the module that m is a replacement of, or m.
 func (l *loader) requiredAs(m module.Version) module.Version {
+	if len(l.project.Replaces) == 0 {
+		return m
+	}
 	for _, q := range l.project.Requires {
 		s := l.selectedOf(q.Version)
 		if to, ok := l.replacement(s); ok && to == m {

@@ -103,7 +103,7 @@ type imports struct {
 }
 
 // imports reads what a folder imports in the build context of the go command, once.
-// Of a tree in the module cache it is remembered from one time to the next.
+// It is remembered from one time to the next.
 func (l *loader) imports(t *tree, rel string) imports {
 	read := func() imports { return t.imports(l.context, rel) }
 	switch {
@@ -112,7 +112,8 @@ func (l *loader) imports(t *tree, rel string) imports {
 	case t.sealed != nil:
 		return t.sealed.imports(l.target, rel, read)
 	}
-	return l.local.do(filepath.Join(t.dir, filepath.FromSlash(rel)), read)
+	dir := filepath.Join(t.dir, filepath.FromSlash(rel))
+	return l.local.do(dir, func() imports { return l.memo.inFolder(localFolder{dir, l.target}, read) })
 }
 
 func (t *tree) imports(ctx *build.Context, rel string) imports {

@@ -144,11 +144,15 @@ func (m *machine) mustRun(proxy string, args ...string) {
 	}
 }
 
-// copy is a machine with the same files.
+// copy is a machine with the same files, which are old enough to be remembered.
 func (m *machine) copy(t *testing.T) *machine {
 	c := m.w.machine(t)
 	must(t, os.RemoveAll(c.dir))
 	must(t, os.CopyFS(c.dir, os.DirFS(m.dir)))
+	old := time.Now().Add(-time.Hour)
+	for _, name := range filesBelow(filepath.Join(c.dir, "project")) {
+		must(t, os.Chtimes(name, old, old))
+	}
 	rel, err := filepath.Rel(m.dir, m.project)
 	must(t, err)
 	c.project = filepath.Join(c.dir, rel)
