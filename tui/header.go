@@ -178,7 +178,7 @@ func (m *model) banner() (widget.Line, bool) {
 	}
 	off := st.SumDBOff || m.c.Env != nil && m.c.Env.Get("GOSUMDB") == "off"
 	if !off {
-		return nil, false
+		return m.unaudited()
 	}
 	what := "every module"
 	if st.SumDBModules != "" {
@@ -212,4 +212,29 @@ func (m *model) banner() (widget.Line, bool) {
 	room := max(m.w-len(hint), 0)
 	text = widget.Pad(widget.Truncate(text, room, g.Ellipsis), room, false)
 	return widget.L(widget.S(theme.BadgeBad, text+hint)).Fit(m.w, g.Ellipsis), true
+}
+
+// unaudited says that versions arrived while checksums were off and were not looked
+// up since.
+func (m *model) unaudited() (widget.Line, bool) {
+	n := m.c.Status.Unaudited
+	if n == 0 {
+		return nil, false
+	}
+	what := "module versions"
+	if n == 1 {
+		what = "module version"
+	}
+	text := fmt.Sprintf(" %s %d %s arrived while checksums were off and %s not verified since: gpx cache audit", m.c.Theme.Glyphs.Warn, n, what, areOrIs(n))
+	if widget.Width(text) > m.w {
+		text = fmt.Sprintf(" %s %d unverified: gpx cache audit", m.c.Theme.Glyphs.Warn, n)
+	}
+	return widget.L(widget.S(theme.BadgeWarn, widget.Pad(widget.Truncate(text, m.w, m.c.Theme.Glyphs.Ellipsis), m.w, false))), true
+}
+
+func areOrIs(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }

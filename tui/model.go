@@ -28,7 +28,10 @@ const (
 	// second drives the clock and the ages; beat turns the spinner while work
 	// runs.
 	second = time.Second
-	beat   = 120 * time.Millisecond
+	// statusEvery is after how many of those the temporary states are read again:
+	// others change them too.
+	statusEvery = 15
+	beat        = 120 * time.Millisecond
 	// messageFor is how long a message stays.
 	messageFor = 30 * time.Second
 	// messageBrief is how long it stays before a next step that is waiting.
@@ -148,9 +151,13 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.w, m.h = msg.Width, msg.Height
 	case tickMsg:
-		if msg.gen == m.tick {
-			return m.ticker()
+		if msg.gen != m.tick {
+			break
 		}
+		if m.tick%statusEvery == 0 && m.c.Player == nil {
+			return tea.Batch(m.ticker(), m.readStatus())
+		}
+		return m.ticker()
 	case spinner.TickMsg:
 		if m.spinning = m.c.Running() != nil; !m.spinning {
 			return nil

@@ -151,6 +151,18 @@ func TestTheBannerSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// TestUnauditedStaysInSight: at every width, and only while there is something.
+func TestUnauditedStaysInSight(t *testing.T) {
+	for w := 60; w < 130; w++ {
+		s := newScreen(t, w, 24, look{noColor: true})
+		s.m.c.Status = Status{Unaudited: 3}
+		valid(t, s.m, w, 24)
+		s.has("3 ", "gpx cache audit")
+		s.m.c.Status = Status{}
+		s.lacks("gpx cache audit")
+	}
+}
+
 // TestProfileInForce: what is in force is not what the title says.
 func TestProfileInForce(t *testing.T) {
 	s := newScreen(t, 100, 30, look{noColor: true})

@@ -46,6 +46,8 @@ type session struct {
 	look    chan struct{} // what the project needs may have changed
 	report  *deps.Report  // what the project needs, as it was seen last; nil before that
 
+	unaudited int // versions that arrived while checksums were off, as last counted
+
 	memo     *deps.Memo // what is remembered of the module cache; nil until it is read
 	memoFile string
 	stage    string // where salvage keeps what it found; "" before that
@@ -123,6 +125,7 @@ func (s *session) start() {
 	})
 	s.work.Go(func() { s.watchReadiness(ctx) })
 	s.work.Go(func() { s.record(ctx) })
+	s.work.Go(func() { s.watchAudit(ctx) })
 	if c := clean(ctx, in.Env, s.app.now()); c != nil {
 		s.work.Go(func() {
 			<-c.ended

@@ -98,7 +98,7 @@ func (s *session) status(ctx context.Context) (tui.Status, error) {
 		return tui.Status{}, err
 	}
 	s.mu.Lock()
-	st := tui.Status{Notices: slices.Clone(s.notices)}
+	st := tui.Status{Notices: slices.Clone(s.notices), Unaudited: s.unaudited}
 	s.mu.Unlock()
 	off, err := profiles.Status(ctx, e, p, s.changer)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
+	"gpx/cachectl/modcache"
 	"gpx/envctl/chain"
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
@@ -109,4 +111,41 @@ func ofStore[T any](s *session, ctx context.Context, ask func(*history.Store) (T
 		return none, errors.New("there is no history")
 	}
 	return ask(s.app.store)
+}
+
+// watchAudit counts what arrived while checksums were off and was not audited, at
+// most one per cent of the time.
+func (s *session) watchAudit(ctx context.Context) {
+	for ctx.Err() == nil {
+		began := time.Now()
+		n, err := s.countUnaudited(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.note("what arrived unverified cannot be counted: " + err.Error())
+		}
+		s.mu.Lock()
+		s.unaudited = n
+		s.mu.Unlock()
+		again := time.NewTimer(max(lookAfter, 100*time.Since(began)))
+		select {
+		case <-ctx.Done():
+		case <-again.C:
+		}
+		again.Stop()
+	}
+}
+
+func (s *session) countUnaudited(ctx context.Context) (int, error) {
+	e, _, err := s.current(ctx)
+	if err != nil {
+		return 0, err
+	}
+	o, err := s.app.auditOptions(ctx, e)
+	if err != nil || len(o.Windows) == 0 {
+		return 0, err
+	}
+	cache, err := modcache.Open(e.Get("GOMODCACHE"))
+	if err != nil {
+		return 0, err
+	}
+	return cache.Pending(ctx, o)
 }

@@ -78,6 +78,7 @@ type Status struct {
 	SumDBOff     bool      // checksums are off for everything or for SumDBModules
 	SumDBUntil   time.Time // zero: no expiry
 	SumDBModules string    // GONOSUMDB patterns; "" means every module
+	Unaudited    int       // module versions that arrived while checksums were off, and that no audit has proven
 	Notices      []string  // what the user should know: a damaged database, recovered changes
 }
 

@@ -40,6 +40,9 @@ func TestIncident(t *testing.T) {
 		}
 		if args[1] == "off" {
 			term.shows("CHECKSUMS ARE OFF")
+			if ok, said := b.builds(); !ok { // modules arrive now
+				t.Fatalf("go build: %s", said)
+			}
 		} else {
 			term.gone("CHECKSUMS ARE OFF")
 		}
@@ -97,6 +100,12 @@ func TestIncident(t *testing.T) {
 	wants(t, list, "server_error, timeout")
 	stats, _, _ := b.run(gpx, "history", "stats")
 	wants(t, stats, "AVAILABLE", b.primary.URL())
+	// What arrived unverified is in sight until it is audited.
+	term.shows("arrived while checksums were off")
+	if out, errs, status := b.run(gpx, "cache", "audit"); status != 0 {
+		t.Fatalf("gpx cache audit: %s%s", out, errs)
+	}
+	term.gone("arrived while checksums were off")
 	term.press("q")
 	if got := term.exited(); got != "0" {
 		t.Errorf("exit status %s", got)
