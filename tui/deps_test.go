@@ -93,6 +93,16 @@ func brokenProject() *deps.Report {
 	return r
 }
 
+// staleVendor is a project whose vendor folder lacks what go.mod requires.
+func staleVendor() *deps.Report {
+	r := readyProject()
+	r.Mode, r.Project.Vendored = "vendor", true
+	t := deps.Trouble{Kind: deps.BadVendor, Text: "vendor/modules.txt: golang.org/x/mod@v0.42.0 is required in go.mod and not marked as explicit", Fix: "go mod vendor"}
+	no := deps.Answer{Troubles: []deps.Trouble{t}}
+	r.Build, r.Test, r.Tools = no, no, no
+	return r
+}
+
 func (f *fake) deps() view.Deps {
 	p := f.project
 	held := func(ctx context.Context) error {

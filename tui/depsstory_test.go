@@ -185,6 +185,11 @@ func TestStoryVendor(t *testing.T) {
 		s.press("v", "y")
 		s.asked("vendor")
 		s.has("✓ vendored: go mod vendor")
+		// A vendor folder that does not fit go.mod is mended by writing it anew.
+		s.f.project.report = staleVendor()
+		s.press("r", "v")
+		s.has("Vendor the project?", "written anew")
+		s.press("n")
 	})
 }
 

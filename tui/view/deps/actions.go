@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -246,10 +247,16 @@ func (v *View) vendorable() string {
 		return view.Lacking(false)
 	case v.report == nil:
 		return "what the project needs was not read yet"
-	case !v.report.Build.Ready || !v.report.Test.Ready:
+	case !vendorMends(v.report.Build) || !vendorMends(v.report.Test):
 		return "something is missing: fetch or salvage it first"
 	}
 	return ""
+}
+
+// vendorMends reports whether nothing is wrong but what the vendor folder holds,
+// which is written anew.
+func vendorMends(a deps.Answer) bool {
+	return !slices.ContainsFunc(a.Troubles, func(t deps.Trouble) bool { return t.Kind != deps.BadVendor && t.Kind != deps.NotVendored })
 }
 
 func (v *View) vendor() tea.Cmd {
