@@ -93,6 +93,7 @@ func (m *model) play(p *view.Player) tea.Cmd {
 	if m.c.Player == nil {
 		m.live = live{m.c.Snapshot, m.since}
 		m.c.ReadOnly, m.frozen = readOnly, false
+		m.c.Dialogs = nil // they ask about what is live
 	}
 	m.c.Player = p
 	p.Advance(m.c.Now())

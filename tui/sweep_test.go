@@ -48,6 +48,24 @@ var states = []func(s *screen){
 		s.press("v", "right", "enter", "enter", "enter")
 	},
 	func(s *screen) {
+		r := s.f.past.recordings[17]
+		r.Incident.Headline, r.Incident.Note = strings.Repeat("とても長い", 30), strings.Repeat("長い 界 ", 40)
+		s.f.past.incidents[0] = r.Incident
+		s.show(healthy())
+		s.happened()
+		s.press("d")
+	},
+	func(s *screen) { s.happened(); s.press("s") },
+	func(s *screen) {
+		r := s.f.past.recordings[17]
+		wide := wideRunes()
+		wide.At = r.Frames[1].Snapshot.At
+		r.Frames[1].Snapshot = wide
+		r.Endpoints[1].URL = wide.Endpoints[1].URL
+		s.happened()
+		s.press("enter", "]", "]", "]", "left")
+	},
+	func(s *screen) {
 		s.f.status = Status{SumDBOff: true, SumDBModules: "corp.example/*", SumDBUntil: now, Offline: "offline strict", Notices: []string{strings.Repeat("notice 界 ", 40)}}
 		s.show(healthy())
 		s.press("r", "2", "t")

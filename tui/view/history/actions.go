@@ -43,7 +43,7 @@ func (v *View) Actions() []actions.Action {
 	return []actions.Action{
 		{ID: "history.replay", View: Name, Key: actions.On("replay", "enter"), Footer: 3, Help: "show in all views what was seen in the incident",
 			Disabled: about(s.Recording != nil), Do: v.replay},
-		{ID: "history.stats", View: Name, Key: actions.On("statistics", "s"), Footer: 6, Help: "how reliable the endpoints were; again the incidents",
+		{ID: "history.stats", View: Name, Key: actions.On("statistics", "s"), Footer: 4, Help: "how reliable the endpoints were; again the incidents",
 			Disabled: live(s.Stats != nil), Do: v.turn},
 		{ID: "history.period", View: Name, Key: actions.On("period", "p"), Footer: 3, Help: "statistics: of another time",
 			Disabled: func() string {
@@ -60,7 +60,7 @@ func (v *View) Actions() []actions.Action {
 				return ""
 			}, Do: v.Open},
 		{ID: "history.note", View: Name, Key: actions.On("note", "n"), Footer: 5, Help: "write a note about the incident", Disabled: about(s.SetNote != nil), Do: v.note},
-		{ID: "history.report", View: Name, Key: actions.On("report", "e"), Footer: 4, Help: "write a report of the incident: Markdown, HTML or JSON",
+		{ID: "history.report", View: Name, Key: actions.On("report", "e"), Footer: 5, Help: "write a report of the incident: Markdown, HTML or JSON",
 			Disabled: about(s.Report != nil), Do: v.report},
 		{ID: "history.backtest", View: Name, Key: actions.On("backtest", "b"), Footer: 5, Help: "how the incident would have gone with other settings",
 			Disabled: about(s.Backtest != nil), Do: v.backtest},
