@@ -159,7 +159,7 @@ func runSalvage(ctx context.Context, a *app, args []string, f salvageFlags, c co
 			a.out.text("  ", a.out.sign(toneBad, "go build ./... stops: "+r.Build.Troubles[0].Text)+more(len(r.Build.Troubles)-1))
 		}
 	case len(doc.Found) > 0 && !f.apply:
-		a.out.line("  " + a.out.theme.Glyphs.Arrow + " take it in with: " + a.out.strong("gpx salvage --apply"))
+		a.out.line("  " + a.out.theme.Glyphs.Arrow + " take it in: the same command with " + a.out.strong("--apply"))
 	}
 	if a.out.err == nil && len(doc.Missing) > 0 {
 		return errBadNews
