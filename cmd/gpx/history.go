@@ -13,6 +13,7 @@ import (
 	"gpx/history"
 	"gpx/history/incident"
 	"gpx/probe/monitor"
+	"gpx/tui"
 	"gpx/tui/widget"
 )
 
@@ -38,7 +39,7 @@ and ends when the chain works that was in force when it began.`,
 	cmd.AddCommand(&cobra.Command{
 		Use: "ls", Short: "List the incidents, newest first", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runHistoryList(cmd.Context(), a) },
-	}, historyShowCommand(a), historyNoteCommand(a), historyStatsCommand(a), historyReplayCommand(a),
+	}, historyShowCommand(a), historyNoteCommand(a), historyStatsCommand(a), historyReplayCommand(a), historyBacktestCommand(a),
 		historyExportCommand(a), historyImportCommand(a), historyPruneCommand(a))
 	return cmd
 }
@@ -383,10 +384,13 @@ func historyReplayCommand(a *app) *cobra.Command {
 	var text bool
 	var speed float64
 	cmd := &cobra.Command{
-		Use: "replay N", Short: "Replay an incident as text",
-		Long: `Prints each event, and what the go command would have done with each hop whenever
-that became another thing. --json prints snapshots, one a line. --speed has the lines
-come as they did, that many times faster.`,
+		Use: "replay N", Short: "Replay an incident in the screen, or as text",
+		Long: `Opens the screen over what was recorded: REPLAY stands in every frame, nothing can be
+changed, and L goes to what is now.
+
+--text, or no terminal, prints the same as lines: each event, and what the go command
+would have done with each hop whenever that became another thing. --json prints
+snapshots, one a line. --speed has lines come as they did, that many times faster.`,
 		Args: arguments(1, 1, "the number of an incident"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			const op = "history replay"
@@ -410,7 +414,9 @@ come as they did, that many times faster.`,
 			if err != nil {
 				return err
 			}
-			_ = text // until the screen can replay
+			if !text && !a.flags.json && speed == 0 && a.interactive() {
+				return runScreen(ctx, a, tui.Live, id)
+			}
 			return a.replayText(ctx, incident.NewReel(s.monitorConfig(), rec), speed)
 		},
 	}

@@ -55,8 +55,9 @@ type session struct {
 	work sync.WaitGroup // everything that the session started
 }
 
-// runScreen shows the screen until the user quits.
-func runScreen(ctx context.Context, a *app, mode tui.Mode) error {
+// runScreen shows the screen until the user quits. It starts with the replay of an
+// incident, or with what is now when that is 0.
+func runScreen(ctx context.Context, a *app, mode tui.Mode, incident int64) error {
 	s, err := a.settings()
 	if err != nil {
 		return err
@@ -79,6 +80,7 @@ func runScreen(ctx context.Context, a *app, mode tui.Mode) error {
 		Source:   live,
 		Services: services,
 		Mode:     mode,
+		Incident: incident,
 		Project:  shortened(a.dir()),
 		Theme:    theme,
 		NoColor:  a.flags.noColor || !s.Screen.Color || os.Getenv("NO_COLOR") != "",

@@ -84,6 +84,13 @@ func (s *session) history() view.History {
 		Stats: func(ctx context.Context, o history.StatsOptions) ([]history.EndpointStats, error) {
 			return ofStore(s, ctx, func(h *history.Store) ([]history.EndpointStats, error) { return h.Stats(ctx, o) })
 		},
+		Backtest: func(ctx context.Context, id int64) ([]string, error) {
+			rec, err := ofStore(s, ctx, func(h *history.Store) (*incident.Recording, error) { return h.Recording(ctx, id) })
+			if err != nil {
+				return nil, err
+			}
+			return backtestLines(rec), nil
+		},
 		ExportIncident: func(ctx context.Context, id int64, path string, mask bool) error {
 			e, p, err := s.current(ctx)
 			if err != nil {
