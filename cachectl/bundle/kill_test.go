@@ -248,6 +248,7 @@ func TestKilledImport(t *testing.T) {
 	from.mustExport(to(in))
 	user := w.home()
 	user.download(labMods[0])
+	write(t, filepath.Join(user.cache(), "cache", "download", alpha+".ziphash"), otherSum) // a killed go command's
 	j := &job{What: "import", Dir: t.TempDir(), Cache: user.cache(), In: in, Key: w.key}
 	empty := withoutLocks(listing(t, user.cache()))
 	must(t, j.importOnce(t.Context(), j.changer()))

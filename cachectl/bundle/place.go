@@ -26,8 +26,8 @@ type placed struct{ from, to string }
 func (st *stage) files(i int) []placed {
 	it := &st.s.Add[i]
 	to := st.s.target(it.Path)
-	if it.name.part == partZip && !it.Hashed && !st.s.Leave {
-		return []placed{{st.hash(i), to + "hash"}, {st.file(i), to}}
+	if it.name.part == partZip && !it.Hashed && !st.leaves(it) {
+		return []placed{{st.hash(i), st.s.hashTarget(it)}, {st.file(i), to}}
 	}
 	return []placed{{st.file(i), to}}
 }
@@ -74,9 +74,12 @@ func (st *stage) placeOne(ctx context.Context, i int) error {
 		if exists(to) {
 			return nil // fetched meanwhile, with a .ziphash of its own
 		}
+		if err := st.hashFits(it); err != nil {
+			return err
+		}
 	}
 	for _, f := range st.files(i) {
-		if err := link(f.from, f.to); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := st.show(i, f); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -103,7 +106,7 @@ func (st *stage) revert(ctx context.Context) error {
 		for i := range slices.Backward(st.s.Add) {
 			for _, f := range slices.Backward(st.files(i)) {
 				if st.owns(i, f) {
-					errs = append(errs, os.Remove(f.to))
+					errs = append(errs, st.takeBack(i, f))
 				}
 			}
 		}

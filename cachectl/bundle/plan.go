@@ -79,6 +79,10 @@ type item struct {
 	Want   []string `json:"want,omitempty"`   // h1 by go.sum, of a zip or a .mod
 	Hashed bool     `json:"hashed,omitempty"` // the .ziphash is there already: an extracted tree needs it
 
+	// Stale is what a .ziphash says that stands there for nothing (see
+	// lonelyHash), and is replaced; nil where there is none.
+	Stale *[]byte `json:"stale_ziphash,omitempty"`
+
 	name name
 }
 
@@ -132,7 +136,11 @@ func (s *importStep) compare(ctx context.Context, p *Preview, files []File, sums
 		switch f.name.part {
 		case partZip:
 			it.Want = sums[m]
-			it.Hashed = exists(s.target(it.Path) + "hash")
+			var err error
+			if it.Stale, err = s.lonelyHash(&it); err != nil {
+				conflicts[m] = "its .ziphash in the cache cannot be read: " + redact.Clean(unwrapPath(err).Error())
+			}
+			it.Hashed = it.Stale == nil && exists(s.hashTarget(&it))
 		case partMod:
 			it.Want = sums[module.Version{Path: m.Path, Version: m.Version + "/go.mod"}]
 		case partLookup, partTile:
@@ -201,8 +209,11 @@ func (s *importStep) present(f *File) (have bool, conflict string, err error) {
 	}
 	switch f.name.part {
 	case partZip:
-		hash, err := bounded.ReadFile(target+"hash", 1<<10)
-		if h := strings.TrimSpace(string(hash)); err == nil && h != "" && f.Sum != "" && h != f.Sum {
+		if absent && !exists(s.tree(f.name.version)) {
+			break // a .ziphash alone says nothing
+		}
+		hash, err := bounded.ReadFile(target+"hash", maxHash)
+		if h := strings.TrimSpace(string(hash)); err == nil && isSum(h) && f.Sum != "" && h != f.Sum {
 			return !absent, fmt.Sprintf("the cache has another zip of it (%s, in the bundle %s)", redact.Clean(h), f.Sum), nil
 		}
 	case partMod:
@@ -261,6 +272,9 @@ func (p *Preview) steps(s *importStep, by map[module.Version][]item) error {
 		var parts []string
 		for _, it := range by[v.Version] {
 			parts = append(parts, "."+string(it.name.part))
+			if it.Stale != nil {
+				parts = append(parts, ".ziphash (replaces one without a zip)")
+			}
 		}
 		slices.Sort(parts)
 		add(redact.Clean(v.String()), strings.Join(parts, " "), v.Bytes)

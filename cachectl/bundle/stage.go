@@ -226,8 +226,9 @@ func (st *stage) differs(it *item) error {
 // here, never one that the bundle claims.
 func (st *stage) checkZip(ctx context.Context, i int) error {
 	it := &st.s.Add[i]
-	s, err := readZip(ctx, st.file(i), it.name.version, !st.s.Leave)
-	if st.s.Leave {
+	leave := st.leaves(it)
+	s, err := readZip(ctx, st.file(i), it.name.version, !leave)
+	if leave {
 		s.h1 = it.Sum // the claim must agree with go.sum and the database all the same
 	}
 	switch {
@@ -242,8 +243,9 @@ func (st *stage) checkZip(ctx context.Context, i int) error {
 	case len(it.Want) > 0 && !slices.Contains(it.Want, s.h1):
 		return fmt.Errorf("%s differs from go.sum (%s, want %s); nobody should use this bundle", it.Path, s.h1, it.Want[0])
 	}
-	if it.Sum = s.h1; st.s.Leave {
-		return nil
+	it.Sum = s.h1
+	if err := st.hashFits(it); err != nil || leave {
+		return err
 	}
 	return os.WriteFile(st.hash(i), []byte(s.h1), 0o666)
 }

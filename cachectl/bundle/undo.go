@@ -179,7 +179,11 @@ func (st *stage) takeOne(ctx context.Context, i int) error {
 		}
 	}
 	for _, f := range slices.Backward(st.files(i)) {
-		if err := os.Rename(f.to, f.from); err != nil && !errors.Is(err, os.ErrNotExist) {
+		err := os.Rename(f.to, f.from)
+		if err == nil && st.replaces(i, f) {
+			err = st.takeBack(i, f)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
@@ -199,7 +203,7 @@ func (st *stage) giveBack(ctx context.Context) error {
 			}
 			err := os.MkdirAll(filepath.Dir(f.to), 0o777)
 			if err == nil {
-				err = link(f.from, f.to)
+				err = st.show(i, f)
 			}
 			if err != nil && !errors.Is(err, os.ErrExist) {
 				errs = append(errs, err)
