@@ -46,7 +46,8 @@ type Outcome struct {
 
 // Run tells how the incident of r would have gone. Text of r and o is cleaned.
 //
-// Where in a coarser schedule an outage begins is chance; the outcome is the worst.
+// Where in a coarser schedule an outage begins is chance; it is told when it is
+// detected and mitigated at the latest.
 func Run(r *incident.Recording, o Options) Outcome { return newTape(r).run(o) }
 
 func (t *tape) run(o Options) Outcome {
@@ -112,12 +113,15 @@ func (t *tape) run(o Options) Outcome {
 		return course
 	}
 	worst := begin(b, c, byItself)
-	for phase := was.interval; b.interval > was.interval && phase < min(b.interval, phases*was.interval); phase += was.interval {
-		b.phase = phase
-		if course := begin(b, c, byItself); course.worse(worst) {
+	detected := worst.detected
+	for b.phase++; b.phase < min(int((b.interval+was.interval-1)/was.interval), phases); b.phase++ {
+		course := begin(b, c, byItself)
+		detected = later(detected, course.detected)
+		if at := course.mitigated(); later(worst.mitigated(), at).Equal(at) {
 			worst = course
 		}
 	}
+	worst.detected = detected
 	if s := worst.seen; s.stood > 0 {
 		say.add("how %s would have ended that nobody sent: as those before and after, it is assumed", probes(s.stood))
 	}
@@ -193,19 +197,12 @@ func (c *course) mitigated() time.Time {
 	return time.Time{}
 }
 
-// worse reports whether c goes worse than o: later, or never.
-func (c *course) worse(o *course) bool {
-	for _, at := range []func(*course) time.Time{(*course).mitigated, func(c *course) time.Time { return c.detected }} {
-		a, b := at(c), at(o)
-		switch {
-		case a.Equal(b):
-		case a.IsZero() || b.IsZero():
-			return a.IsZero()
-		default:
-			return a.After(b)
-		}
+// later is the later one of two instants; zero is never.
+func later(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && a.After(b) {
+		return a
 	}
-	return len(c.outages) > len(o.outages)
+	return b
 }
 
 // fill writes down how it went.
@@ -216,7 +213,7 @@ func (c *course) fill(out *Outcome) {
 	if !c.detected.IsZero() {
 		out.Detected, out.TimeToDetect = wire.At(c.detected), after(c.detected, opened)
 	}
-	if at := c.mitigated(); !at.IsZero() {
+	if at := c.mitigated(); !at.IsZero() && !c.detected.IsZero() {
 		out.Mitigated, out.RTO = wire.At(at), after(at, opened)
 	}
 }

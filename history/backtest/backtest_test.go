@@ -2,14 +2,25 @@ package backtest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"gpx/history/incident"
 	"gpx/probe"
 	"gpx/probe/monitor"
 )
 
 const sec = time.Second
+
+func fails(key string, from, to, after time.Duration, class probe.Class) fault {
+	return fault{key: key, from: from, to: to, after: after, class: class}
+}
+
+func once(key string, from time.Duration, class probe.Class) fault {
+	return fault{key: key, from: from, to: from + 10*sec, after: 10 * time.Millisecond, class: class, times: 1}
+}
 
 // With the settings that were in force the answer is what was recorded, whatever
 // the outage.
@@ -18,18 +29,18 @@ func TestSettingsInForceTellWhatWasRecorded(t *testing.T) {
 		name string
 		s    story
 	}{
-		{"a black hole that goes away", story{chain: hopA + "," + hopB, faults: []fault{{hopA, 60 * sec, 150 * sec, 2 * sec, probe.Timeout}}}},
-		{"refused, and a person switches", story{chain: hopA + "," + hopB, faults: []fault{{hopA, 60 * sec, 200 * sec, 0, probe.Refused}},
+		{"a black hole that goes away", story{chain: hopA + "," + hopB, faults: []fault{fails(hopA, 60*sec, 150*sec, 2*sec, probe.Timeout)}}},
+		{"refused, and a person switches", story{chain: hopA + "," + hopB, faults: []fault{fails(hopA, 60*sec, 200*sec, 0, probe.Refused)},
 			switches: []turn{{100 * sec, hopB}}}},
-		{"a person switches to what was not watched", story{chain: hopA, faults: []fault{{hopA, 60 * sec, 200 * sec, 80 * time.Millisecond, probe.ServerError}},
+		{"a person switches to what was not watched", story{chain: hopA, faults: []fault{fails(hopA, 60*sec, 200*sec, 80*time.Millisecond, probe.ServerError)},
 			switches: []turn{{90 * sec, hopC}}}},
-		{"the switch does not help at first", story{chain: hopA + "," + hopB, faults: []fault{{hopA, 60 * sec, 200 * sec, 0, probe.Refused}, {hopB, 80 * sec, 120 * sec, 0, probe.Refused}},
+		{"the switch does not help at first", story{chain: hopA + "," + hopB, faults: []fault{fails(hopA, 60*sec, 200*sec, 0, probe.Refused), fails(hopB, 80*sec, 120*sec, 0, probe.Refused)},
 			switches: []turn{{100 * sec, hopB}}}},
-		{"it comes back twice", story{chain: hopA, faults: []fault{{hopA, 60 * sec, 90 * sec, 0, probe.Refused}, {hopA, 110 * sec, 140 * sec, 0, probe.Refused}}}},
-		{"it was broken from the beginning", story{chain: hopA, faults: []fault{{hopA, 0, 90 * sec, 0, probe.Refused}}}},
-		{"the checksum database alone", story{chain: hopA, faults: []fault{{sumKey, 60 * sec, 150 * sec, 30 * time.Millisecond, probe.ServerError}}}},
-		{"version control at the end", story{chain: hopA + "|direct", faults: []fault{{hopA, 60 * sec, 150 * sec, 0, probe.Refused}, {"direct", 60 * sec, 150 * sec, sec, probe.Refused}}}},
-		{"single probes were lost before", story{chain: hopA, faults: []fault{{hopA, 20 * sec, 24 * sec, 0, probe.OK}, {hopA, 24 * sec, 24100 * time.Millisecond, 10, probe.Reset}, {hopA, 60 * sec, 90 * sec, 0, probe.Reset}}}},
+		{"it comes back twice", story{chain: hopA, faults: []fault{fails(hopA, 60*sec, 90*sec, 0, probe.Refused), fails(hopA, 110*sec, 140*sec, 0, probe.Refused)}}},
+		{"it was broken from the beginning", story{chain: hopA, faults: []fault{fails(hopA, 0, 90*sec, 0, probe.Refused)}}},
+		{"the checksum database alone", story{chain: hopA, faults: []fault{fails(sumKey, 60*sec, 150*sec, 30*time.Millisecond, probe.ServerError)}}},
+		{"version control at the end", story{chain: hopA + "|direct", faults: []fault{fails(hopA, 60*sec, 150*sec, 0, probe.Refused), fails("direct", 60*sec, 150*sec, sec, probe.Refused)}}},
+		{"single probes were lost before", story{chain: hopA, faults: []fault{fails(hopA, 20*sec, 24*sec, 0, probe.OK), fails(hopA, 24*sec, 24100*time.Millisecond, 10, probe.Reset), fails(hopA, 60*sec, 90*sec, 0, probe.Reset)}}},
 	} {
 		for seed := range 4 {
 			t.Run(fmt.Sprintf("%s, seed %d", c.name, seed), func(t *testing.T) {
@@ -56,5 +67,229 @@ func same(t *testing.T, what string, got, want time.Time) {
 	t.Helper()
 	if d := want.Sub(got); got.IsZero() || d < -time.Millisecond || d > monitor.DefaultConfig().Publish+time.Millisecond {
 		t.Errorf("%s at %v, recorded %v", what, got, want)
+	}
+}
+
+// What another threshold would have done is what a real monitor with that threshold
+// does to the same faults.
+func TestThreshold(t *testing.T) {
+	for _, f := range []fault{
+		fails(hopA, 60*sec, 150*sec, 2*sec, probe.Timeout),
+		fails(hopA, 60*sec, 150*sec, 0, probe.Refused),
+		fails(hopA, 60*sec, 150*sec, 600*time.Millisecond, probe.ServerError),
+	} {
+		for _, lossy := range []bool{false, true} {
+			for threshold := 1; threshold <= 5; threshold++ {
+				t.Run(fmt.Sprintf("%s, lossy %v, %d", f.class, lossy, threshold), func(t *testing.T) {
+					s := story{chain: hopA + "," + hopB, faults: []fault{f}, length: 200 * sec}
+					if lossy {
+						s.faults = append(s.faults, once(hopA, 20*sec, probe.Reset))
+					}
+					out := Run(record(t, s), Options{Threshold: threshold})
+					s.settings = inForce
+					s.settings.Threshold, s.settings.Lossy = threshold, threshold+1
+					i := record(t, s).Incident
+					if threshold == 1 && lossy {
+						// That probe is an outage, of the same incident for the tracker.
+						if out.Flaps != 1 || !i.Detected.Before(out.Detected.Time) {
+							t.Errorf("no false alarm: %+v", out)
+						}
+						return
+					}
+					same(t, "detected", out.Detected.Time, i.Detected.Time)
+					if d := out.Mitigated.Sub(i.Mitigated.Time).Abs(); d > sec {
+						t.Errorf("mitigated %v apart", d)
+					}
+					if want := max(0, threshold-3); out.Settings != s.settings || (len(out.CannotTell) > 0) != (want > 0) {
+						t.Errorf("%+v", out)
+					}
+				})
+			}
+		}
+	}
+}
+
+// A shorter timeout knows of a hop that is silent sooner, and loses what answers
+// late.
+func TestTimeout(t *testing.T) {
+	s := story{chain: hopA + "," + hopB, length: 200 * sec, faults: []fault{fails(hopA, 60*sec, 150*sec, 2*sec, probe.Timeout)}}
+	r := record(t, s)
+	out := Run(r, Options{Timeout: sec})
+	s.faults[0].after = sec
+	i := record(t, s).Incident
+	same(t, "detected", out.Detected.Time, i.Detected.Time)
+
+	s.faults = []fault{fails(hopA, 60*sec, 150*sec, 1200*time.Millisecond, probe.OK), fails(hopA, 160*sec, 180*sec, 0, probe.Refused)}
+	r = record(t, s)
+	if out := Run(r, Options{}); out.Outages != 1 {
+		t.Errorf("with 2 s: %+v", out)
+	}
+	if out := Run(r, Options{Timeout: sec}); out.Outages != 2 || out.Flaps != 1 {
+		t.Errorf("with 1 s: %+v", out)
+	}
+}
+
+// A coarser interval finds it later, at most by as much as it is coarser; a finer one
+// and a longer timeout cannot be told.
+func TestInterval(t *testing.T) {
+	for _, f := range []fault{fails(hopA, 60*sec, 150*sec, 2*sec, probe.Timeout), fails(hopA, 60*sec, 150*sec, 0, probe.Refused)} {
+		s := story{chain: hopA + "," + hopB, length: 200 * sec, faults: []fault{f}}
+		r := record(t, s)
+		was := Run(r, Options{})
+		for _, interval := range []time.Duration{8800 * time.Millisecond, 15 * sec, 30 * sec} {
+			out := Run(r, Options{Interval: interval})
+			if d := out.Detected.Sub(was.Detected.Time); d < 0 || d > interval {
+				t.Errorf("%s every %v: detected %v later", f.class, interval, d)
+			}
+			// A monitor with that interval is never later by more than its jitter.
+			s.settings = inForce
+			s.settings.Interval = millis(interval)
+			const tries = 8
+			for n := range tries {
+				begins := 60*sec + time.Duration(n)*interval/tries
+				s.faults = []fault{fails(f.key, begins, begins+f.to-f.from, f.after, f.class)}
+				live := record(t, s)
+				took := live.Incident.Detected.Sub(live.From.Add(begins))
+				if most := out.Detected.Sub(r.From.Add(f.from)) + interval/10; took > most {
+					t.Errorf("%s every %v: it takes a monitor %v, predicted were %v at most", f.class, interval, took, most)
+				}
+			}
+		}
+		for _, o := range []Options{{Interval: sec}, {Timeout: 5 * sec}} {
+			out := Run(r, o)
+			if !out.Detected.Equal(was.Detected.Time) || len(out.CannotTell) != 1 {
+				t.Errorf("%+v: %+v", o, out)
+			}
+		}
+	}
+}
+
+// A person who is told sooner switches sooner by as much.
+func TestReactionIsKept(t *testing.T) {
+	s := story{chain: hopA + "," + hopB, length: 250 * sec, faults: []fault{fails(hopA, 60*sec, 200*sec, 2*sec, probe.Timeout)}}
+	for _, to := range []string{hopB, hopC} { // the second was not watched before
+		s.switches = []turn{{100 * sec, to}}
+		r := record(t, s)
+		was := Run(r, Options{})
+		for _, o := range []Options{{Threshold: 1}, {Threshold: 5}, {Timeout: sec}, {Interval: 15 * sec}} {
+			out := Run(r, o)
+			sooner, by := was.Detected.Sub(out.Detected.Time), was.Mitigated.Sub(out.Mitigated.Time)
+			if sooner == 0 || (by-sooner).Abs() > monitor.DefaultConfig().Publish {
+				t.Errorf("%s, %+v: detected %v sooner, mitigated %v sooner", to, o, sooner, by)
+			}
+			presumes := to == hopC && sooner > 0
+			if said := slices.ContainsFunc(out.CannotTell, func(s string) bool { return strings.Contains(s, hopC) }); said != presumes {
+				t.Errorf("%s, %+v: %q", to, o, out.CannotTell)
+			}
+		}
+	}
+}
+
+func TestAutomatic(t *testing.T) {
+	yes, no := true, false
+	s := story{chain: hopA, extra: []string{hopB, hopC}, length: 250 * sec, switches: []turn{{100 * sec, hopB}},
+		faults: []fault{fails(hopA, 60*sec, 200*sec, 0, probe.Refused)}}
+	r := record(t, s)
+	was, out := Run(r, Options{}), Run(r, Options{Automatic: &yes})
+	if !out.Detected.Equal(was.Detected.Time) || out.Mitigated.Sub(out.Detected.Time) != switching || !out.Settings.Automatic {
+		t.Errorf("%+v", out)
+	}
+	if !strings.Contains(out.Why, "gpx switches to "+hopC+"|"+hopB) { // the faster one first
+		t.Errorf("why: %s", out.Why)
+	}
+
+	// What is broken too is left out; with nothing left it waits until something is.
+	s.faults = append(s.faults, fails(hopC, 50*sec, 200*sec, 0, probe.Refused))
+	if out := Run(record(t, s), Options{Automatic: &yes}); !strings.HasSuffix(out.Why, "gpx switches to "+hopB) {
+		t.Errorf("why: %s", out.Why)
+	}
+	s.faults = append(s.faults, fails(hopB, 50*sec, 80*sec, 0, probe.Refused))
+	out = Run(record(t, s), Options{Automatic: &yes})
+	if at := out.Mitigated.Sub(r.From.Time); at < 80*sec || at > 98*sec {
+		t.Errorf("mitigated after %v: %s", at, out.Why)
+	}
+
+	// Where gpx switched, nobody knows what a person would have done.
+	s.settings = inForce
+	s.settings.Automatic = true
+	r = record(t, s)
+	if out := Run(r, Options{}); !out.Mitigated.After(r.From.Add(99*sec)) || out.Mitigated.After(r.From.Add(101*sec)) || len(out.CannotTell) > 0 {
+		t.Errorf("%+v", out)
+	}
+	if out := Run(r, Options{Automatic: &no}); out.Mitigated.Before(r.From.Add(200*sec)) || len(out.CannotTell) != 1 {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestChain(t *testing.T) {
+	s := story{chain: hopA + "," + hopB, extra: []string{hopC}, length: 250 * sec, faults: []fault{fails(hopA, 60*sec, 200*sec, 0, probe.Refused)}}
+	r := record(t, s)
+	s.faults[0] = fails(hopA, 60*sec, 200*sec, 2*sec, probe.Timeout)
+	hangs := record(t, s)
+	for _, c := range []struct {
+		name  string
+		r     *incident.Recording
+		chain string
+		why   string
+		says  string // in CannotTell
+	}{
+		{"as it was", r, hopA + "," + hopB, "detected after 500ms", ""},
+		{"it moves on", r, hopA + "|" + hopB, "no outage", ""},
+		{"without it", r, hopB, "no outage", ""},
+		{"what was only watched", r, hopC, "no outage", ""},
+		{"the other order", r, hopB + "," + hopA, "no outage", ""},
+		{"with off behind it", r, hopA + "|off", "detected after 500ms", ""},
+		{"no separator helps where it hangs", hangs, hopA + "|" + hopB, "detected after 2.", ""},
+		{"not probed", r, "https://d.example.com", "cannot tell", "https://d.example.com was: it was not probed"},
+		{"rejected", r, "ftp://d.example.com", "cannot tell", "rejects it"},
+		{"a secret", r, "https://user:hunter2@d.example.com", "cannot tell", "it was not probed"},
+	} {
+		out := Run(c.r, Options{Chain: c.chain})
+		all := fmt.Sprintf("%+v", out)
+		if !strings.Contains(out.Why, c.why) || (len(out.CannotTell) > 0) != (c.says != "") || !strings.Contains(all, c.says) || strings.Contains(all, "hunter2") {
+			t.Errorf("%s: %s", c.name, all)
+		}
+		if c.why == "no outage" && (out.RTO == nil || *out.RTO != 0 || !out.Detected.IsZero()) {
+			t.Errorf("%s: %s", c.name, all)
+		}
+	}
+}
+
+// An outage that is too short for other settings is missed, not mended.
+func TestMissed(t *testing.T) {
+	r := record(t, story{chain: hopA, length: 200 * sec, faults: []fault{{key: hopA, from: 60 * sec, to: 100 * sec, class: probe.Refused, times: 3}}})
+	if out := Run(r, Options{}); out.RTO == nil {
+		t.Fatalf("%+v", out)
+	}
+	if out := Run(r, Options{Threshold: 5}); out.RTO != nil || out.TimeToDetect != nil || out.Why != "never called an outage" {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestCannotTell(t *testing.T) {
+	r := record(t, story{chain: hopA, length: 100 * sec, faults: []fault{fails(hopA, 60*sec, 80*sec, 0, probe.Refused)}})
+	yes := true
+	for _, c := range []struct {
+		o    Options
+		says string
+	}{
+		{Options{Interval: sec}, "every 1s would have seen: they were 4.4s apart"},
+		{Options{Timeout: 5 * sec}, "within 5s: probes were given up after 2s"},
+		{Options{Threshold: 5}, "2 probes would have ended that nobody sent"},
+		{Options{Strategy: "luck"}, `the strategy "luck"`},
+		{Options{Automatic: &yes, Strategy: "region"}, "which region"},
+	} {
+		if out := Run(r, c.o); len(out.CannotTell) != 1 || !strings.Contains(out.CannotTell[0], c.says) {
+			t.Errorf("%+v: %q", c.o, out.CannotTell)
+		}
+	}
+	r.Incident.Unobserved = millis(12 * sec)
+	if out := Run(r, Options{}); len(out.CannotTell) != 1 || !strings.Contains(out.CannotTell[0], "nobody watched (12s)") {
+		t.Errorf("%q", out.CannotTell)
+	}
+	r.Incident.Unobserved = 0
+	r.Incident.Detected.Time = r.Incident.Detected.Add(10 * sec)
+	if out := Run(r, Options{}); len(out.CannotTell) != 1 || !strings.Contains(out.CannotTell[0], "detected as the incident has it") {
+		t.Errorf("%q", out.CannotTell)
 	}
 }

@@ -14,9 +14,7 @@ import (
 type bounds struct {
 	interval, timeout time.Duration
 	threshold         int
-	// phase delays the first probe: where in the schedule an outage begins is
-	// chance.
-	phase time.Duration
+	phase             int // recorded probes that are left out at first
 }
 
 // A change is an endpoint whose health or settled class became another one.
@@ -28,8 +26,8 @@ type change struct {
 }
 
 const (
-	// near is how much sooner than wanted a recorded probe may have begun: its time
-	// was cut to a millisecond, and a timer is late.
+	// near is how far from the instant at which it is wanted a recorded probe may have
+	// begun: its time was cut to a millisecond, and a timer is late.
 	near = 20 * time.Millisecond
 	// regularly is the share of an interval after which a recorded probe is a
 	// regular one: jitter takes 9 % off.
@@ -47,9 +45,11 @@ type lane struct {
 	gaps    []gap
 	cut     time.Duration // probes are given up after that; 0 where they were
 
-	// coarse takes only those samples that the schedule would have taken; dense
-	// adds the overlapping probes that it would have sent and the recording lacks.
-	coarse, dense, punctual bool
+	// apt takes all samples: the recorded schedule sent no fewer probes than this one
+	// would. Else those are taken that it would have sent, and those are added that
+	// it would have sent and the recording lacks.
+	apt      bool
+	punctual bool // an answer that is late says something
 
 	track   monitor.Track
 	now     time.Time
@@ -92,7 +92,7 @@ func (l *lane) run() {
 		if l.i < len(l.samples) {
 			recorded = l.samples[l.i].At.Time
 		}
-		if l.coarse || l.dense {
+		if !l.apt {
 			extra = l.wanted()
 		}
 		soon := land
@@ -106,7 +106,7 @@ func (l *lane) run() {
 			l.skip()
 		case !land.After(recorded) && !land.After(extra):
 			l.land()
-		case !recorded.After(extra.Add(l.cfg.Overlap)):
+		case !recorded.After(extra.Add(near)):
 			l.record(extra)
 		default:
 			l.standIn(extra)
@@ -177,7 +177,7 @@ func (l *lane) record(extra time.Time) {
 	case regular:
 		l.next = s.At.Add(time.Duration(regularly * float64(l.cfg.HopEvery)))
 		l.extras = 0
-	case l.coarse && extra.After(s.At.Add(near)):
+	case !l.apt && extra.After(s.At.Add(near)):
 		return
 	default:
 		l.extras++

@@ -236,9 +236,8 @@ func (t *tape) look(b bounds) *seen {
 		kind := t.Endpoints[n].Kind
 		hop := kind == probe.KindProxy || kind == probe.KindFile
 		l := &lane{n: n, cfg: cfg, samples: samples, gaps: t.gaps,
-			coarse: hop && b.interval > time.Duration(t.in.Interval), dense: b.threshold > t.in.Threshold,
-			punctual: hop || kind == probe.KindForward, next: samples[0].At.Add(b.phase)}
-		l.dense = l.dense || l.coarse
+			apt:      b.threshold <= t.in.Threshold && !(hop && b.interval > time.Duration(t.in.Interval)),
+			punctual: hop || kind == probe.KindForward, next: samples[min(b.phase, len(samples)-1)].At.Time}
 		if l.punctual && b.timeout < time.Duration(t.in.Timeout) {
 			l.cut = b.timeout
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,7 @@ type fault struct {
 	from, to time.Duration
 	after    time.Duration
 	class    probe.Class
+	times    int // how often; 0 is always
 }
 
 // A story is an outage that a real monitor watches, on a clock of its own.
@@ -57,6 +59,9 @@ var inForce = incident.Settings{Interval: millis(4400 * time.Millisecond), Timeo
 type prober struct {
 	start time.Time
 	s     *story
+
+	mu   sync.Mutex
+	said map[int]int // how often each fault was met
 }
 
 func (p *prober) Probe(ctx context.Context, ep probe.Endpoint) probe.Result {
@@ -65,11 +70,14 @@ func (p *prober) Probe(ctx context.Context, ep probe.Endpoint) probe.Result {
 	if key == hopB {
 		after += 30 * time.Millisecond
 	}
-	for _, f := range p.s.faults {
-		if f.key == key && at >= f.from && at < f.to {
+	p.mu.Lock()
+	for i, f := range p.s.faults {
+		if f.key == key && at >= f.from && at < f.to && (f.times == 0 || p.said[i] < f.times) {
+			p.said[i]++
 			after, class = f.after, f.class
 		}
 	}
+	p.mu.Unlock()
 	timer := time.NewTimer(after)
 	defer timer.Stop()
 	select {
@@ -106,7 +114,7 @@ func record(t *testing.T, s story) *incident.Recording {
 			in.Extra = append(in.Extra, probe.Endpoint{URL: url, Kind: probe.KindProxy})
 		}
 		start := time.Now()
-		m := monitor.New(cfg, &prober{start, &s}, in)
+		m := monitor.New(cfg, &prober{start: start, s: &s, said: map[int]int{}}, in)
 		snaps, end := m.Subscribe()
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error, 1)
