@@ -105,8 +105,8 @@ type block struct {
 }
 
 // blocks puts runs into columns, so that a day of them is no larger than an hour.
-// Where several classes share a column a failure is drawn: one lost answer in a
-// day has to be seen.
+// Where several classes share a column a failure is drawn, and never in less than
+// two: one lost answer in a day has to be seen.
 func blocks(runs []run, from, to time.Time, columns int) []block {
 	const nothing = probe.Class("")
 	painted := make([]probe.Class, columns)
@@ -116,7 +116,11 @@ func blocks(runs []run, from, to time.Time, columns int) []block {
 			continue
 		}
 		first := min(max(int(at(r.From)), 0), columns-1)
-		for c := first; c < columns && (c == first || float64(c) < at(r.To)); c++ {
+		least := first
+		if r.Class.Failed() {
+			least++
+		}
+		for c := first; c < columns && (c <= least || float64(c) < at(r.To)); c++ {
 			if painted[c] == nothing || r.Class.Failed() || !painted[c].Failed() {
 				painted[c] = r.Class
 			}

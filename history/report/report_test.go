@@ -398,7 +398,7 @@ func TestBlocks(t *testing.T) {
 		{probe.OK, day(6).Add(time.Second), day(12)},
 		{probe.Timeout, day(18), day(30)}, // past the end
 	}
-	want := []block{{probe.OK, 0, 6}, {probe.Refused, 6, 7}, {probe.OK, 7, 12}, {probe.Timeout, 18, 24}}
+	want := []block{{probe.OK, 0, 6}, {probe.Refused, 6, 8}, {probe.OK, 8, 12}, {probe.Timeout, 18, 24}}
 	if diff := cmp.Diff(want, blocks(runs, day(0), day(24), 24)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

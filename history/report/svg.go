@@ -201,6 +201,7 @@ func (p *picture) marks(d Document, from, to time.Time, x func(time.Time) float6
 		}
 		all = append(all, instant{e.At, fmt.Sprintf("done %d", i+1), "action", e.Text})
 	}
+	slices.SortStableFunc(all, func(a, b instant) int { return a.at.Compare(b.at.Time) })
 	var ends []float64 // of the last badge in each row
 	for _, m := range all {
 		if m.at.IsZero() || m.at.Before(from) || m.at.After(to) {
@@ -242,7 +243,7 @@ func (p *picture) lanes(all []lane, from, to time.Time) {
 			fmt.Fprintf(path, "M%d %dh%dv%dh-%dz", plotX+b.From, drawn.Y, b.To-b.From, laneH, b.To-b.From)
 			text := b.Class.Words()
 			w := letter*float64(len(text)) + 12
-			if middle, ok := p.free(float64(plotX+b.From), float64(plotX+b.To), w+12); ok && b.Class != probe.OK && len(drawn.Words) < maxWords {
+			if middle, ok := p.free(float64(plotX+b.From), float64(plotX+b.To), w+4); ok && b.Class != probe.OK && len(drawn.Words) < maxWords {
 				drawn.Words = append(drawn.Words, drawnWord{X: middle, ChipX: middle - w/2, ChipW: w, Text: text})
 			}
 		}
