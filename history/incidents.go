@@ -127,7 +127,8 @@ func storedEvents(ctx context.Context, q query, id int64) ([]incident.Event, err
 	return events, err
 }
 
-// Incidents lists the incidents, the newest first, without their events.
+// Incidents lists the incidents, the newest first. Of their events they have the
+// actions alone.
 func (s *Store) Incidents(ctx context.Context) ([]incident.Incident, error) {
 	r, err := s.recordsOf(ctx)
 	if err != nil {
@@ -139,10 +140,33 @@ func (s *Store) Incidents(ctx context.Context) ([]incident.Incident, error) {
 		list = append(list, i)
 		return err
 	})
+	if err == nil {
+		err = s.addActions(ctx, r, list)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("history: incidents: %w", err)
 	}
 	return list, nil
+}
+
+func (s *Store) addActions(ctx context.Context, r *records, list []incident.Incident) error {
+	done, err := s.journal.List(ctx)
+	if err != nil {
+		return err
+	}
+	for n := range list {
+		i := &list[n]
+		if !i.Imported && !i.Synthetic {
+			i.Events = actions(done, i.Opened.Time, i.Resolved.Time)
+			continue
+		}
+		events, err := storedEvents(ctx, r.db, i.ID)
+		if err != nil {
+			return err
+		}
+		i.Events = slices.DeleteFunc(events, func(e incident.Event) bool { return e.Kind != incident.Action })
+	}
+	return nil
 }
 
 // Incident returns one incident with its events, those of the journal among them.
@@ -236,11 +260,7 @@ func (s *Store) recordingOf(ctx context.Context, id int64) (*incident.Recording,
 		if err := unpack(data, &rec); err != nil {
 			return nil, fmt.Errorf("its recording cannot be read: %w", err)
 		}
-		events := rec.Incident.Events
 		rec.Incident = i
-		if i.Imported || i.Synthetic {
-			rec.Incident.Events = events
-		}
 		return &rec, nil
 	}
 	to := s.now()
@@ -300,6 +320,11 @@ func (s *Store) AddRecording(ctx context.Context, rec *incident.Recording) (int6
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE incidents SET digest = ?, note = ?, recording = ? WHERE id = ?`,
 			digest, redact.Text(copied.Incident.Note), packer().EncodeAll(data, nil), id)
+		for _, e := range copied.Incident.Events {
+			if err == nil {
+				err = addEvent(ctx, tx, id, e)
+			}
+		}
 		return err
 	})
 	if err != nil {

@@ -40,7 +40,7 @@ and ends when the chain works that was in force when it began.`,
 		Use: "ls", Short: "List the incidents, newest first", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runHistoryList(cmd.Context(), a) },
 	}, historyShowCommand(a), historyNoteCommand(a), historyStatsCommand(a), historyReplayCommand(a), historyBacktestCommand(a),
-		historyExportCommand(a), historyImportCommand(a), historyPruneCommand(a))
+		historyReportCommand(a), historyExportCommand(a), historyImportCommand(a), historyPruneCommand(a))
 	return cmd
 }
 
@@ -73,6 +73,9 @@ func runHistoryList(ctx context.Context, a *app) error {
 		return failed(op, "", err)
 	}
 	if a.flags.json {
+		for n := range list {
+			list[n].Events = nil // gpx history show has them all
+		}
 		a.out.document(incidentsDocument{list})
 		return a.out.err
 	}
