@@ -7,6 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/module"
@@ -16,6 +19,7 @@ import (
 	"gpx/history"
 	"gpx/history/incident"
 	"gpx/history/parcel"
+	"gpx/history/report"
 	"gpx/probe/catalog"
 )
 
@@ -157,4 +161,82 @@ func historyImportCommand(a *app) *cobra.Command {
 			return a.out.err
 		},
 	}
+}
+
+// reports are the formats of a report, by their names, which are the endings of
+// their files too.
+var reports = map[string]func(io.Writer, *incident.Recording, time.Time) error{
+	"md": report.Markdown, "html": report.HTML, "json": report.JSON,
+}
+
+// reportFormat is what the name of a file asks for.
+func reportFormat(path string) (string, error) {
+	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
+	if reports[format] == nil {
+		return "", fmt.Errorf("a report is .md, .html or .json, not %q", filepath.Base(path))
+	}
+	return format, nil
+}
+
+// writeReport writes a report to a new file.
+func writeReport(ctx context.Context, store *history.Store, id int64, path, format string, now time.Time) (int64, error) {
+	rec, err := store.Recording(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return writeNew(path, func(w io.Writer) error { return reports[format](w, rec, now) })
+}
+
+func historyReportCommand(a *app) *cobra.Command {
+	var out, format string
+	cmd := &cobra.Command{
+		Use: "report N", Short: "Write what a post-mortem needs: Markdown, HTML or JSON",
+		Long: `Writes times, causes, what was done, and the timeline of an incident. The HTML is one
+file with its picture in it, and loads nothing. Without -o it is printed.`,
+		Args: arguments(1, 1, "the number of an incident"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			const op = "history report"
+			ctx := cmd.Context()
+			id, err := incidentNumber(op, args[0])
+			if err != nil {
+				return err
+			}
+			switch {
+			case format == "" && out != "":
+				if format, err = reportFormat(out); err != nil {
+					return usage(op, "%v", err).hint("name the format with --format")
+				}
+			case format == "" && a.flags.json:
+				format = "json"
+			case format == "":
+				format = "md"
+			case reports[format] == nil:
+				return usage(op, "--format %q is none of md, html, json", format)
+			}
+			store, err := a.records(ctx, op)
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				rec, err := store.Recording(ctx, id)
+				if err != nil {
+					return failed(op, args[0], err)
+				}
+				var text strings.Builder
+				if err := reports[format](&text, rec, a.now()); err != nil {
+					return failed(op, args[0], err)
+				}
+				a.out.write(text.String())
+				return a.out.err
+			}
+			size, err := writeReport(ctx, store, id, out, format, a.now())
+			if err != nil {
+				return failed(op, out, err)
+			}
+			return a.wroteIncident(incidentFileDocument{id, out, size})
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "", "`md`, html or json (default: by the ending of the file, else md)")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "write `FILE`")
+	return cmd
 }

@@ -91,6 +91,14 @@ func (s *session) history() view.History {
 			}
 			return backtestLines(rec), nil
 		},
+		Report: func(ctx context.Context, id int64, path string) error {
+			format, err := reportFormat(path)
+			if err != nil {
+				return err
+			}
+			_, err = ofStore(s, ctx, func(h *history.Store) (int64, error) { return writeReport(ctx, h, id, path, format, s.app.now()) })
+			return err
+		},
 		ExportIncident: func(ctx context.Context, id int64, path string, mask bool) error {
 			e, p, err := s.current(ctx)
 			if err != nil {
