@@ -247,7 +247,7 @@ func TestStoryStatistics(t *testing.T) {
 		s.happened()
 		s.press("s")
 		s.asked("stats 24h0m0s 0.999")
-		s.has("[24 h]", "3 endpoints", "97.12%", "99.995%", "402ms", "<-999%", "95%", "overspent: 28.8 times", "TLS timeout 500")
+		s.has("[24 h]", "3 endpoints", "97.1%", "99.995%", "402ms", "<-999%", "95%", "overspent: 28.8 times", "TLS timeout 500")
 		s.press("j", "p")
 		s.asked("stats 168h0m0s 0.999")
 		s.has("[7 d]", "https://mirror.example.org  proxy", "95% of what 99.9% allows to be lost is left", "Nov 22 08:00 99.88%")

@@ -3,6 +3,8 @@ package history
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -214,9 +216,12 @@ func (v *View) backtest() tea.Cmd {
 		if err != nil {
 			return v.c.Fail(err)
 		}
-		v.c.Dialogs.Push(dialog.NewPager(fmt.Sprintf("#%d with other settings", id), false, func(_ *theme.Theme, w int) (out []widget.Line) {
-			for _, t := range text {
-				for _, s := range widget.Wrap(redact.Text(t), w) {
+		for i := range text {
+			text[i] = redact.Text(text[i])
+		}
+		v.c.Dialogs.Push(dialog.NewPager(fmt.Sprintf("#%d with other settings", id), false, func(th *theme.Theme, w int) (out []widget.Line) {
+			for _, t := range fitTable(text, w, th.Glyphs.Ellipsis) {
+				for _, s := range widget.Wrap(t, w) {
 					out = append(out, widget.L(widget.S(theme.Text, s)))
 				}
 			}
@@ -224,4 +229,34 @@ func (v *View) backtest() tea.Cmd {
 		}))
 		return nil
 	})
+}
+
+// secondColumn is where the second column of a table begins, in its headings.
+var secondColumn = regexp.MustCompile(`^\S+(?: \S+)* {2,}`)
+
+// fitTable makes the first column of a table so narrow that its rows fit into w
+// cells. The table ends with the first empty line; what follows is text.
+func fitTable(text []string, w int, ellipsis string) []string {
+	if len(text) == 0 {
+		return nil
+	}
+	rows := slices.Index(text, "")
+	if rows < 0 {
+		rows = len(text)
+	}
+	from, all := len(secondColumn.FindString(text[0])), 0
+	for _, t := range text[:rows] {
+		all = max(all, widget.Width(t))
+	}
+	keep := from - 2 - (all - w)
+	if all <= w || from == 0 || keep < 8 {
+		return text
+	}
+	out := slices.Clone(text)
+	for i, t := range text[:rows] {
+		l := widget.T(t)
+		name := strings.TrimRight(l.Cut(0, from).Plain(), " ")
+		out[i] = strings.TrimRight(widget.Pad(widget.Middle(name, keep, ellipsis), keep, false)+"  "+l.Cut(from, all).Plain(), " ")
+	}
+	return out
 }

@@ -167,7 +167,7 @@ func timeline(c *view.Common, i *incident.Incident, w int) (out []widget.Line) {
 
 // offset is the time since an incident was opened, with its sign.
 func offset(d time.Duration) string {
-	if d < 0 {
+	if d <= -time.Second {
 		return "-" + widget.Age(-d)
 	}
 	return "+" + widget.Age(d)

@@ -235,7 +235,8 @@ func (v *View) stateThen(w int) (out []widget.Line) {
 		if db.Class.Failed() {
 			role = theme.Bad
 		}
-		out = append(out, say("Checksums", role, db.Value+": "+db.Class.Words(), w)...)
+		name, _, _ := strings.Cut(db.Value, "+") // its key follows
+		out = append(out, say("Checksums", role, name+": "+db.Class.Words(), w)...)
 	}
 	return out
 }

@@ -67,9 +67,12 @@ func (v *View) band() widget.Line {
 		widget.S(theme.Key, "s"), widget.S(theme.Hint, " incidents"))
 }
 
-// percent is a share of up to 1 as precise as it has to be near 1: 99.95 % and
-// 99.9 % are not the same.
+// percent is a share of up to 1, more precise near 1: 99.95 % and 99.9 % are not
+// the same.
 func percent(share float64) string {
+	if share < 0.99 {
+		return fmt.Sprintf("%.1f%%", share*100)
+	}
 	s := fmt.Sprintf("%.3f", share*100)
 	if share < 1 && s == "100.000" { // something was lost
 		s = "99.999"
