@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -23,13 +24,15 @@ const maxAtOnce = 4
 //
 //	Write ─▶ full ─▶ compress, compress, … ─▶ queue, in order ─▶ w
 type frames struct {
-	enc   *zstd.Encoder
-	full  []byte
-	free  chan []byte      // to be filled
-	out   chan []byte      // to be compressed into
-	queue chan chan []byte // of each frame, in order
-	done  chan error       // what writing came to
-	stop  chan struct{}    // closed when writing failed
+	enc    *zstd.Encoder
+	encode func(src, dst []byte) []byte // enc.EncodeAll
+	full   []byte
+	free   chan []byte      // to be filled
+	out    chan []byte      // to be compressed into
+	queue  chan chan []byte // of each frame, in order
+	done   chan error       // what writing came to
+	stop   chan struct{}    // closed when nothing is written any more: that failed, or abort was called
+	halt   func()           // closes stop, once
 }
 
 // errStopped: what is written goes nowhere any more; Close says why.
@@ -43,9 +46,11 @@ func newFrames(w io.Writer, after func() error) (*frames, error) {
 	if err != nil {
 		return nil, err
 	}
+	stop := make(chan struct{})
 	f := &frames{
-		enc: enc, free: make(chan []byte, n+1), out: make(chan []byte, n+1),
-		queue: make(chan chan []byte, n), done: make(chan error, 1), stop: make(chan struct{}),
+		enc: enc, encode: enc.EncodeAll, free: make(chan []byte, n+1), out: make(chan []byte, n+1),
+		queue: make(chan chan []byte, n), done: make(chan error, 1), stop: stop,
+		halt: sync.OnceFunc(func() { close(stop) }),
 	}
 	for range n + 1 {
 		f.free <- nil
@@ -55,17 +60,26 @@ func newFrames(w io.Writer, after func() error) (*frames, error) {
 	return f, nil
 }
 
-// write writes the frames as they are ready. After an error it only receives.
+func (f *frames) stopped() bool {
+	select {
+	case <-f.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// write writes the frames as they are ready. Once stopped it only receives.
 func (f *frames) write(w io.Writer, after func() error) {
 	var err error
 	for frame := range f.queue {
 		data := <-frame
-		if err == nil {
+		if !f.stopped() {
 			if _, err = w.Write(data); err == nil {
 				err = after()
 			}
 			if err != nil {
-				close(f.stop)
+				f.halt()
 			}
 		}
 		f.out <- data[:0]
@@ -87,12 +101,10 @@ func (f *frames) Write(p []byte) (int, error) {
 			f.flush()
 		}
 	}
-	select {
-	case <-f.stop:
+	if f.stopped() {
 		return n, errStopped
-	default:
-		return n, nil
 	}
+	return n, nil
 }
 
 // flush has what was collected compressed.
@@ -102,7 +114,10 @@ func (f *frames) flush() {
 	in, out := f.full, <-f.out
 	f.full = nil
 	go func() {
-		frame <- f.enc.EncodeAll(in, out)
+		if !f.stopped() {
+			out = f.encode(in, out)
+		}
+		frame <- out
 		f.free <- in[:0]
 	}()
 }
@@ -110,11 +125,18 @@ func (f *frames) flush() {
 // Close writes the rest and waits for everything. It says what went wrong with
 // the writing, at whatever frame.
 func (f *frames) Close() error {
-	if len(f.full) > 0 {
+	if len(f.full) > 0 && !f.stopped() {
 		f.flush()
 	}
 	close(f.queue)
 	err := <-f.done
 	f.enc.Close()
 	return err
+}
+
+// abort is Close where nobody wants what was written: what is collected or
+// queued is neither compressed nor written.
+func (f *frames) abort() {
+	f.halt()
+	f.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -82,5 +83,46 @@ func TestFramesThatCannotBeWritten(t *testing.T) {
 		if err := f.Close(); !errors.Is(err, errFull) {
 			t.Errorf("after %d frames: %v", left, err)
 		}
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// What nobody wants any more is neither compressed nor written.
+func TestFramesAreGivenUp(t *testing.T) {
+	for name, fail := range map[string]bool{"after an error": true, "aborted": false} {
+		t.Run(name, func(t *testing.T) {
+			var compressed, written atomic.Int32
+			began := make(chan struct{})
+			var f *frames
+			f, err := newFrames(writerFunc(func(p []byte) (int, error) {
+				written.Add(1)
+				close(began)
+				if fail {
+					return 0, errFull
+				}
+				<-f.stop
+				return len(p), nil
+			}), func() error { return nil })
+			must(t, err)
+			encode := f.encode
+			f.encode = func(src, dst []byte) []byte { compressed.Add(1); return encode(src, dst) }
+			_, err = f.Write(make([]byte, frameSize+1))
+			must(t, err)
+			<-began
+			if fail {
+				<-f.stop
+				if err := f.Close(); !errors.Is(err, errFull) {
+					t.Errorf("Close says %v", err)
+				}
+			} else {
+				f.abort()
+			}
+			if c, w := compressed.Load(), written.Load(); c != 1 || w != 1 {
+				t.Errorf("%d frames were compressed and %d written, want the first alone", c, w)
+			}
+		})
 	}
 }

@@ -163,7 +163,7 @@ func createArchive(path string, format archive, write func(io.Writer) error) (in
 		return 0, err
 	}
 	defer f.Close()
-	var out io.WriteCloser = &buffered{bufio.NewWriterSize(f, 1<<20)}
+	var out packer = &buffered{bufio.NewWriterSize(f, 1<<20)}
 	if format == zstdTar {
 		// What is forced to the disk while the next frame is compressed has not
 		// to be waited for at the end.
@@ -171,11 +171,11 @@ func createArchive(path string, format archive, write func(io.Writer) error) (in
 			return 0, err
 		}
 	}
-	err = write(out)
-	if cerr := out.Close(); err == nil || errors.Is(err, errStopped) {
-		err = cerr
+	if err = write(out); err != nil && !errors.Is(err, errStopped) {
+		out.abort()
+		return 0, err
 	}
-	if err == nil {
+	if err = out.Close(); err == nil {
 		err = f.Sync()
 	}
 	if err != nil {
@@ -188,9 +188,16 @@ func createArchive(path string, format archive, write func(io.Writer) error) (in
 	return info.Size(), f.Close()
 }
 
+// A packer has to be closed, or aborted when nobody wants what it has written.
+type packer interface {
+	io.WriteCloser
+	abort()
+}
+
 type buffered struct{ *bufio.Writer }
 
 func (b *buffered) Close() error { return b.Flush() }
+func (b *buffered) abort()       {}
 
 func (w *writer) tar(out io.Writer, files []source) error {
 	t := tar.NewWriter(out)
