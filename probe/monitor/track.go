@@ -24,7 +24,12 @@ func (t *Track) Condition() Condition { return t.cond }
 // Sample adds a probe that began at start, took total and ended at now with class.
 func (t *Track) Sample(cfg Config, class probe.Class, start time.Time, total time.Duration, now time.Time) {
 	t.past.add(cfg, entry{at: start, class: class, total: total, down: t.cond.Health == Down})
-	past := Past{Slow: t.past.slow(cfg, t.cond.UpSince, now), Lossy: t.past.lossy()}
+	var past Past // as much of it as Next looks at
+	if class.Failed() {
+		past.Lossy = t.past.lossy()
+	} else if t.cond.Health != Down {
+		past.Slow = t.past.slow(cfg, t.cond.UpSince, now)
+	}
 	t.cond = t.cond.Next(cfg, class, start, now, past)
 	if t.cond.Health == Down {
 		t.past.outage()
