@@ -231,10 +231,10 @@ func (v *View) backtest() tea.Cmd {
 	})
 }
 
-// secondColumn is where the second column of a table begins, in its headings.
-var secondColumn = regexp.MustCompile(`^\S+(?: \S+)* {2,}`)
+// headings are the heads of a table's columns.
+var headings = regexp.MustCompile(`\S+(?: \S+)*`)
 
-// fitTable makes the first column of a table so narrow that its rows fit into w
+// fitTable makes the widest column of a table so narrow that its rows fit into w
 // cells. The table ends with the first empty line; what follows is text.
 func fitTable(text []string, w int, ellipsis string) []string {
 	if len(text) == 0 {
@@ -244,19 +244,26 @@ func fitTable(text []string, w int, ellipsis string) []string {
 	if rows < 0 {
 		rows = len(text)
 	}
-	from, all := len(secondColumn.FindString(text[0])), 0
+	all := 0
 	for _, t := range text[:rows] {
 		all = max(all, widget.Width(t))
 	}
-	keep := from - 2 - (all - w)
-	if all <= w || from == 0 || keep < 8 {
+	heads := headings.FindAllStringIndex(text[0], -1)
+	from, to := 0, 0
+	for i := 1; i < len(heads); i++ {
+		if a, b := heads[i-1][0], heads[i][0]; b-a > to-from {
+			from, to = a, b
+		}
+	}
+	keep := to - from - 2 - (all - w)
+	if all <= w || keep < 8 {
 		return text
 	}
 	out := slices.Clone(text)
 	for i, t := range text[:rows] {
 		l := widget.T(t)
-		name := strings.TrimRight(l.Cut(0, from).Plain(), " ")
-		out[i] = strings.TrimRight(widget.Pad(widget.Middle(name, keep, ellipsis), keep, false)+"  "+l.Cut(from, all).Plain(), " ")
+		cell := widget.Middle(strings.TrimRight(l.Cut(from, to).Plain(), " "), keep, ellipsis)
+		out[i] = strings.TrimRight(l.Cut(0, from).Plain()+widget.Pad(cell, keep, false)+"  "+l.Cut(to, all).Plain(), " ")
 	}
 	return out
 }

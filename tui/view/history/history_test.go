@@ -104,6 +104,10 @@ func TestFitTable(t *testing.T) {
 			t.Errorf("in %d cells %q", w, got)
 		}
 	}
+	marked := []string{"      SETTINGS                    RTO", "best  chain https://a.example     1s"}
+	if got, want := fitTable(marked, 30, "…"), []string{"      SETTINGS             RTO", "best  chain https:…xample  1s"}; !slices.Equal(got, want) {
+		t.Errorf("got\n%q, want\n%q", got, want)
+	}
 	if got := fitTable([]string{"one line of text"}, 5, "…"); got[0] != "one line of text" {
 		t.Errorf("%q", got)
 	}
