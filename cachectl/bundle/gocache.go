@@ -56,7 +56,7 @@ const (
 func parseBuildManifest(data []byte) (*BuildManifest, error) {
 	var m BuildManifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %s", ManifestName, redact.Clean(err.Error()))
+		return nil, fmt.Errorf("%s cannot be read: it is not JSON as gpx writes it; the bundle is damaged, fetch it again", ManifestName)
 	}
 	switch {
 	case m.Kind != kindBuildCache:

@@ -558,3 +558,44 @@ func TestImportObeysGoSum(t *testing.T) {
 		}
 	}
 }
+
+// What the libraries say of a damaged bundle is put into words: what is wrong,
+// and what to do.
+func TestDamageInWords(t *testing.T) {
+	w := newWorld(t)
+	from := w.home()
+	from.download(labMods...)
+	file := filepath.Join(from.dir, "good.tar")
+	from.mustExport(to(file))
+	whole := []byte(read(t, file))
+	packed := compressed(t, whole)
+	flipped := func(data []byte, at int) []byte {
+		data = bytes.Clone(data)
+		data[at] ^= 0x5a
+		return data
+	}
+	cases := map[string][]byte{
+		"another dictionary":     slices.Concat(zstdMagic, []byte{0x23, 0x07, 0x00}, packed[6:]),
+		"a name too long":        slices.Concat(header("x", 2<<20, tar.TypeGNULongName), make([]byte, 2<<20), whole),
+		"a header in the middle": flipped(whole, 512+len(whole)/1024*512),
+	}
+	for at := len(zstdMagic); at < len(packed); at += max(1, len(packed)/300) {
+		cases[fmt.Sprintf("byte %d", at)] = flipped(packed, at)
+	}
+	in := filepath.Join(t.TempDir(), "b")
+	for name, data := range cases {
+		must(t, os.WriteFile(in, data, 0o666))
+		_, err := Inspect(t.Context(), in)
+		if err == nil {
+			continue // a bit that nobody reads
+		}
+		text := err.Error()
+		if strings.Contains(text, "archive/tar") || strings.Contains(text, "invalid") || !strings.Contains(text, "it ") || !strings.Contains(text, "; ") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if runtime.GOOS == "linux" {
+		_, err := Inspect(t.Context(), "/proc/self/mem") // reading it fails, as on a broken disk
+		saysNo(t, err, "reading it failed (input/output error); look after the disk")
+	}
+}

@@ -99,7 +99,7 @@ func parseManifest(data []byte) (*Manifest, error) {
 	}
 	var m Manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %s", ManifestName, redact.Clean(err.Error()))
+		return nil, fmt.Errorf("%s cannot be read: it is not JSON as gpx writes it; the bundle is damaged, fetch it again", ManifestName)
 	}
 	switch {
 	case m.Format > manifestFormat:
@@ -109,7 +109,10 @@ func parseManifest(data []byte) (*Manifest, error) {
 	case m.Format != manifestFormat:
 		return nil, fmt.Errorf("%s has no format", ManifestName)
 	}
-	return &m, m.check()
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("%w; the bundle is damaged, or no work of gpx: fetch it again", err)
+	}
+	return &m, nil
 }
 
 func (m *Manifest) check() error {

@@ -102,12 +102,12 @@ func openStream(ctx context.Context, in string) (*stream, error) {
 		return nil, unwrapPath(err)
 	}
 	s := &stream{close: func() { f.Close() }}
-	raw := &counter{r: contextReader{ctx, f}}
+	raw := &counter{r: contextReader{ctx, layer{f, errDisk}}}
 	buffered := bufio.NewReaderSize(raw, 1<<20)
 	magic, err := buffered.Peek(4)
 	if err != nil && err != io.EOF {
 		s.close()
-		return nil, unwrapPath(err)
+		return nil, s.explain(err)
 	}
 	var unpacked io.Reader = buffered
 	switch {
@@ -117,7 +117,7 @@ func openStream(ctx context.Context, in string) (*stream, error) {
 		// In little memory the window would be copied for every megabyte.
 		var d *zstd.Decoder
 		if d, err = zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(false)); err == nil {
-			unpacked, s.close = d, func() { d.Close(); f.Close() }
+			unpacked, s.close = layer{d, errUnpack}, func() { d.Close(); f.Close() }
 		}
 	case isPacked(magic):
 		err = errors.New("it is compressed in another way; a bundle is a folder, a .tar or a .tar.zst")
@@ -137,7 +137,7 @@ func openStream(ctx context.Context, in string) (*stream, error) {
 func (s *stream) next() (*tar.Header, error) {
 	h, err := s.tar.Next()
 	if err != nil {
-		return nil, err
+		return nil, within(errTar, err)
 	}
 	if s.files++; s.files > maxFiles+1 {
 		return nil, fmt.Errorf("more than %d files", maxFiles)
@@ -273,19 +273,55 @@ func (a *archiveReader) readManifest(size int64) error {
 	return err
 }
 
-// explain puts the errors of the libraries into words.
+// What an error came from, where the libraries' own words help nobody.
+var (
+	errDisk   = errors.New("reading failed")
+	errUnpack = errors.New("unpacking failed")
+	errTar    = errors.New("the tar archive is damaged")
+)
+
+// A layer is a reader whose errors say that they are its own.
+type layer struct {
+	r    io.Reader
+	name error
+}
+
+func (l layer) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = within(l.name, err)
+	}
+	return n, err
+}
+
+// within names the layer that an error comes from, unless one below did.
+func within(layer, err error) error {
+	if err == io.EOF || errors.Is(err, errDisk) || errors.Is(err, errUnpack) || errors.Is(err, errBomb) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", layer, err)
+}
+
+// explain puts the errors of the libraries into words: what is wrong, and what
+// to do about it.
 func (s *stream) explain(err error) error {
 	switch {
 	case errors.Is(err, errBomb):
 		return errBomb
+	case errors.Is(err, errDisk):
+		return fmt.Errorf("reading it failed (%s); look after the disk that it is on, or fetch it again", redact.Clean(unwrapPath(err).Error()))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return fmt.Errorf("it wants more memory to be unpacked than a bundle needs (%d MiB); nothing of it is used", maxWindow>>20)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("it was cut short; fetch it again")
-	case errors.Is(err, tar.ErrHeader) && s.files == 0:
-		return errors.New("it is no bundle: neither a .tar nor a .tar.zst")
-	case errors.Is(err, tar.ErrHeader), errors.Is(err, zstd.ErrMagicMismatch), errors.Is(err, zstd.ErrCRCMismatch):
-		return fmt.Errorf("it is damaged (%s); fetch it again", redact.Clean(err.Error()))
+	case errors.Is(err, zstd.ErrUnknownDictionary):
+		return errors.New("it was compressed with a dictionary that is not in it; compress it again without one")
+	case errors.Is(err, errUnpack):
+		return fmt.Errorf("it is damaged: it cannot be unpacked beyond %s; fetch it again", count(s.files, "file"))
+	case errors.Is(err, errTar) && s.files == 0:
+		return errors.New("it is no bundle: neither a .tar nor a .tar.zst; make one with: gpx cache export")
+	case errors.Is(err, errTar):
+		return fmt.Errorf("it is damaged: what follows its first %s is no tar archive; fetch it again", count(s.files, "file"))
 	}
 	return err
 }
