@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,5 +202,49 @@ func TestLossy(t *testing.T) {
 	h.add(DefaultConfig(), entry{class: probe.OK})
 	if h.lossy() {
 		t.Error("an outage makes the endpoint lossy")
+	}
+}
+
+// What is counted as samples come is what counting them all would say.
+func TestHistoryCounts(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.HistorySamples = 50
+	r := rand.New(rand.NewPCG(1, 2))
+	now := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	var h history
+	var all []entry
+	for i := range 2000 {
+		now = now.Add(time.Duration(r.IntN(9)) * time.Second)
+		e := entry{at: now, class: probe.OK, total: time.Duration(r.IntN(2000)) * time.Millisecond, down: r.IntN(4) == 0}
+		if r.IntN(1+i%30) == 0 {
+			e.class = probe.Timeout
+		}
+		h.add(cfg, e)
+		e.failed = e.class.Failed()
+		if all = append(all, e); len(all) > cfg.HistorySamples {
+			all = all[1:]
+		}
+		if r.IntN(20) == 0 {
+			h.outage()
+			for i := len(all) - 1; i >= 0 && all[i].failed && !all[i].down; i-- {
+				all[i].down = true
+			}
+		}
+		if !slices.Equal(h.entries, all) {
+			t.Fatalf("after %d samples the entries differ", i)
+		}
+		past := all
+		for len(past) > 0 && past[len(past)-1].failed {
+			past = past[:len(past)-1]
+		}
+		if want := slices.ContainsFunc(past, func(e entry) bool { return e.failed && !e.down }); h.lossy() != want {
+			t.Fatalf("after %d samples lossy is %v", i, !want)
+		}
+		_, window := h.split(cfg, now)
+		window = slices.DeleteFunc(slices.Clone(window), func(e entry) bool { return e.down })
+		slow := len(window) >= cfg.SlowMinSamples && errorRate(window) > cfg.SlowErrorRate || tail(timesOf(window)) > cfg.SlowP99
+		if slow && !cfg.maybeSlow(window) {
+			t.Fatalf("after %d samples slow is overlooked", i)
+		}
 	}
 }

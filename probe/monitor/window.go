@@ -27,22 +27,24 @@ func (e entry) lost() bool { return e.failed }
 //	 HistorySamples at most             Window, WindowSamples at most
 type history struct {
 	entries []entry
-	strays  int // lost and not down
+	kept    []entry // entries are the end of it, so that forgetting moves nothing
+	strays  int     // of entries: lost and not down
 }
 
 // add appends e and forgets what is beyond cfg.HistorySamples.
 func (h *history) add(cfg Config, e entry) {
 	e.failed = e.class.Failed()
-	h.entries = append(h.entries, e)
 	if e.stray() {
 		h.strays++
 	}
-	for len(h.entries) > cfg.HistorySamples {
-		if h.entries[0].stray() {
-			h.strays--
-		}
-		h.entries = h.entries[1:] // append moves them to another array in time
+	if n := len(h.entries); n > 0 && n == cfg.HistorySamples && h.entries[0].stray() {
+		h.strays--
 	}
+	if len(h.kept) >= 2*cfg.HistorySamples {
+		h.kept = h.kept[:copy(h.kept, h.entries)]
+	}
+	h.kept = append(h.kept, e)
+	h.entries = h.kept[max(0, len(h.kept)-cfg.HistorySamples):]
 }
 
 // stray reports a failure that is no part of what was called an outage.
