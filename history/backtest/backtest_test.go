@@ -1,12 +1,14 @@
 package backtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"gpx/envctl/wire"
 	"gpx/history/incident"
 	"gpx/probe"
 	"gpx/probe/monitor"
@@ -50,7 +52,7 @@ func TestSettingsInForceTellWhatWasRecorded(t *testing.T) {
 				if i.Detected.IsZero() || i.Mitigated.IsZero() {
 					t.Fatalf("the story has no incident: %+v", i)
 				}
-				out := Run(r, Options{})
+				out := Run(stored(t, r), Options{})
 				t.Logf("%s (recorded %v, %v)", out.Why, i.Detected.Sub(i.Opened.Time), *i.RTO)
 				same(t, "detected", out.Detected.Time, i.Detected.Time)
 				same(t, "mitigated", out.Mitigated.Time, i.Mitigated.Time)
@@ -62,10 +64,24 @@ func TestSettingsInForceTellWhatWasRecorded(t *testing.T) {
 	}
 }
 
+// stored is r as it comes back from a file: its times are whole milliseconds.
+func stored(t *testing.T, r *incident.Recording) *incident.Recording {
+	t.Helper()
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back incident.Recording
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatal(err)
+	}
+	return &back
+}
+
 // same compares with what a snapshot said: they are published 100 ms apart.
 func same(t *testing.T, what string, got, want time.Time) {
 	t.Helper()
-	if d := want.Sub(got); got.IsZero() || d < -time.Millisecond || d > monitor.DefaultConfig().Publish+time.Millisecond {
+	if d := want.Sub(got); got.IsZero() || d < -2*time.Millisecond || d > monitor.DefaultConfig().Publish+2*time.Millisecond {
 		t.Errorf("%s at %v, recorded %v", what, got, want)
 	}
 }
@@ -291,5 +307,46 @@ func TestCannotTell(t *testing.T) {
 	r.Incident.Detected.Time = r.Incident.Detected.Add(10 * sec)
 	if out := Run(r, Options{}); len(out.CannotTell) != 1 || !strings.Contains(out.CannotTell[0], "detected as the incident has it") {
 		t.Errorf("%q", out.CannotTell)
+	}
+}
+
+// Nobody knows what came between two failures that a gap lies between: they are no
+// run.
+func TestGap(t *testing.T) {
+	start := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	r := &incident.Recording{From: wire.At(start), Endpoints: []incident.Endpoint{{URL: hopA, Kind: probe.KindProxy}},
+		Incident: incident.Incident{Chain: hopA, Settings: inForce, Opened: wire.At(start.Add(20 * sec))}}
+	for _, s := range []struct {
+		at    time.Duration
+		class probe.Class
+	}{{0, probe.OK}, {4 * sec, probe.OK}, {20 * sec, probe.Refused}, {21 * sec, probe.Refused}, {3600 * sec, probe.Refused}, {3601 * sec, probe.Refused}, {3602 * sec, probe.Refused}} {
+		r.Samples = append(r.Samples, incident.Sample{At: wire.At(start.Add(s.at)), Class: s.class, Phases: probe.Phases{Total: millis(time.Millisecond)}})
+	}
+	r.To = wire.At(start.Add(2 * 3600 * sec))
+	detected := func() time.Duration {
+		return Run(r, Options{Interval: 4400 * time.Millisecond}).Detected.Sub(start).Truncate(sec)
+	}
+	if got := detected(); got != 3600*sec {
+		t.Errorf("without a gap: detected after %v", got)
+	}
+	gap := monitor.Gap{From: wire.At(start.Add(30 * sec)), To: wire.At(start.Add(3599 * sec))}
+	r.Frames = []incident.Frame{{Snapshot: monitor.Snapshot{At: gap.To, Gap: &gap, Chain: monitor.ChainStatus{Value: hopA, Hops: []monitor.Hop{{URL: hopA, Kind: probe.KindProxy}}}}}}
+	if got := detected(); got != 3602*sec {
+		t.Errorf("with a gap in a frame: detected after %v", got)
+	}
+	r.Frames[0].Snapshot.Gap = nil
+	r.Incident.Events = []incident.Event{{Kind: incident.Gap, From: gap.From, At: gap.To}}
+	if got := detected(); got != 3602*sec {
+		t.Errorf("with a gap in an event: detected after %v", got)
+	}
+}
+
+// Who works from the module cache has no outage, whatever is down.
+func TestOfflineMitigates(t *testing.T) {
+	r := record(t, story{chain: hopA, length: 200 * sec, switches: []turn{{90 * sec, "off"}}, faults: []fault{fails(hopA, 60*sec, 150*sec, 0, probe.Refused)}})
+	was, out := Run(r, Options{}), Run(r, Options{Threshold: 1})
+	same(t, "mitigated", was.Mitigated.Time, r.Incident.Mitigated.Time)
+	if by := was.Mitigated.Sub(out.Mitigated.Time); by < 300*time.Millisecond || by > 700*time.Millisecond {
+		t.Errorf("mitigated %v sooner", by)
 	}
 }
