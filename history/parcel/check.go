@@ -280,18 +280,38 @@ func checkTime(t wire.Time) error {
 
 // tidy makes every text of r one line without credentials and without anything
 // that drives a terminal, and bounds it.
-func tidy(r *incident.Recording) error {
+func tidy(r *incident.Recording) {
+	eachText(r, once(tidyText))
+}
+
+// eachText replaces every text of r, but for the samples: theirs are classes.
+func eachText(r *incident.Recording, fn func(field, s string) string) {
 	slim := *r
-	slim.Samples = nil // their only texts are classes, which are known
-	err := walk(reflect.ValueOf(&slim).Elem(), ".recording", func(field string, v reflect.Value) error {
+	slim.Samples = nil
+	// The leaf has no errors, and so the walk has none.
+	_ = walk(reflect.ValueOf(&slim).Elem(), ".recording", func(field string, v reflect.Value) error {
 		if s, ok := v.Addr().Interface().(*string); ok {
-			*s = tidyText(field, *s)
+			*s = fn(field, *s)
 		}
 		return nil
 	})
 	slim.Samples = r.Samples
 	*r = slim
-	return err
+}
+
+// once remembers what fn makes of a text: a recording has the same ones in every
+// frame.
+func once(fn func(field, s string) string) func(field, s string) string {
+	seen := map[[2]string]string{}
+	return func(field, s string) string {
+		key := [2]string{field, s}
+		made, ok := seen[key]
+		if !ok {
+			made = fn(field, s)
+			seen[key] = made
+		}
+		return made
+	}
 }
 
 func tidyText(field, s string) string {

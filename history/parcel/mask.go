@@ -2,7 +2,6 @@ package parcel
 
 import (
 	"fmt"
-	"reflect"
 
 	"gpx/envctl/wire"
 	"gpx/history/incident"
@@ -27,6 +26,7 @@ func Mask(r *incident.Recording, private func(modulePath string) bool) *incident
 		return &incident.Recording{}
 	}
 	normalize(c)
+	tidy(c) // what is redacted is no host
 	if private == nil {
 		private = func(path string) bool { return path != probe.Canary.Path }
 	}
@@ -34,29 +34,16 @@ func Mask(r *incident.Recording, private func(modulePath string) bool) *incident
 	for _, e := range c.Endpoints { // numbered in the order in which a reader meets them
 		m.learn(e.URL)
 	}
-	slim := *c
-	slim.Samples = nil
-	for _, pass := range []func(string, *string){
-		func(field string, s *string) { *s = tidyText(field, *s) }, // what is redacted is no host
-		m.learnField,
-		m.learnModule,
-		m.maskField,
-	} {
-		// The leaf has no errors, and so the walk has none.
-		_ = walk(reflect.ValueOf(&slim).Elem(), ".recording", func(field string, v reflect.Value) error {
-			switch x := v.Addr().Interface().(type) {
-			case *string:
-				pass(field, x)
-			case *wire.Time:
-				if field == "endpoints.tls_expires" {
-					*x = wire.Time{} // public logs know whose certificate expires at which second
-				}
-			}
-			return nil
-		})
+	for n := range c.Frames {
+		for e := range c.Frames[n].Snapshot.Endpoints {
+			// Public logs know whose certificate expires at which second.
+			c.Frames[n].Snapshot.Endpoints[e].TLSExpires = wire.Time{}
+		}
 	}
-	slim.Samples = c.Samples
-	return &slim
+	for _, pass := range []func(field, s string) string{m.learnField, m.learnModule, m.maskField} {
+		eachText(c, once(pass))
+	}
+	return c
 }
 
 // A mask is what stands for what.
@@ -79,31 +66,33 @@ func newMask(private func(string) bool) *mask {
 }
 
 // learnField notes the names that stand where names belong.
-func (m *mask) learnField(field string, s *string) {
+func (m *mask) learnField(field, s string) string {
 	if field == "sumdb.name" || field == "sumdb.value" {
-		m.learnDatabase(*s)
+		m.learnDatabase(s)
 	}
-	m.learn(*s)
+	m.learn(s)
+	return s
 }
 
 // learnModule notes a module, when all hosts are known.
-func (m *mask) learnModule(field string, s *string) {
+func (m *mask) learnModule(field, s string) string {
 	if field == "endpoints.module" {
-		m.module(*s)
+		m.module(s)
 	}
+	return s
 }
 
 // maskField masks one text.
-func (m *mask) maskField(field string, s *string) {
+func (m *mask) maskField(field, s string) string {
 	switch field {
 	case "endpoints.remote_addr", "endpoints.sum", "checks.sum":
-		*s = ""
+		return ""
 	case "snapshot.env_digest":
-		*s = alias(m.digests, *s, "env-%d")
+		return alias(m.digests, s, "env-%d")
 	case "hops.separator":
-	default:
-		*s = m.text(*s)
+		return s
 	}
+	return m.text(s)
 }
 
 // alias is what stands for name, the next of its kind when it is new.

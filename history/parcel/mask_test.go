@@ -133,3 +133,19 @@ func TestMaskAllModules(t *testing.T) {
 		t.Errorf("%s, %s", got[0].Module, got[1].Module)
 	}
 }
+
+// Whatever stands around a host that is known, it does not come through.
+func FuzzMaskText(f *testing.F) {
+	for _, s := range [][2]string{{"", ""}, {"https://", "/x"}, {"a@", ":443->"}, {"v1.2.3-", ""}, {"https%3A%2F%2F", "%2Fx"}, {"…", "…"}, {"file:///", "@v1.0.0"},
+		{"/sumdb/", "/lookup/x@v1.0.0"}, {`C:\`, `\x`}, {"https://a/?q=", "#"}, {"[", "]"}, {"!", "+033de0ae+A"}, {"/@v/", "/@latest"}, {"/tile/", ""}, {"https://host/go/", "/@v/list"}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, before, after string) {
+		const host = "zq9.corp.example"
+		m := newMask(func(string) bool { return true })
+		m.learn("https://" + host + "/go")
+		if got := m.text(tidyText("", before+host+after)); strings.Contains(strings.ToLower(got), host) {
+			t.Errorf("%q + host + %q is %q", before, after, got)
+		}
+	})
+}

@@ -137,7 +137,7 @@ func (m *mask) runs(w string) string {
 		w = w[loc[1]:]
 		host := strings.Trim(run, ".-")
 		if !m.isHost(host) {
-			b.WriteString(run)
+			b.WriteString(m.scrub(run))
 			continue
 		}
 		before, after, _ := strings.Cut(run, host)
@@ -159,12 +159,24 @@ func (m *mask) isHost(w string) bool {
 		return true
 	}
 	first, last, dotted := strings.Cut(w, ".")
-	if !dotted || first == "" || fileRE.MatchString(w) || runRE.FindString(w) != w {
+	if !dotted || first == "" || fileRE.MatchString(w) && m.scrub(w) == w || runRE.FindString(w) != w {
 		return false
 	}
 	last = last[strings.LastIndexByte(last, '.')+1:]
 	// No top-level domain is a number, or one letter as in "e.g".
 	return len(last) > 1 && strings.Trim(last, "0123456789") != ""
+}
+
+// scrub takes known hosts out of what is else kept as it is, such as a version:
+// it is foreign text too.
+func (m *mask) scrub(s string) string {
+	lower := strings.ToLower(s)
+	for host := range m.hosts {
+		if strings.Contains(host, ".") && strings.Contains(lower, host) {
+			return "…"
+		}
+	}
+	return s
 }
 
 // host is what stands for a host.
@@ -217,6 +229,7 @@ func split(u string) (scheme, authority, p string) {
 // url masks a URL.
 func (m *mask) url(u string) string {
 	scheme, authority, p := split(u)
+	scheme = m.scrub(scheme)
 	switch {
 	case scheme == "file://":
 		return scheme + m.file(p)
@@ -273,12 +286,12 @@ func (m *mask) request(p string) string {
 		return "/lookup/" + masked
 	}
 	if p == "/supported" || p == "/latest" || p == "/lookup" || strings.HasPrefix(p, "/tile/") || p == "/tile" {
-		return p
+		return m.scrub(p)
 	}
 	for _, mark := range []string{"/@v/", "/@latest"} {
 		if i := strings.Index(p, mark); i > 0 {
 			if masked, ok := m.module(p[1:i] + "@latest"); ok {
-				return "/" + strings.TrimSuffix(masked, "@latest") + p[i:]
+				return "/" + strings.TrimSuffix(masked, "@latest") + m.scrub(p[i:])
 			}
 		}
 	}
@@ -310,7 +323,7 @@ func (m *mask) module(w string) (string, bool) {
 		return "", false
 	}
 	m.named[w] = true
-	return m.modulePath(p) + "@" + version, true
+	return m.modulePath(p) + "@" + m.scrub(version), true
 }
 
 func (m *mask) modulePath(p string) string {

@@ -53,9 +53,7 @@ func document(r *incident.Recording) ([]byte, error) {
 		return nil, err
 	}
 	normalize(c)
-	if err := tidy(c); err != nil {
-		return nil, err
-	}
+	tidy(c)
 	if err := check(c); err != nil {
 		return nil, err
 	}
@@ -166,7 +164,8 @@ func parse(data []byte) (*incident.Recording, error) {
 		return nil, err
 	}
 	normalize(f.Recording)
-	return f.Recording, tidy(f.Recording)
+	tidy(f.Recording)
+	return f.Recording, nil
 }
 
 func jsonError(err error) error {
