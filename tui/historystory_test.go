@@ -203,7 +203,9 @@ func TestReplayAtTheStart(t *testing.T) {
 			Now: func() time.Time { return now.Add(time.Since(real)) }})
 	}()
 	c.wait("REPLAY #17")
-	c.wait("-25s") // it plays by itself
+	c.press(">>>>>>")
+	c.wait("+14m32s") // it plays by itself, to its end
+	c.wait("paused")
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)

@@ -74,11 +74,7 @@ func (v *View) facts(r *row, w int) (out []widget.Line) {
 		add("Detected", theme.Text, fmt.Sprintf("after %.1f s", d.Seconds()))
 	}
 	add("Broken", theme.Text, strings.Join(r.Endpoints, ", "))
-	causes := make([]string, len(r.Causes))
-	for i, c := range r.Causes {
-		causes[i] = c.Words()
-	}
-	add("Because", theme.Text, strings.Join(causes, ", "))
+	add("Because", theme.Text, r.causes())
 	add("GOPROXY", theme.Text, r.Chain)
 	note, role := r.Note, theme.Text
 	if note == "" {

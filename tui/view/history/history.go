@@ -13,6 +13,7 @@ package history
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -48,6 +49,7 @@ type View struct {
 	rows    []*row // of them those that pass the filter
 	sel     int64
 	known   map[int64]incident.Incident // those that were read with their events
+	stale   map[int64]bool              // of them those that are read again
 	asking  bool
 	read    bool
 	readAt  time.Time
@@ -72,7 +74,7 @@ const again = 10 * time.Second
 
 // New makes the view.
 func New(c *view.Common) *View {
-	v := &View{c: c, known: map[int64]incident.Incident{}, period: day}
+	v := &View{c: c, known: map[int64]incident.Incident{}, stale: map[int64]bool{}, period: day}
 	v.table[incidents].Columns = incidentColumns()
 	v.table[statistics].Columns = statColumns()
 	return v
@@ -226,7 +228,7 @@ func (v *View) listAll() tea.Cmd {
 		v.read, v.all = true, all
 		for _, i := range all { // what goes on, or was noted, is read again
 			if k, ok := v.known[i.ID]; ok && (k.Open() || k.Note != i.Note) {
-				delete(v.known, i.ID)
+				v.stale[i.ID] = true
 			}
 		}
 		v.build()
@@ -240,15 +242,14 @@ func (v *View) ask() tea.Cmd {
 	if read == nil || v.asking || v.list != incidents {
 		return nil
 	}
-	var ids []int64
 	from, to := v.table[incidents].Seen()
-	for i := from; i < min(to, len(v.rows)); i++ {
-		if _, ok := v.known[v.rows[i].ID]; !ok {
-			ids = append(ids, v.rows[i].ID)
-		}
+	rows := slices.Clone(v.rows[min(from, len(v.rows)):min(to, len(v.rows))])
+	if r := v.selected(); r != nil && !slices.Contains(rows, r) {
+		rows = append(rows, r)
 	}
-	if r := v.selected(); r != nil {
-		if _, ok := v.known[r.ID]; !ok {
+	var ids []int64
+	for _, r := range rows {
+		if _, ok := v.known[r.ID]; !ok || v.stale[r.ID] {
 			ids = append(ids, r.ID)
 		}
 	}
@@ -270,6 +271,7 @@ func (v *View) ask() tea.Cmd {
 		v.asking = false
 		for _, i := range found {
 			v.known[i.ID] = i
+			delete(v.stale, i.ID)
 		}
 		v.build()
 		return v.c.Fail(err)

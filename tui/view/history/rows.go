@@ -25,7 +25,6 @@ var orderNames = [lists][]string{
 type row struct {
 	incident.Incident
 	start, worst, done string
-	search             string
 }
 
 // A figure is one endpoint's statistics, with clean texts.
@@ -43,7 +42,7 @@ func (v *View) build() {
 			i.Events = k.Events
 		}
 		r := rowOf(i, now)
-		if matches(r.search, v.filter[incidents]) {
+		if f := v.filter[incidents]; f == "" || matches(r.search(now), f) {
 			v.rows = append(v.rows, r)
 		}
 	}
@@ -106,12 +105,8 @@ func rowOf(i incident.Incident, now time.Time) *row {
 	if len(i.Endpoints) > 0 {
 		r.worst = view.HopName(i.Endpoints[0])
 	}
-	causes := make([]string, len(i.Causes))
-	for n, c := range i.Causes {
-		causes[n] = c.Words()
-	}
-	if len(causes) > 0 {
-		r.worst = strings.TrimPrefix(r.worst+": "+causes[0], ": ")
+	if len(i.Causes) > 0 {
+		r.worst = strings.TrimPrefix(r.worst+": "+i.Causes[0].Words(), ": ")
 	}
 	if r.worst == "" {
 		r.worst = i.Headline
@@ -123,9 +118,23 @@ func rowOf(i incident.Incident, now time.Time) *row {
 		}
 	}
 	r.done = strings.Join(done, "; ")
-	r.search = strings.ToLower(strings.Join([]string{fmt.Sprintf("#%d", i.ID), r.start, lengthWord(&i, now), i.Headline, string(i.Scope), i.Chain,
-		strings.Join(i.Endpoints, " "), strings.Join(causes, " "), r.done, i.Note, strings.Join(marks(&i), " ")}, " "))
 	return r
+}
+
+// causes are the classes that broke it, as people read them.
+func (r *row) causes() string {
+	words := make([]string, len(r.Causes))
+	for n, c := range r.Causes {
+		words[n] = c.Words()
+	}
+	return strings.Join(words, ", ")
+}
+
+// search is all that a filter looks into, in small letters.
+func (r *row) search(now time.Time) string {
+	i := &r.Incident
+	return strings.ToLower(strings.Join([]string{fmt.Sprintf("#%d", i.ID), r.start, lengthWord(i, now), i.Headline, string(i.Scope), i.Chain,
+		strings.Join(i.Endpoints, " "), r.causes(), r.done, i.Note, strings.Join(marks(i), " ")}, " "))
 }
 
 // dayOf names the day of an instant.
