@@ -277,7 +277,7 @@ func (r *recorder) takeOver(ctx context.Context, rec *records, before time.Time)
 			before = r.floor
 		}
 	}
-	r.tracker = incident.Tracker{}
+	r.tracker, r.essence = incident.Tracker{}, [sha256.Size]byte{}
 	open, err := openIncident(ctx, rec.db)
 	if err != nil {
 		return err

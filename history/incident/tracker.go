@@ -19,6 +19,8 @@ const (
 	// unobserved is the least time between two snapshots of different recorders
 	// that counts as a gap.
 	unobserved = 15 * time.Second
+	// givenUpAfter is how long after builds worked again a chain is waited for.
+	givenUpAfter = 7 * 24 * time.Hour
 	// maxEvents bounds the events of one incident: an endpoint that flaps for
 	// days says nothing new after that.
 	maxEvents = 5000
@@ -196,16 +198,21 @@ func (t *Tracker) goOn(step *Step, was *monitor.Snapshot, s monitor.Snapshot, br
 	}
 }
 
-// over reports whether the chain works that was in force when it opened.
+// over reports whether the incident is over now that builds work: when the chain
+// works that was in force when it opened.
 func (t *Tracker) over(s monitor.Snapshot) (text string, over bool) {
 	chain := t.current.Chain
 	switch {
-	case s.Original != nil && s.Original.Value == chain:
-		return "the chain that it began with works again: " + chain, s.Original.Works
 	case s.Chain.Value == chain:
-		return "the chain works again: " + chain, s.Chain.Works || s.Verdict.State != monitor.StateOutage
+		return "the chain works again: " + chain, true
+	case s.Original == nil || s.Original.Value != chain:
+		return "the chain that it began with is not watched any more: " + chain, true
+	case s.Original.Works:
+		return "the chain that it began with works again: " + chain, true
+	case s.At.Sub(t.current.Mitigated.Time) > givenUpAfter:
+		return "the chain that it began with has not come back for a week: " + chain, true
 	}
-	return "the chain that it began with is not watched any more: " + chain, true
+	return "", false
 }
 
 func (t *Tracker) gap(step *Step, from, to wire.Time) {
