@@ -14,7 +14,8 @@ import (
 func TestTrackerEnds(t *testing.T) {
 	zero := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
 	snap := func(after time.Duration, chain string, broken bool, original *monitor.ChainStatus) monitor.Snapshot {
-		s := monitor.Snapshot{At: wire.At(zero.Add(after)), Round: 1, Chain: monitor.ChainStatus{Value: chain, Works: !broken}, Original: original}
+		s := monitor.Snapshot{At: wire.At(zero.Add(after)), Round: 1, Original: original,
+			Chain: monitor.ChainStatus{Value: chain, Works: !broken, Hops: []monitor.Hop{{N: 1, URL: chain}}}}
 		e := monitor.EndpointStatus{Health: monitor.Up, Hops: []int{1}}
 		e.URL, e.Kind, e.Class = chain, probe.KindProxy, probe.OK
 		s.Verdict = monitor.Verdict{State: monitor.StateOK, Headline: "OK"}
