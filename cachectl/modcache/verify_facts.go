@@ -387,13 +387,14 @@ func zipReason(err error, name string) string {
 }
 
 // held reports whether a go command has the version's lock: it is downloading
-// or unpacking it now. No lock file is created to find out.
+// or unpacking it now. No lock file is created to find out, and who else asks is
+// no go command.
 func (f *facts) held() bool {
 	path := f.path(f.at.File("lock"))
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	lock, err := flock.Try(path)
+	lock, err := flock.TryShared(path)
 	if err != nil {
 		return errors.Is(err, flock.ErrHeld)
 	}

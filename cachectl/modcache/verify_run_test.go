@@ -22,6 +22,7 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 
+	"gpx/cachectl/internal/flock"
 	"gpx/cachectl/internal/trash"
 	"gpx/envctl/sumdb"
 	"gpx/probe/lab"
@@ -303,6 +304,12 @@ func TestBusy(t *testing.T) {
 	unlock()
 	if r := verify(); r.Busy != 0 || !slices.Equal(whats(r.Bad), []Damage{TreePartial}) {
 		t.Errorf("after the lock: %+v", r)
+	}
+	asking, err := flock.TryShared(base + ".lock")
+	check(t, err)
+	defer asking.Close()
+	if r := verify(); r.Busy != 0 || !slices.Equal(whats(r.Bad), []Damage{TreePartial}) {
+		t.Errorf("while another verify asks: %+v", r)
 	}
 }
 

@@ -22,9 +22,31 @@ func Try(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := try(f); err != nil {
+	return locked(f, exclusive)
+}
+
+// TryShared is Try beside others that do the same: only a lock that [Try], or
+// the go command, holds keeps it out. It creates no file, and only reads it.
+func TryShared(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return locked(f, shared)
+}
+
+// A kind of lock: one process holds an exclusive one, or any number a shared one.
+type kind int
+
+const (
+	exclusive kind = iota
+	shared
+)
+
+func locked(f *os.File, k kind) (*os.File, error) {
+	if err := try(f, k); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return f, nil
 }

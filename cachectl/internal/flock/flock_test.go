@@ -65,3 +65,29 @@ func TestTrySaysWhatIsWrong(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Who only wants to know whether somebody is at work does not look like work.
+func TestShared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v1.0.0.lock")
+	if _, err := TryShared(path); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("without a file: %v", err)
+	}
+	held, err := Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := TryShared(path); !errors.Is(err, ErrHeld) {
+		t.Fatalf("beside a lock: %v", err)
+	}
+	held.Close()
+	for range 2 {
+		f, err := TryShared(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+	}
+	if _, err := Try(path); !errors.Is(err, ErrHeld) {
+		t.Fatalf("the lock was given while others share it: %v", err)
+	}
+}

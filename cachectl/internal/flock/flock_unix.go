@@ -9,9 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func try(f *os.File) error {
+func try(f *os.File, k kind) error {
+	how := unix.LOCK_EX
+	if k == shared {
+		how = unix.LOCK_SH
+	}
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EWOULDBLOCK):
