@@ -1,6 +1,7 @@
 package parcel
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -43,6 +44,29 @@ func TestMask(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(document)
+	}
+}
+
+// hostRE finds the hosts of a document's URLs.
+var hostRE = regexp.MustCompile(`[a-z]+://([^/",|\\s:]+)`)
+
+// No host of a recording as gpx makes them is left, but the checksum database's.
+func TestMaskRecorded(t *testing.T) {
+	for name, r := range map[string]*incident.Recording{"made up": incident.Synthetic(noon), "outage": outage()} {
+		document := unzipped(t, encode(t, r))
+		masked := unzipped(t, encode(t, Mask(r, nil)))
+		hosts := hostRE.FindAllStringSubmatch(document, -1)
+		if len(hosts) < 3 {
+			t.Fatalf("%s: %d hosts in %s", name, len(hosts), document)
+		}
+		for _, host := range hosts {
+			if strings.Contains(masked, host[1]) && !publicDatabases[host[1]] {
+				t.Errorf("%s: %s is still there", name, host[1])
+			}
+		}
+		if got := decode(t, encode(t, Mask(r, nil))); len(got.Samples) != len(r.Samples) || len(got.Frames) != len(r.Frames) {
+			t.Errorf("%s: %d samples and %d frames of %d and %d", name, len(got.Samples), len(got.Frames), len(r.Samples), len(r.Frames))
+		}
 	}
 }
 

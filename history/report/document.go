@@ -42,7 +42,7 @@ type Document struct {
 	Causes     []Cause           `json:"causes"`
 	Endpoints  []Endpoint        `json:"endpoints"`
 	Timeline   []incident.Event  `json:"timeline"`
-	Actions    []incident.Event  `json:"actions"` // those of the timeline that somebody did
+	Actions    []incident.Event  `json:"actions"` // those of the timeline that gpx did, for somebody or by itself
 	Settings   incident.Settings `json:"settings"`
 	CannotTell []string          `json:"cannot_tell"`
 
@@ -114,7 +114,7 @@ func document(r *incident.Recording, now time.Time) Document {
 	}
 	slices.SortStableFunc(d.Timeline, func(a, b incident.Event) int { return a.At.Compare(b.At.Time) })
 	for _, e := range d.Timeline {
-		if e.Kind == incident.Action || e.Kind == incident.Checksums {
+		if e.Kind == incident.Action {
 			d.Actions = append(d.Actions, e)
 		}
 	}
@@ -215,7 +215,7 @@ func cannotTell(r *incident.Recording, d Document) []string {
 		say("No good answer from before it was recorded: it may have begun earlier.")
 	}
 	if i.Settings.Interval > 0 {
-		say("An endpoint was asked about every %s: what happened between two probes is not known, and every instant here is no more precise than that.", words(i.Settings.Interval))
+		say("A hop that works was asked about every %s: it may have begun that much earlier, and what happened between two probes is not known.", words(i.Settings.Interval))
 	}
 	for _, e := range d.Endpoints {
 		if e.Broken && e.Samples == 0 && len(r.Samples) > 0 {

@@ -92,7 +92,7 @@ func left(p func(string, ...any), what string, n int) {
 }
 
 // special is what Markdown may take for more than a character.
-var special = regexp.MustCompile("[\\\\`*_\\[\\]<>|~&#]|://|(?i:www\\.)|^[-+=]|^[0-9]+[.)]")
+var special = regexp.MustCompile("[\\\\`*_\\[\\]<>|~&#]|://|(?i:www\\.)|^[-+=]|^[0-9]+[.)] ")
 
 // esc is text that stays text, also in a cell of a table.
 func esc(s string) string {
@@ -100,8 +100,9 @@ func esc(s string) string {
 		switch {
 		case m == "://": // no link: nobody should click on what an outage named
 			return `\://`
-		case len(m) > 1: // "www.", "1."
-			return m[:len(m)-1] + `\` + m[len(m)-1:]
+		case len(m) > 1: // "www.", "1. "
+			i := strings.IndexAny(m, ".)")
+			return m[:i] + `\` + m[i:]
 		}
 		return `\` + m
 	})

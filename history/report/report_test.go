@@ -263,6 +263,7 @@ func TestMarkdownTexts(t *testing.T) {
 		{"# head", `\# head`},
 		{"- item", `\- item`},
 		{"12. item", `12\. item`},
+		{"4.4 s", "4.4 s"},
 		{`\`, `\\`},
 	}
 	for _, tt := range tests {
@@ -406,7 +407,7 @@ func TestBlocks(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for in, want := range map[time.Duration]string{
-		0: "0 ms", 420 * time.Millisecond: "420 ms", 1500 * time.Millisecond: "1.5 s", 59990 * time.Millisecond: "59.9 s", time.Minute: "1 min",
+		0: "0 s", 420 * time.Millisecond: "420 ms", 1500 * time.Millisecond: "1.5 s", 59990 * time.Millisecond: "59.9 s", time.Minute: "1 min",
 		3*time.Minute + 10*time.Second: "3 min 10 s", 26 * time.Hour: "1 d 2 h", 2*time.Hour + 59*time.Second: "2 h", 999_600 * time.Microsecond: "999 ms",
 	} {
 		if got := words(wire.Millis(in)); got != want {

@@ -21,6 +21,8 @@ func clock(t wire.Time) string {
 func words(d wire.Millis) string {
 	t := time.Duration(d)
 	switch {
+	case t == 0:
+		return "0 s"
 	case t < time.Second:
 		return fmt.Sprintf("%d ms", t.Milliseconds())
 	case t < time.Minute:
@@ -69,7 +71,7 @@ func offset(opened, at wire.Time) string {
 	case d < 0:
 		return "−" + words(wire.Millis(-d))
 	case d == 0:
-		return "0 s"
+		return words(0)
 	default:
 		return "+" + words(wire.Millis(d))
 	}
