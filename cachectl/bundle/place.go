@@ -92,7 +92,12 @@ func link(from, to string) error {
 	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// No hard links here.
+	return renameNew(from, to) // no hard links here
+}
+
+// lookAndRename is all that some systems offer: what comes between the look and
+// the rename is replaced. The zips are safe from that, by their locks.
+func lookAndRename(from, to string) error {
 	if exists(to) {
 		return fs.ErrExist
 	}
