@@ -495,6 +495,17 @@ func BenchmarkReplay(b *testing.B) {
 			}
 		})
 	}
+	flapping := r.Incident
+	for n := range 5000 {
+		flapping.Events = append(flapping.Events, incident.Event{At: wire.At(from.Add(time.Duration(n) * time.Second)), Kind: incident.Turned, Text: "https://proxy.example.com is down: timeout"})
+	}
+	f.past.incidents[0] = flapping
+	s.press("L", "5", "d")
+	b.Run("5,000 events", func(b *testing.B) {
+		for b.Loop() {
+			_ = m.View()
+		}
+	})
 	b.Run("begin", func(b *testing.B) {
 		for b.Loop() {
 			play()

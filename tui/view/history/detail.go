@@ -34,17 +34,46 @@ func (v *View) detail(w int) (title widget.Line, lines []widget.Line) {
 	if m := marks(&r.Incident); len(m) > 0 {
 		title = append(title, widget.S(theme.Warn, "  "+strings.Join(m, ", ")))
 	}
-	events := func(w int) []widget.Line {
-		if _, ok := v.known[r.ID]; !ok {
-			return []widget.Line{widget.L(widget.S(theme.Dim, "reading what happened"+g.Ellipsis))}
+	if w < 110 {
+		return title, append(append(v.facts(r, w), nil), v.events(r, 0, w)...)
+	}
+	left := w * 45 / 100
+	facts, events := v.facts(r, left-3), v.events(r, left, w)
+	n := min(len(facts), len(events))
+	lines = append(widget.Beside(facts[:n], cutLeft(events[:n], left, w), left, w), facts[n:]...)
+	return title, append(lines, events[n:]...)
+}
+
+// cutLeft takes the room at the left away from lines of w cells.
+func cutLeft(lines []widget.Line, left, w int) []widget.Line {
+	out := make([]widget.Line, len(lines))
+	for i, l := range lines {
+		out[i] = l.Cut(left, w)
+	}
+	return out
+}
+
+// told is the timeline that was drawn last: an incident can have thousands of
+// events, and a frame has 16 ms.
+type told struct {
+	id         int64
+	left, w, n int
+	lines      []widget.Line
+}
+
+// events is the timeline of r in w cells, of which left are blank.
+func (v *View) events(r *row, left, w int) []widget.Line {
+	indent := widget.S(theme.Text, widget.Pad("", left, false))
+	if _, ok := v.known[r.ID]; !ok {
+		return []widget.Line{widget.L(indent, widget.S(theme.Dim, "reading what happened"+v.c.Theme.Glyphs.Ellipsis))}
+	}
+	if t := &v.told; t.id != r.ID || t.left != left || t.w != w || t.n != len(r.Events) {
+		*t = told{r.ID, left, w, len(r.Events), timeline(v.c, &r.Incident, w-left)}
+		for i, l := range t.lines {
+			t.lines[i] = append(widget.L(indent), l...)
 		}
-		return timeline(v.c, &r.Incident, w)
 	}
-	if w >= 110 {
-		left := w * 45 / 100
-		return title, widget.Beside(v.facts(r, left-3), events(w-left), left, w)
-	}
-	return title, append(append(v.facts(r, w), nil), events(w)...)
+	return v.told.lines
 }
 
 // facts are what the incident came to.

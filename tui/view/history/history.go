@@ -66,6 +66,7 @@ type View struct {
 	top        int
 	player     *view.Player // the one that was seen last
 	lanes      lanes
+	told       told
 }
 
 // again is how old the list may become while the screen shows what is live: the

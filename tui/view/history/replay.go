@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,9 +55,25 @@ func (v *View) drawReplay(b *view.Body, w, h int) {
 	b.Lines = append(b.Lines, v.scrubber(w, max(h-rows-5-len(state), 2))...)
 	b.Splits[len(b.Lines)] = widget.L(widget.S(theme.Title, "State at "+at))
 	b.Lines = append(append(b.Lines, nil), state...)
+	if room := h - len(b.Lines) - 1; room > 0 {
+		b.Lines = append(append(b.Lines, nil), happened(v.c, w, room)...)
+	}
+	b.Foot = legend
 	if over := len(b.Lines) - h; over > 0 {
 		b.Foot = widget.L(widget.S(theme.Dim, widget.Count(over, "more line")+" in a taller terminal"))
 	}
+}
+
+// legend says what the marks of events mean.
+var legend = widget.L(widget.S(theme.Dim, "O opened  D detected  M mitigated  A done  R resolved  "+unwatched+" nobody watched"))
+
+// happened are the last events until the instant that is shown, in at most h lines.
+func happened(c *view.Common, w, h int) []widget.Line {
+	i := c.Player.Incident
+	i.Events = slices.DeleteFunc(slices.Clone(i.Events), func(e incident.Event) bool { return e.At.After(c.Player.At()) })
+	i.Events = i.Events[max(len(i.Events)-h, 0):] // each has a line at least
+	lines := timeline(c, &i, w)
+	return lines[max(len(lines)-h, 0):]
 }
 
 // scrubber draws the time of the recording, with at most most lanes.
@@ -225,7 +242,7 @@ func (v *View) stateThen(w int) (out []widget.Line) {
 	for _, h := range s.Chain.Hops {
 		out = append(out, widget.L(widget.S(theme.Dim, widget.Pad(fmt.Sprintf("Hop %d", h.N), labelWidth, false)),
 			widget.S(theme.Text, widget.Pad(widget.Middle(shown(h), name, g.Ellipsis), name, false)), widget.S(theme.Accent, " "+widget.Pad(h.Separator, 1, false)+" "),
-			pad(view.StateSpan(g, h.Kind, h.Health, h.Class), 9), pad(view.GoSpan(g, h.GoWill), 17), widget.S(theme.Dim, h.Class.Words())))
+			pad(view.StateSpan(g, h.Kind, h.Health, h.Class), 9), pad(view.GoSpan(g, h.GoWill), 17), widget.S(theme.Dim, measured(s, h, " "+g.Dot+" "))))
 	}
 	switch db := s.SumDB; {
 	case db.Route == "off":
@@ -239,6 +256,20 @@ func (v *View) stateThen(w int) (out []widget.Line) {
 		out = append(out, say("Checksums", role, name+": "+db.Class.Words(), w)...)
 	}
 	return out
+}
+
+// measured is what was seen of a hop shortly before.
+func measured(s *monitor.Snapshot, h monitor.Hop, sep string) string {
+	text := h.Class.Words()
+	for i := range s.Endpoints {
+		if e := &s.Endpoints[i]; slices.Contains(e.Hops, h.N) && e.Window.Samples > 0 {
+			text += fmt.Sprintf("%sloss %.0f%%", sep, e.Window.Lost*100)
+			if e.Window.P50 > 0 {
+				text += sep + "p50 " + widget.Millis(time.Duration(e.Window.P50))
+			}
+		}
+	}
+	return text
 }
 
 // shown is the name of a hop; https is what every proxy should speak.
