@@ -18,7 +18,7 @@ import (
 func TestPruneBesideBuilds(t *testing.T) {
 	h := newGohome(t, 12)
 	var pruned int64
-	for round := range scale(5, 20, 300) {
+	for round := range scale(5, 8, 300) {
 		pruned += besideOne(t, h, round, 1, [][]string{{"build", "./..."}, {"build", "./p03/...", "./p07/..."}, {"list", "-export", "./..."}})
 	}
 	if pruned == 0 {

@@ -72,7 +72,7 @@ func pruneChild(dir string) {
 func TestKilledPrune(t *testing.T) {
 	base := newGohome(t, 4)
 	base.run("build", "./...")
-	for round := range scale(5, 20, 400) {
+	for round := range scale(5, 8, 400) {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(round), 2))
 			h := *base

@@ -111,7 +111,7 @@ func sum(t testing.TB, dir string) (bytes int64) {
 
 // Whatever stands in the folder, the sizes are those of find -type f.
 func TestScanCountsAsFindDoes(t *testing.T) {
-	for seed := range uint64(scale(10, 50, 500)) {
+	for seed := range uint64(scale(10, 20, 500)) {
 		f := newFake(t)
 		rng := rand.New(rand.NewPCG(seed, 0))
 		for range 200 {

@@ -44,7 +44,7 @@ func TestNextTrim(t *testing.T) {
 // The forecast against the go command: what it says a trim will take is what a
 // real one takes, byte for byte.
 func TestTrimTakesWhatWasForecast(t *testing.T) {
-	for round := range scale(2, 5, 30) {
+	for round := range scale(2, 3, 30) {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			h := newGohome(t, 6)
 			h.run("build", "./...")

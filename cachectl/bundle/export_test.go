@@ -385,7 +385,7 @@ func TestExportCanBeCancelled(t *testing.T) {
 				must(t, os.Mkdir(filepath.Dir(o.Out), 0o777))
 				o.Report = func(Progress) { reports++ }
 			})
-			for at := 1; at < reports; at += max(1, reports/rounds(4, 10, 100)) {
+			for at := 1; at < reports; at += max(1, reports/rounds(3, 6, 100)) {
 				out := filepath.Join(dir, fmt.Sprint(at), name)
 				must(t, os.Mkdir(filepath.Dir(out), 0o777))
 				ctx, cancel := context.WithCancel(t.Context())

@@ -163,7 +163,7 @@ func TestKilledBuildImport(t *testing.T) {
 	j := &job{What: "import build", Dir: t.TempDir(), Cache: filepath.Join(t.TempDir(), "gocache"), In: in}
 	cycle := measured(t, j.importBuildAndUndo)
 	inFlight := 0
-	for i := range rounds(6, 20, 300) {
+	for i := range rounds(4, 8, 300) {
 		j.killed(t, cycle)
 		everyEntryLeads(t, j.Cache)
 		found, err := j.changer().Recover(t.Context())

@@ -329,7 +329,7 @@ func TestImportCanBeCancelled(t *testing.T) {
 	user := w.home()
 	user.download(labMods[0])
 	before := withoutLocks(listing(t, user.cache()))
-	for at := 1; ; at += rounds(9, 3, 1) {
+	for at := 1; ; at += rounds(13, 7, 1) {
 		p, err := user.plan(in)
 		must(t, err)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -179,7 +179,7 @@ func TestKilledExport(t *testing.T) {
 	j := &job{What: "export", Dir: t.TempDir(), Cache: from.cache(), Key: w.key}
 	cycle := measured(t, j.export)
 	whole := 0
-	for range rounds(3, 20, 200) {
+	for range rounds(3, 6, 200) {
 		j.killed(t, cycle)
 		for _, name := range []string{"b.tar.zst", "b.tar", "b"} {
 			out := filepath.Join(j.Dir, name)
@@ -221,7 +221,7 @@ func TestKilledSync(t *testing.T) {
 	tree := filepath.Join(j.Dir, "tree")
 	want := listing(t, tree)
 	between := 0
-	for range rounds(3, 20, 200) {
+	for range rounds(3, 6, 200) {
 		j.killed(t, cycle)
 		if _, err := os.Stat(tree); err != nil {
 			continue // while it was being copied
@@ -259,7 +259,7 @@ func TestKilledImport(t *testing.T) {
 	must(t, err)
 	cycle := measured(t, j.importAndUndo)
 	inFlight := 0
-	for i := range rounds(4, 24, 200) {
+	for i := range rounds(4, 8, 200) {
 		j.killed(t, cycle)
 		valid(t, user.cache())
 		found, err := j.changer().Recover(t.Context())

@@ -248,7 +248,7 @@ func TestSyncCanBeCancelled(t *testing.T) {
 		o.Out, o.Sync, o.Report = whole, true, func(Progress) { reports++ }
 	})
 	want := listing(t, whole)
-	for at := 1; at < reports; at += max(1, reports/rounds(5, 20, 200)) {
+	for at := 1; at < reports; at += max(1, reports/rounds(4, 8, 200)) {
 		out := filepath.Join(t.TempDir(), "tree")
 		must(t, os.CopyFS(out, os.DirFS(first)))
 		ctx, cancel := context.WithCancel(t.Context())

@@ -96,7 +96,7 @@ func init() {
 // SIGKILL at any instant leaves a cache that every go command can work with,
 // before the next start puts it right and after it.
 func TestPruneIsKilled(t *testing.T) {
-	last := scale(6, 12, 12) - 1
+	last := scale(6, 8, 12) - 1
 	h := newHouse(t, chainOf(t, last+1))
 	known := h.project("known", imports("example.com/known", "lab.example.com/m1"))
 	h.project("other", imports("example.com/other", fmt.Sprintf("lab.example.com/m%d", last)))
@@ -110,7 +110,7 @@ func TestPruneIsKilled(t *testing.T) {
 		}
 	}
 	inFlight, standing := 0, 0
-	for round := range scale(6, 36, 1000) {
+	for round := range scale(6, 12, 1000) {
 		k := killChild{Dir: h.dir, Cache: h.cache, Trash: round%3 > 0, Undo: round%3 == 1, Needs: needed}
 		emptyTree(t, h.cache)
 		copyTree(t, pristine, h.cache)

@@ -86,7 +86,7 @@ func TestPruneBesideBuilds(t *testing.T) {
 	}
 	needed := h.needs(known...)
 	pruned := 0
-	for round := range scale(5, 25, 300) {
+	for round := range scale(5, 10, 300) {
 		p, kept := h.plan(modcache.PruneOptions{Unreferenced: true, AllFiles: round%3 == 0, Trash: round%2 == 0, Needs: needed, Reach: everybody})
 		if len(p.Actions) == 0 || len(kept) == 0 {
 			t.Fatalf("round %d: the plan takes %q and keeps %+v", round, targets(p), kept)
@@ -140,7 +140,7 @@ func TestPruneWhatIsBeingFetched(t *testing.T) {
 		}
 	})
 	missed := 0
-	for range scale(15, 50, 1000) {
+	for range scale(15, 20, 1000) {
 		out, err := h.try("other", nil, "mod", "download", "lab.example.com/m2@v1.1.0", "lab.example.com/m1@v1.1.0")
 		if err == nil {
 			continue

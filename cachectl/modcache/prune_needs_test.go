@@ -216,14 +216,14 @@ func firstLine(s string) string { line, _, _ := strings.Cut(s, "\n"); return lin
 // and tidies with GOPROXY=off.
 func TestNeedsAreEnough(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
-	for round := range scale(1, 3, 60) {
+	for round := range scale(1, 2, 60) {
 		rng := rand.New(rand.NewPCG(seed, uint64(round)))
 		u := newUniverse(t, rng)
 		h := newHouse(t, u.modules)
 		var known []commission
 		var roots []string
 		gone := 0
-		for i := range scale(5, 14, 14) {
+		for i := range scale(5, 8, 14) {
 			c, ok := h.commission(u, fmt.Sprintf("p%d", i))
 			switch {
 			case !ok:

@@ -255,7 +255,7 @@ func TestOpenResolvesLinks(t *testing.T) {
 
 // seeds are how many random runs a test makes.
 func seeds() uint64 {
-	return map[string]uint64{"": 3, "system": 20, "soak": 300}[os.Getenv("GPX_TEST_SCALE")]
+	return map[string]uint64{"": 3, "system": 8, "soak": 300}[os.Getenv("GPX_TEST_SCALE")]
 }
 
 func TestRandomCachesAreCountedAsFindCounts(t *testing.T) {

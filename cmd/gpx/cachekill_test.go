@@ -103,7 +103,7 @@ func (w *killWorld) killed(d time.Duration, args ...string) (alive bool) {
 func TestKilledCaches(t *testing.T) {
 	t.Parallel()
 	scale := os.Getenv("GPX_TEST_SCALE")
-	rounds := map[string]int{"": 1, "system": 8, "soak": 250}[scale]
+	rounds := map[string]int{"": 1, "system": 3, "soak": 250}[scale]
 	w := newKillWorld(t)
 	pristine := filepath.Join(w.dir, "all.tar")
 	w.run("gpx", "cache", "export", "--all", "-o", pristine)

@@ -15,7 +15,7 @@ import (
 // the rest, whatever the killed one left behind.
 func TestKilledSalvage(t *testing.T) {
 	t.Parallel()
-	rounds := map[string]int{"": 1, "system": 8, "soak": 100}[os.Getenv("GPX_TEST_SCALE")]
+	rounds := map[string]int{"": 1, "system": 3, "soak": 100}[os.Getenv("GPX_TEST_SCALE")]
 	w := newKillWorld(t)
 	cache, _ := w.run("go", "env", "GOMODCACHE")
 	cache = strings.TrimSpace(cache)
