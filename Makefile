@@ -11,6 +11,7 @@
 GO          ?= go
 BIN         ?= bin/gpx
 GOTESTFLAGS ?= -timeout 5m
+PACKAGES    ?= ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS     := -X main.version=$(VERSION)
@@ -28,7 +29,7 @@ test: toolchain
 
 # -count=1: what these tests meet (servers, namespaces) is not in the test cache's key.
 test-system: toolchain
-	GPX_TEST_SCALE=system $(GO) test -count=1 -timeout 25m ./...
+	GPX_TEST_SCALE=system $(GO) test -count=1 -timeout 25m $(PACKAGES)
 
 soak: toolchain
 	GPX_TEST_SCALE=soak $(GO) test -count=1 -timeout 4h -v ./...
