@@ -54,7 +54,8 @@ var hostRE = regexp.MustCompile(`[a-z]+://([^/",|\\s:]+)`)
 func TestMaskRecorded(t *testing.T) {
 	for name, r := range map[string]*incident.Recording{"made up": incident.Synthetic(noon), "outage": outage()} {
 		document := unzipped(t, encode(t, r))
-		masked := unzipped(t, encode(t, Mask(r, nil)))
+		data := encode(t, Mask(r, nil))
+		masked := unzipped(t, data)
 		hosts := hostRE.FindAllStringSubmatch(document, -1)
 		if len(hosts) < 3 {
 			t.Fatalf("%s: %d hosts in %s", name, len(hosts), document)
@@ -64,7 +65,7 @@ func TestMaskRecorded(t *testing.T) {
 				t.Errorf("%s: %s is still there", name, host[1])
 			}
 		}
-		if got := decode(t, encode(t, Mask(r, nil))); len(got.Samples) != len(r.Samples) || len(got.Frames) != len(r.Frames) {
+		if got := decode(t, data); len(got.Samples) != len(r.Samples) || len(got.Frames) != len(r.Frames) {
 			t.Errorf("%s: %d samples and %d frames of %d and %d", name, len(got.Samples), len(got.Frames), len(r.Samples), len(r.Frames))
 		}
 	}

@@ -70,7 +70,7 @@ func document(r *incident.Recording) ([]byte, error) {
 // Decode reads what [Encode] wrote, and refuses everything else with one line. The
 // incident has no ID, and is marked as seen on another machine.
 func Decode(r io.Reader) (*incident.Recording, error) {
-	data, err := unzip(r)
+	data, err := unzip(r, maxBytes)
 	if err == nil {
 		var rec *incident.Recording
 		if rec, err = parse(data); err == nil {
@@ -90,19 +90,20 @@ const (
 	foreign  = "this is no incident of gpx: take a file that this wrote: gpx history export N -o FILE"
 )
 
-func unzip(r io.Reader) ([]byte, error) {
-	limited := &io.LimitedReader{R: r, N: maxBytes}
+// unzip reads a file of at most limit bytes that unfolds to at most as many.
+func unzip(r io.Reader, limit int64) ([]byte, error) {
+	limited := &io.LimitedReader{R: r, N: limit}
 	buffered := bufio.NewReader(limited)
 	zr, err := gzip.NewReader(buffered)
 	if err != nil {
 		return nil, unzipError(err, limited)
 	}
 	zr.Multistream(false)
-	data, err := io.ReadAll(io.LimitReader(zr, maxBytes+1))
+	data, err := io.ReadAll(io.LimitReader(zr, limit+1))
 	if err != nil {
 		return nil, unzipError(err, limited)
 	}
-	if len(data) > maxBytes {
+	if int64(len(data)) > limit {
 		return nil, errors.New(tooLarge)
 	}
 	if _, err := buffered.ReadByte(); err != io.EOF {

@@ -345,14 +345,14 @@ func TestDay(t *testing.T) {
 	r.Incident.Unobserved = 0
 	random := rand.New(rand.NewPCG(1, 2))
 	all := probe.Classes
-	for s := 0.0; s < 90000; s += 5 {
+	for s := 0.0; s < 90000; s += 20 { // a column of the picture is two minutes
 		for e := range r.Endpoints {
 			class := probe.OK
 			if e == 1 || random.IntN(3) == 0 {
 				class = all[random.IntN(len(all))].Class
 			}
 			r.Samples = append(r.Samples, incident.Sample{At: at(s), Endpoint: e, Class: class, Phases: probe.Phases{Total: ms(random.IntN(2000))}})
-			if class != probe.OK && len(r.Incident.Events) < 5000 {
+			if class != probe.OK && len(r.Incident.Events) < 2*maxRows {
 				r.Incident.Events = append(r.Incident.Events, incident.Event{At: at(s), Kind: incident.Turned, Text: r.Endpoints[e].URL + " is down: " + class.Words()})
 			}
 		}
