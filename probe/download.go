@@ -32,14 +32,14 @@ func MaxSize(f File) int64 {
 	switch f {
 	case Zip:
 		return maxZip
-	case Mod:
-		return 16 << 20
+	case Mod, List:
+		return 16 << 20 // the longest list in the wild has some 100 KB
 	}
 	return 1 << 20
 }
 
-// Download copies one file of a module version (Info, Mod or Zip) from the
-// endpoint to w, and says what came of it. OK means that all of it came and looks
+// Download copies one file of a module version (Info, Mod or Zip), or what the
+// endpoint says of the module (List or Latest), from it to w, and says what came of it. OK means that all of it came and looks
 // like such a file; whether it is the right one the caller decides by its hash.
 // Whatever it is not, w may have got a part.
 //

@@ -112,17 +112,11 @@ func Get(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if o.Patience == (probe.Patience{}) {
-		o.Patience = probe.DefaultPatience
-	}
-	if o.Hedge == 0 {
-		o.Hedge = DefaultHedge
-	}
 	if o.AtOnce == 0 {
 		o.AtOnce = 8
 	}
-	g := &getter{o: o, stage: s, sources: map[string]*source{}}
-	defer g.close()
+	g := &getter{o: o, stage: s, racer: Racer{Prober: o.Prober, Patience: o.Patience, Hedge: o.Hedge, Temp: s.Temp}}
+	defer g.racer.Close()
 	next := make(chan Want)
 	var all sync.WaitGroup
 	for range min(o.AtOnce, len(o.Wants)) {
@@ -146,7 +140,7 @@ func Get(ctx context.Context, o Options) (Result, error) {
 	if ctx.Err() != nil {
 		return g.result, ctx.Err()
 	}
-	return g.result, g.err
+	return g.result, g.racer.Err()
 }
 
 func (r *Result) sort() {
@@ -157,42 +151,57 @@ func (r *Result) sort() {
 type getter struct {
 	o     Options
 	stage *stage.Stage
+	racer Racer
 
-	mu      sync.Mutex
-	sources map[string]*source // by endpoint
-	result  Result
-	bytes   int64
-	err     error // the stage's own
+	mu     sync.Mutex
+	result Result
+	bytes  int64
 }
 
-func (g *getter) close() {
-	for _, s := range g.sources {
-		s.visit.Close()
-	}
-}
-
-// candidates are the sources for a version: without those that failed lately, as
-// long as there are others.
-func (g *getter) candidates(m module.Version) (list []*source, direct bool) {
-	g.mu.Lock()
+// candidates are the sources for a version.
+func (g *getter) candidates(m module.Version) (list []probe.Endpoint, direct bool) {
 	for _, ep := range g.o.Sources(m) {
 		if ep.Kind == probe.KindDirect {
 			direct = g.o.Direct != nil
 			continue
 		}
-		key := ep.Key()
-		s := g.sources[key]
-		if s == nil {
-			s = &source{ep: ep, name: redact.URL(ep.URL), visit: g.o.Prober.Visit(ep)}
-			g.sources[key] = s
-		}
-		list = append(list, s)
-	}
-	g.mu.Unlock()
-	if good := slices.DeleteFunc(slices.Clone(list), (*source).bad); len(good) > 0 {
-		list = good
+		list = append(list, ep)
 	}
 	return list, direct
+}
+
+// file gets one file into the stage.
+func (g *getter) file(ctx context.Context, m module.Version, f probe.File, sources []probe.Endpoint) (Race, stage.Proof) {
+	var mu sync.Mutex
+	var by stage.Proof
+	race := g.racer.Get(ctx, sources, m, f, func(ctx context.Context, file string) error {
+		proof, err := g.prove(ctx, m, f, file)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			by = proof
+		}
+		return err
+	})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, t := range race.Tried {
+		if t.Class == probe.ChecksumMismatch {
+			g.result.Wrong = append(g.result.Wrong, t)
+		}
+	}
+	return race, by
+}
+
+// infoProof vouches for what is not verified by anybody.
+const infoProof stage.Proof = "none needed"
+
+func (g *getter) prove(ctx context.Context, m module.Version, f probe.File, file string) (stage.Proof, error) {
+	by, err := g.stage.Add(ctx, m, f, file)
+	if err == nil && f == probe.Info {
+		by = infoProof
+	}
+	return by, err
 }
 
 // version fetches one version.
@@ -216,14 +225,14 @@ func (g *getter) version(ctx context.Context, w Want) {
 			missing = append(missing, f)
 			continue
 		}
-		if from, n, t := g.file(ctx, w.Version, f, sources); from != nil {
+		if race, by := g.file(ctx, w.Version, f, sources); race.Won {
 			if f != probe.Info { // nobody verifies that
-				got.Source, got.Proof = from.name, cmpProof(t.proof, got.Proof)
+				got.Source, got.Proof = race.Source, cmpProof(by, got.Proof)
 			}
-			got.Bytes += n
+			got.Bytes += race.Bytes
 			got.Files = append(got.Files, f)
 		} else {
-			tried = append(tried, t.tried...)
+			tried = append(tried, race.Tried...)
 			missing = append(missing, f)
 		}
 	}

@@ -206,3 +206,23 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// What is passed on to a go command needs no proof, but wrong bytes stay wrong,
+// and who was interrupted has found out nothing.
+func TestPass(t *testing.T) {
+	m, data := module.Version{Path: "example.com/m", Version: "v1.0.0"}, []byte("module example.com/m\n")
+	p := &Proofs{Pass: true}
+	if by, err := p.Mod(t.Context(), m, data); err != nil || by != Unverified {
+		t.Errorf("%q, %v", by, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if by, err := p.Mod(ctx, m, data); err == nil {
+		t.Errorf("interrupted: %q", by)
+	}
+	p.Sums = project.Sums{module.Version{Path: m.Path, Version: "v1.0.0/go.mod"}: {"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}
+	var wrong *Mismatch
+	if by, err := p.Mod(t.Context(), m, data); !errors.As(err, &wrong) {
+		t.Errorf("%q, %v", by, err)
+	}
+}
