@@ -20,7 +20,8 @@ import (
 // IsBuildCache reports whether a bundle is one of a build cache. It reads no
 // further than the manifest.
 func IsBuildCache(ctx context.Context, in string) (bool, error) {
-	if info, err := os.Stat(in); err != nil || info.IsDir() {
+	// A pipe would be waited for, without end, when it is opened.
+	if info, err := os.Stat(in); err != nil || !info.Mode().IsRegular() {
 		return false, err
 	}
 	s, err := openStream(ctx, in)
