@@ -30,6 +30,8 @@ var (
 	// pathRE is what may follow a host without a scheme: a path, or a repository as
 	// ssh has it.
 	pathRE = regexp.MustCompile(`^(?:/|:[^0-9]).*`)
+	// plainRE are requests that name nothing.
+	plainRE = regexp.MustCompile(`^/(?:supported|latest|lookup|tile|tile/[0-9]+/(?:data|[0-9]+)/[0-9xp./]+)$`)
 	// requestRE begins what the go command asks for below a base URL.
 	requestRE = regexp.MustCompile(`/(?:@v|sumdb|lookup|tile)/|/@latest$|/supported$`)
 )
@@ -42,7 +44,7 @@ func (m *mask) learn(s string) {
 		if loc == nil {
 			continue
 		}
-		scheme, authority, p := split(trim(word[loc[0]:]))
+		scheme, _, authority, p := split(trim(word[loc[0]:]))
 		switch {
 		case scheme == "file://":
 			m.file(p)
@@ -206,15 +208,16 @@ func withoutPort(authority string) string {
 	return authority // an IPv6 address without brackets
 }
 
-// split takes a URL apart; its userinfo, query and fragment are dropped.
-func split(u string) (scheme, authority, p string) {
+// split takes a URL apart; its query and fragment are dropped, and of a userinfo
+// is told that there was one.
+func split(u string) (scheme, user, authority, p string) {
 	scheme = urlRE.FindString(u)
 	rest := u[len(scheme):]
 	if i := strings.IndexAny(rest, "?#"); i >= 0 {
 		rest = rest[:i]
 	}
 	if strings.HasPrefix(strings.ToLower(scheme), "file:") {
-		return "file://", "", "/" + rest
+		return "file://", "", "", "/" + rest
 	}
 	if strings.Contains(scheme, "%") { // in the query of another one: its host is enough
 		rest, _, _ = strings.Cut(rest, "%")
@@ -223,22 +226,21 @@ func split(u string) (scheme, authority, p string) {
 	if slash {
 		p = "/" + p
 	}
-	return scheme, authority[strings.LastIndexByte(authority, '@')+1:], p
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		user, authority = "xxxxx@", authority[i+1:]
+	}
+	return scheme, user, authority, p
 }
 
 // url masks a URL.
 func (m *mask) url(u string) string {
-	scheme, authority, p := split(u)
+	scheme, user, authority, p := split(u)
 	scheme = m.scrub(scheme)
 	switch {
 	case scheme == "file://":
 		return scheme + m.file(p)
 	case authority == "":
 		return scheme
-	}
-	user := ""
-	if strings.Contains(u[:strings.LastIndex(u, authority)], "@") {
-		user = "xxxxx@" // that there were credentials is part of the story
 	}
 	return scheme + user + m.hostPort(authority) + m.path(authority, p)
 }
@@ -285,17 +287,26 @@ func (m *mask) request(p string) string {
 		}
 		return "/lookup/" + masked
 	}
-	if p == "/supported" || p == "/latest" || p == "/lookup" || strings.HasPrefix(p, "/tile/") || p == "/tile" {
-		return m.scrub(p)
+	if plainRE.MatchString(p) {
+		return p
 	}
-	for _, mark := range []string{"/@v/", "/@latest"} {
-		if i := strings.Index(p, mark); i > 0 {
-			if masked, ok := m.module(p[1:i] + "@latest"); ok {
-				return "/" + strings.TrimSuffix(masked, "@latest") + m.scrub(p[i:])
-			}
-		}
+	i := max(strings.Index(p, "/@v/"), strings.Index(p, "/@latest"))
+	if i <= 0 {
+		return ""
 	}
-	return ""
+	masked, ok := m.module(p[1:i] + "@latest")
+	if !ok {
+		return ""
+	}
+	tail := "/@latest"
+	version, ok := strings.CutPrefix(p[i:], "/@v/")
+	if ok {
+		tail = p[i:]
+	}
+	if ok && version != "list" && (!versionRE.MatchString(version) || m.scrub(version) != version) {
+		tail = "/@v/…" // a branch, maybe
+	}
+	return "/" + strings.TrimSuffix(masked, "@latest") + tail
 }
 
 // file masks a path of this machine.
