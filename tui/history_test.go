@@ -24,7 +24,7 @@ type past struct {
 }
 
 func newPast() *past {
-	p := &past{recordings: map[int64]*incident.Recording{17: outageRecording(), 16: oldRecording()}, stats: reliability(), backtest: []string{
+	p := &past{recordings: map[int64]*incident.Recording{}, stats: reliability(), backtest: []string{
 		"SETTINGS               DETECTED  RTO     LOST",
 		"as they were           +15s      5m00s   60",
 		"interval 2s            +9s       4m54s   58",
@@ -37,16 +37,31 @@ func newPast() *past {
 	rto := wire.Millis(6*time.Minute + 20*time.Second)
 	imported.RTO = &rto
 	imported.Events = []incident.Event{{At: imported.Opened, Kind: incident.Opened, Text: "the first answer that makes the go command fail"}}
-	p.incidents = []incident.Incident{p.recordings[17].Incident, p.recordings[16].Incident, imported}
+	p.incidents = []incident.Incident{outageIncident(), oldIncident(), imported}
 	return p
 }
 
-// outageRecording is the incident that goes on in outage(): five minutes before
-// it, and until now. Nobody watched for a minute of it.
-func outageRecording() *incident.Recording {
+// recording makes a recording when it is wanted: there are many screens.
+func (p *past) recording(id int64) *incident.Recording {
+	r := p.recordings[id]
+	switch {
+	case r != nil:
+		return r
+	case id == 17:
+		r = outageRecording()
+	case id == 16:
+		r = oldRecording()
+	}
+	p.recordings[id] = r
+	return r
+}
+
+// outageIncident is the one that goes on in outage(). Nobody watched for a minute
+// of it.
+func outageIncident() incident.Incident {
 	opened := now.Add(-14*time.Minute - 32*time.Second)
 	at := func(d time.Duration) wire.Time { return wire.At(opened.Add(d)) }
-	i := incident.Incident{ID: 17, Opened: at(0), Detected: at(5 * time.Second), Headline: "OUTAGE: proxy.example.com is silent in TLS and go fails after 10 s", Scope: monitor.ScopeChain,
+	return incident.Incident{ID: 17, Opened: at(0), Detected: at(5 * time.Second), Headline: "OUTAGE: proxy.example.com is silent in TLS and go fails after 10 s", Scope: monitor.ScopeChain,
 		Causes: []probe.Class{probe.TLSTimeout}, Endpoints: []string{"https://proxy.example.com"}, Chain: "https://proxy.example.com,https://mirror.example.org|direct", Unobserved: ms(60_000),
 		Settings: incident.Settings{Interval: ms(4400), Timeout: ms(2000), Threshold: 3},
 		Events: []incident.Event{
@@ -56,6 +71,13 @@ func outageRecording() *incident.Recording {
 			{At: at(8 * time.Minute), From: at(7 * time.Minute), Kind: incident.Gap, Text: "nobody watched for 1m0s"},
 			{At: at(10 * time.Minute), Kind: incident.Turned, Endpoint: "direct", Health: monitor.Slow, Class: probe.OK, Text: "direct is slow: ok"},
 		}}
+}
+
+// outageRecording begins five minutes before it, and ends now.
+func outageRecording() *incident.Recording {
+	i := outageIncident()
+	opened := i.Opened.Time
+	at := func(d time.Duration) wire.Time { return wire.At(opened.Add(d)) }
 	before := healthy()
 	before.Chain = outage().Chain
 	before.Chain.Hops = []monitor.Hop{
@@ -78,12 +100,12 @@ func outageRecording() *incident.Recording {
 	})
 }
 
-// oldRecording is an incident of another day, mitigated by a switch.
-func oldRecording() *incident.Recording {
+// oldIncident is one of another day, mitigated by a switch.
+func oldIncident() incident.Incident {
 	opened := time.Date(2026, 11, 19, 3, 12, 10, 0, time.UTC)
 	at := func(d time.Duration) wire.Time { return wire.At(opened.Add(d)) }
 	rto := wire.Millis(6 * time.Minute)
-	i := incident.Incident{ID: 16, Opened: at(0), Detected: at(4 * time.Second), Mitigated: at(6 * time.Minute), Resolved: at(41*time.Minute + 5*time.Second), RTO: &rto,
+	return incident.Incident{ID: 16, Opened: at(0), Detected: at(4 * time.Second), Mitigated: at(6 * time.Minute), Resolved: at(41*time.Minute + 5*time.Second), RTO: &rto,
 		Headline: "OUTAGE: proxy.example.com answers 502 and the go command stops", Scope: monitor.ScopeChain, Causes: []probe.Class{probe.ServerError, probe.Timeout},
 		Endpoints: []string{"https://proxy.example.com"}, Chain: "https://proxy.example.com,direct", Note: "their load balancer", Synthetic: true,
 		Events: []incident.Event{
@@ -93,6 +115,11 @@ func oldRecording() *incident.Recording {
 			{At: at(6 * time.Minute), Kind: incident.Mitigated, Text: "OK: go can download from mirror.example.org"},
 			{At: at(41*time.Minute + 5*time.Second), Kind: incident.Resolved, Text: "the chain that it began with works again: https://proxy.example.com,direct"},
 		}}
+}
+
+func oldRecording() *incident.Recording {
+	i := oldIncident()
+	at := func(d time.Duration) wire.Time { return wire.At(i.Opened.Add(d)) }
 	during, after := outage(), healthy()
 	during.Verdict.Headline, during.At, after.At = i.Headline, at(4*time.Second), at(6*time.Minute)
 	return recordingOf(i, at(-5*time.Minute), at(46*time.Minute), []monitor.Snapshot{during, after}, func(int, time.Time) (probe.Class, time.Duration) {
@@ -170,7 +197,7 @@ func (f *fake) history() view.History {
 			return *find(id), nil
 		},
 		Recording: func(_ context.Context, id int64) (*incident.Recording, error) {
-			if r := p.recordings[id]; r != nil {
+			if r := p.recording(id); r != nil {
 				return r, nil
 			}
 			return nil, fmt.Errorf("history: incident %d: no recording of it is kept", id)

@@ -463,7 +463,7 @@ func BenchmarkReplay(b *testing.B) {
 		e.URL = fmt.Sprintf("https://mirror-%d.example.net", i)
 		snap.Endpoints = append(snap.Endpoints, e)
 	}
-	i := outageRecording().Incident
+	i := outageIncident()
 	from := now.Add(-4 * time.Second * 1250)
 	var frames []monitor.Snapshot
 	for n := range 200 {

@@ -48,7 +48,7 @@ var states = []func(s *screen){
 		s.press("v", "right", "enter", "enter", "enter")
 	},
 	func(s *screen) {
-		r := s.f.past.recordings[17]
+		r := s.f.past.recording(17)
 		r.Incident.Headline, r.Incident.Note = strings.Repeat("とても長い", 30), strings.Repeat("長い 界 ", 40)
 		s.f.past.incidents[0] = r.Incident
 		s.show(healthy())
@@ -57,7 +57,7 @@ var states = []func(s *screen){
 	},
 	func(s *screen) { s.happened(); s.press("s") },
 	func(s *screen) {
-		r := s.f.past.recordings[17]
+		r := s.f.past.recording(17)
 		wide := wideRunes()
 		wide.At = r.Frames[1].Snapshot.At
 		r.Frames[1].Snapshot = wide
