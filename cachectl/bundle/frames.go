@@ -24,6 +24,7 @@ const maxAtOnce = 4
 //
 //	Write ─▶ full ─▶ compress, compress, … ─▶ queue, in order ─▶ w
 type frames struct {
+	size   int // of a frame, in bytes
 	enc    *zstd.Encoder
 	encode func(src, dst []byte) []byte // enc.EncodeAll
 	full   []byte
@@ -41,14 +42,19 @@ var errStopped = errors.New("writing has failed")
 // newFrames returns a writer. after is called with every frame that was written,
 // beside the compression of the next.
 func newFrames(w io.Writer, after func() error) (*frames, error) {
+	return framesOf(frameSize, w, after)
+}
+
+// framesOf is newFrames with frames of another size, a power of two.
+func framesOf(size int, w io.Writer, after func() error) (*frames, error) {
 	n := min(runtime.GOMAXPROCS(0), maxAtOnce)
-	enc, err := zstd.NewWriter(nil, zstd.WithWindowSize(frameSize), zstd.WithEncoderConcurrency(n))
+	enc, err := zstd.NewWriter(nil, zstd.WithWindowSize(size), zstd.WithEncoderConcurrency(n))
 	if err != nil {
 		return nil, err
 	}
 	stop := make(chan struct{})
 	f := &frames{
-		enc: enc, encode: enc.EncodeAll, free: make(chan []byte, n+1), out: make(chan []byte, n+1),
+		size: size, enc: enc, encode: enc.EncodeAll, free: make(chan []byte, n+1), out: make(chan []byte, n+1),
 		queue: make(chan chan []byte, n), done: make(chan error, 1), stop: stop,
 		halt: sync.OnceFunc(func() { close(stop) }),
 	}
@@ -92,12 +98,12 @@ func (f *frames) Write(p []byte) (int, error) {
 	for len(p) > 0 {
 		if f.full == nil {
 			if f.full = <-f.free; f.full == nil {
-				f.full = make([]byte, 0, frameSize)
+				f.full = make([]byte, 0, f.size)
 			}
 		}
-		k := min(len(p), frameSize-len(f.full))
+		k := min(len(p), f.size-len(f.full))
 		f.full = append(f.full, p[:k]...)
-		if p = p[k:]; len(f.full) == frameSize {
+		if p = p[k:]; len(f.full) == f.size {
 			f.flush()
 		}
 	}

@@ -12,10 +12,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+// smallFrame is a frame that is compressed in no time under the race detector,
+// where one of 32 MiB takes half a minute.
+const smallFrame = 1 << 20
+
 // What comes out is what went in, in the same bytes whatever the machine.
 func TestFrames(t *testing.T) {
 	for name, size := range map[string]int{
-		"nothing": 0, "a byte": 1, "less than a frame": 100_000, "a frame": frameSize, "some frames": 2*frameSize + 12345,
+		"nothing": 0, "a byte": 1, "less than a frame": 100_000, "a frame": smallFrame, "some frames": 2*smallFrame + 12345,
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := make([]byte, size)
@@ -27,7 +31,7 @@ func TestFrames(t *testing.T) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 				var b bytes.Buffer
 				written := 0
-				f, err := newFrames(&b, func() error { written++; return nil })
+				f, err := framesOf(smallFrame, &b, func() error { written++; return nil })
 				must(t, err)
 				for rest := data; len(rest) > 0; {
 					n := min(step, len(rest))
@@ -36,13 +40,13 @@ func TestFrames(t *testing.T) {
 					rest = rest[n:]
 				}
 				must(t, f.Close())
-				if want := (size + frameSize - 1) / frameSize; written != want {
+				if want := (size + smallFrame - 1) / smallFrame; written != want {
 					t.Errorf("%d frames, want %d", written, want)
 				}
 				return b.Bytes()
 			}
-			packed := pack(1, 1<<20)
-			if other := pack(4, 3<<20+1); !bytes.Equal(packed, other) {
+			packed := pack(1, smallFrame/32)
+			if other := pack(4, 3*smallFrame/32+1); !bytes.Equal(packed, other) {
 				t.Error("the bytes depend on the number of processors, or on how they were written")
 			}
 			d, err := zstd.NewReader(bytes.NewReader(packed))
@@ -71,9 +75,9 @@ func (f *failing) Write(p []byte) (int, error) {
 // A disk that fills up is told at the end, and nothing waits for ever.
 func TestFramesThatCannotBeWritten(t *testing.T) {
 	for _, left := range []int{0, 1} {
-		f, err := newFrames(&failing{left}, func() error { return nil })
+		f, err := framesOf(smallFrame, &failing{left}, func() error { return nil })
 		must(t, err)
-		buf := make([]byte, 1<<20)
+		buf := make([]byte, smallFrame/32)
 		for err = nil; err == nil; {
 			_, err = f.Write(buf)
 		}
@@ -97,7 +101,7 @@ func TestFramesAreGivenUp(t *testing.T) {
 			var compressed, written atomic.Int32
 			began := make(chan struct{})
 			var f *frames
-			f, err := newFrames(writerFunc(func(p []byte) (int, error) {
+			f, err := framesOf(smallFrame, writerFunc(func(p []byte) (int, error) {
 				written.Add(1)
 				close(began)
 				if fail {
@@ -109,7 +113,7 @@ func TestFramesAreGivenUp(t *testing.T) {
 			must(t, err)
 			encode := f.encode
 			f.encode = func(src, dst []byte) []byte { compressed.Add(1); return encode(src, dst) }
-			_, err = f.Write(make([]byte, frameSize+1))
+			_, err = f.Write(make([]byte, smallFrame+1))
 			must(t, err)
 			<-began
 			if fail {
