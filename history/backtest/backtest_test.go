@@ -350,3 +350,71 @@ func TestOfflineMitigates(t *testing.T) {
 		t.Errorf("mitigated %v sooner", by)
 	}
 }
+
+// Where the packets vanish the go command has an error after 30 s, and "|" moves on:
+// cut off sooner, that is no other class.
+func TestTimeoutKeepsWhatWaits(t *testing.T) {
+	s := story{chain: hopA + "|" + hopB, length: 200 * sec, faults: []fault{fails(hopA, 60*sec, 150*sec, 2*sec, probe.ConnectTimeout), fails(hopA, 170*sec, 180*sec, 2*sec, probe.Timeout)}}
+	r := record(t, s)
+	was, out := Run(r, Options{}), Run(r, Options{Timeout: sec})
+	if was.Outages != 1 || out.Outages != 1 {
+		t.Errorf("%+v\n%+v", was, out)
+	}
+}
+
+// The timeout is that of a proxy: version control has one of its own.
+func TestTimeoutIsNotThatOfVersionControl(t *testing.T) {
+	r := record(t, story{chain: "direct", length: 300 * sec, faults: []fault{fails("direct", 0, 100*sec, 1500*time.Millisecond, probe.OK), fails("direct", 150*sec, 200*sec, 0, probe.Refused)}})
+	if out := Run(r, Options{Timeout: sec}); out.Outages != 1 || out.Flaps != 0 {
+		t.Errorf("%+v", out)
+	}
+}
+
+// Nothing is called an outage before the first round is over.
+func TestFirstRound(t *testing.T) {
+	r := record(t, story{chain: hopA + "," + hopB, length: 200 * sec, faults: []fault{fails(hopA, 0, 100*sec, 0, probe.Refused),
+		{key: hopB, to: sec, after: 1500 * time.Millisecond, class: probe.OK, times: 1}}})
+	out := Run(r, Options{})
+	same(t, "detected", out.Detected.Time, r.Incident.Detected.Time)
+	if d := out.Detected.Sub(r.From.Time); d < 700*time.Millisecond { // the overlapping probe answers first
+		t.Errorf("detected after %v", d)
+	}
+}
+
+// A module that no hop has makes an outage where the project needs it.
+func TestNeededModule(t *testing.T) {
+	r := record(t, story{chain: hopA, length: 200 * sec, faults: []fault{fails(hopA, 60*sec, 100*sec, 0, probe.NotFound), fails(hopA, 120*sec, 150*sec, 0, probe.Refused)}})
+	if out := Run(r, Options{}); out.Outages != 1 {
+		t.Errorf("not needed: %+v", out)
+	}
+	for i := range r.Frames {
+		if s := &r.Frames[i].Snapshot; s.Chain.Hops[0].Class == probe.NotFound {
+			s.Verdict.State = monitor.StateOutage // as the monitor judges when it is needed
+		}
+	}
+	if out := Run(r, Options{}); out.Outages != 2 || out.Flaps != 1 {
+		t.Errorf("needed: %+v", out)
+	}
+}
+
+// A chain that would verify nothing new is recommended only where go.sum is whole.
+func TestAutomaticVerifies(t *testing.T) {
+	yes := true
+	r := record(t, story{chain: hopA, extra: []string{hopB}, length: 200 * sec, faults: []fault{fails(sumKey, 0, 200*sec, 0, probe.Refused), fails(hopA, 60*sec, 150*sec, 0, probe.Refused)}})
+	r.Incident.Scope, r.Incident.Opened = monitor.ScopeChain, wire.At(r.From.Add(60*sec))
+	for _, whole := range []bool{false, true} {
+		for i := range r.Frames {
+			s := &r.Frames[i].Snapshot
+			s.SumDB.Class, s.SumDB.Direct = probe.Refused, probe.Refused
+			if s.Verdict.Scope == monitor.ScopeSumDB {
+				s.Verdict.Scope = monitor.ScopeNone
+			}
+			if s.Chain.Works {
+				s.Verdict.State = map[bool]monitor.State{true: monitor.StateDegraded, false: monitor.StateOK}[whole]
+			}
+		}
+		if out := Run(r, Options{Automatic: &yes}); strings.Contains(out.Why, "gpx switches") != whole {
+			t.Errorf("go.sum is whole: %v: %+v", whole, out)
+		}
+	}
+}
