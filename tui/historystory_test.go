@@ -297,9 +297,9 @@ func TestStoryNoteReportExportImport(t *testing.T) {
 		s.press("x")
 		s.has("Export #17", "[masked]", "as they are")
 		s.press("enter", "enter")
-		s.asked("export 17 ~/incident-17.gpx mask true")
+		s.asked("export 17 /home/me/incident-17.gpx mask true")
 		s.press("x", "right", "enter", "enter")
-		s.asked("export 17 ~/incident-17.gpx mask false")
+		s.asked("export 17 /home/me/incident-17.gpx mask false")
 
 		s.press("i", "enter")
 		s.has("type a path")

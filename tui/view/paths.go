@@ -30,6 +30,17 @@ func Tilde(e *env.Env, path string) string {
 	return path
 }
 
+// Untilde is the path that the user means by what was typed, which may begin with a
+// tilde: no shell has seen it.
+func Untilde(e *env.Env, typed string) string {
+	typed = strings.TrimSpace(typed)
+	home := Home(e)
+	if rest, ok := strings.CutPrefix(typed, "~"+string(filepath.Separator)); ok && home != "" {
+		return filepath.Join(home, rest)
+	}
+	return typed
+}
+
 // HopName is the part of a hop's URL that tells it from others: most are called
 // proxy.
 func HopName(hop string) string {

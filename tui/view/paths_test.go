@@ -1,6 +1,10 @@
 package view
 
-import "testing"
+import (
+	"testing"
+
+	"gpx/envctl/env"
+)
 
 func TestHopName(t *testing.T) {
 	for hop, want := range map[string]string{
@@ -10,5 +14,17 @@ func TestHopName(t *testing.T) {
 		if got := HopName(hop); got != want {
 			t.Errorf("%s: %s, want %s", hop, got, want)
 		}
+	}
+}
+
+func TestUntilde(t *testing.T) {
+	e := &env.Env{Environ: []string{"HOME=/home/me"}}
+	for typed, want := range map[string]string{" ~/a.md ": "/home/me/a.md", "/tmp/a.md": "/tmp/a.md", "a~.md": "a~.md", "~you/a.md": "~you/a.md"} {
+		if got := Untilde(e, typed); got != want {
+			t.Errorf("%q is %q, want %q", typed, got, want)
+		}
+	}
+	if got := Untilde(nil, "~/a.md"); got != "~/a.md" {
+		t.Errorf("without a home folder: %q", got)
 	}
 }

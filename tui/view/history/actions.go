@@ -173,14 +173,14 @@ func (v *View) toFile(title, about, proposed string, check func(string) string, 
 		}
 		return ""
 	}, func(path string) tea.Cmd {
-		path = strings.TrimSpace(path)
+		to := view.Untilde(v.c.Env, path)
 		return view.Start(v.c, "history file", what, func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, write(ctx, path)
+			return struct{}{}, write(ctx, to)
 		}, func(_ struct{}, err error) tea.Cmd {
 			if err != nil {
 				return v.c.Fail(err)
 			}
-			return v.c.Say(theme.Good, "%s written: %s", v.c.Theme.Glyphs.Good, path)
+			return v.c.Say(theme.Good, "%s written: %s", v.c.Theme.Glyphs.Good, to)
 		})
 	}))
 	return nil
@@ -194,8 +194,9 @@ func (v *View) importFile() tea.Cmd {
 			}
 			return ""
 		}, func(path string) tea.Cmd {
+			from := view.Untilde(v.c.Env, path)
 			return view.Start(v.c, "history file", "importing", func(ctx context.Context) (int64, error) {
-				return v.c.Services.ImportIncident(ctx, strings.TrimSpace(path))
+				return v.c.Services.ImportIncident(ctx, from)
 			}, func(id int64, err error) tea.Cmd {
 				if err != nil {
 					return v.c.Fail(err)
