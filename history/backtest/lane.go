@@ -156,7 +156,7 @@ func (l *lane) skip() {
 // land takes the outcome that is known next.
 func (l *lane) land() {
 	f := l.air[0]
-	l.air = slices.Delete(l.air, 0, 1)
+	l.air = l.air[1:]
 	l.now = f.end
 	l.backoff = f.class == probe.RateLimited
 	l.track.Sample(l.cfg, f.class, f.start, f.total, f.end)

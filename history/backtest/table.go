@@ -15,7 +15,8 @@ import (
 // A Table holds alternatives to the settings that were in force.
 type Table struct {
 	// Alternatives begins with the settings in force. Each one after it differs in
-	// one setting, and the last, where that helps more, in several.
+	// one setting, and the last, where that helps more, in several; not all
+	// combinations are tried of a recording that has very many samples.
 	Alternatives []Outcome `json:"alternatives"`
 	Best         int       `json:"best"` // index
 	Why          string    `json:"why"`  // one line
@@ -60,6 +61,9 @@ const (
 const (
 	maxThreshold = 5
 	seldom       = 15 * time.Second
+	// many samples take seconds for all combinations: a day of five endpoints has
+	// 100,000. With more, each setting is tried by itself only.
+	many = 150_000
 )
 
 // grid is what is near the settings in force.
@@ -138,6 +142,9 @@ func (t *tape) before(strategy failover.Strategy) chain.Chain {
 // search tries all combinations and returns the best of them, where it is better
 // than what one setting does.
 func (t *tape) search(g grid, was Outcome) (Outcome, bool) {
+	if len(t.Samples) > many {
+		return Outcome{}, false
+	}
 	all := []Options{{}}
 	for i, alternatives := range g {
 		n := len(all)
