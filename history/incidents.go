@@ -81,10 +81,13 @@ func saveIncident(ctx context.Context, tx *sql.Tx, i *incident.Incident) (int64,
 		ON CONFLICT (id) DO UPDATE SET mitigated = excluded.mitigated, resolved = excluded.resolved, causes = excluded.causes,
 			endpoints = excluded.endpoints, unobserved = excluded.unobserved
 		RETURNING id`,
-		i.ID, micros(i.Opened.Time), micros(i.Detected.Time), micros(i.Mitigated.Time), micros(i.Resolved.Time), redact.Text(i.Headline), string(i.Scope),
+		i.ID, whole(i.Opened), whole(i.Detected), whole(i.Mitigated), whole(i.Resolved), redact.Text(i.Headline), string(i.Scope),
 		string(causes), string(endpoints), redact.Text(i.Chain), time.Duration(i.Unobserved).Microseconds(), string(settings), i.Synthetic).Scan(&id)
 	return id, err
 }
+
+// whole is an instant as events have it, in milliseconds: the two are compared.
+func whole(t wire.Time) sql.NullInt64 { return micros(t.Truncate(time.Millisecond)) }
 
 func addEvent(ctx context.Context, tx *sql.Tx, id int64, e incident.Event) error {
 	data, err := json.Marshal(e)
@@ -265,7 +268,7 @@ func (s *Store) recordingOf(ctx context.Context, id int64) (*incident.Recording,
 	}
 	to := s.now()
 	if !i.Open() {
-		to = i.Resolved.Add(recordAfter)
+		to = earliest(i.Resolved.Add(recordAfter), to)
 	}
 	rec := &incident.Recording{Incident: i, From: wire.At(i.Opened.Add(-recordBefore)), To: wire.At(to),
 		Endpoints: []incident.Endpoint{}, Samples: []incident.Sample{}, Frames: []incident.Frame{}}
