@@ -165,8 +165,21 @@ func (m *model) smallLines() []widget.Line {
 	return out
 }
 
-// tabs is the upper border with the names of the views in it.
+// tabs is the upper border with the names of the views in it. Those of the others
+// make room for the filter: what narrows the rows stays in sight.
 func (m *model) tabs(status widget.Line) widget.Line {
+	out := m.tabNames(true)
+	room := func() int { return m.w - out.Width() - 5 }
+	parts := m.lastParts(status, room())
+	if f := *m.view().Filter(); f != "" && !strings.Contains(parts.Plain(), f) {
+		out = m.tabNames(false)
+		parts = m.lastParts(status, room())
+	}
+	return m.border(out, parts, m.c.Theme.Glyphs.TR)
+}
+
+// tabNames draws the tabs, of which all are named or only the one that is shown.
+func (m *model) tabNames(all bool) widget.Line {
 	g := &m.c.Theme.Glyphs
 	out := widget.L(widget.S(theme.Faint, g.TL+g.H))
 	at := 2
@@ -176,9 +189,11 @@ func (m *model) tabs(status widget.Line) widget.Line {
 		after, between = "", ""
 	}
 	for i, v := range m.views {
-		label := fmt.Sprintf("%d %s", i+1, v.Title())
-		n := v.Pending()
-		if n > 0 {
+		label := fmt.Sprint(i + 1)
+		if all || i == m.active {
+			label += " " + v.Title()
+		}
+		if n := v.Pending(); n > 0 {
 			label += " " + g.Pending + fmt.Sprint(n)
 		}
 		from := at
@@ -192,7 +207,7 @@ func (m *model) tabs(status widget.Line) widget.Line {
 		out = append(out, widget.S(theme.Faint, between))
 		at += widget.Width(between)
 	}
-	return m.border(out, m.lastParts(status, m.w-out.Width()-5), g.TR)
+	return out
 }
 
 // lastParts drops the first of the parts of a status until it fits into w cells:

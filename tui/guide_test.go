@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	tea "github.com/charmbracelet/bubbletea"
+
 	"gpx/envctl/change"
 	"gpx/envctl/wire"
 	"gpx/probe"
@@ -44,6 +46,23 @@ func TestWhatIsOutOfSightIsSaid(t *testing.T) {
 	s.show(outage())
 	s.press("2")
 	s.lacks("above", "below", "more")
+}
+
+// TestTheFilterStaysInSight: beside five tabs, and with an edit that is pending.
+func TestTheFilterStaysInSight(t *testing.T) {
+	s := newScreen(t, 80, 24, look{noColor: true})
+	s.show(healthy())
+	s.press("2", "/")
+	s.typed("goprivate")
+	s.press("enter")
+	s.has("5 History", "filter goprivate")
+	s.press("enter", "ctrl+u")
+	s.typed("a.example")
+	s.press("enter")
+	s.has("[2 Env ~1] 3 4 5", "filter goprivate")
+	s.m.View()
+	s.send(tea.MouseMsg{X: s.m.hits.tabs[4][0] + 1, Y: s.m.hits.tabY, Button: tea.MouseButtonLeft, Action: tea.MouseActionPress})
+	s.has("[5 History]", "2 Env ~1")
 }
 
 // TestAHiddenValueIsShownWhole: the table cuts it, and has no room for it at 80.
