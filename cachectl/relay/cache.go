@@ -1,0 +1,208 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+
+	"gpx/cachectl/internal/vlist"
+	"gpx/cachectl/internal/ziphash"
+	"gpx/envctl/bounded"
+	"gpx/probe"
+)
+
+// inCache is where the go command keeps what t asks for.
+func (r *Relay) inCache(t target) string {
+	if r.o.Cache == "" {
+		return ""
+	}
+	return filepath.Join(r.o.Cache, filepath.FromSlash(t.String()[1:]))
+}
+
+// cached opens a constant file of the go command's own cache, when it is fit to
+// be passed on; nil when it is not, or is not there.
+func (r *Relay) cached(ctx context.Context, t target) *os.File {
+	name := r.inCache(t)
+	if name == "" {
+		return nil
+	}
+	f, err := openRegular(name)
+	if err != nil {
+		return nil
+	}
+	if r.fit(ctx, t, f) {
+		return f
+	}
+	f.Close()
+	return nil
+}
+
+// fit reports whether a file of the cache is what the go command would go on
+// with. Files that were cut or changed since are not: an upstream has better ones.
+func (r *Relay) fit(ctx context.Context, t target, f *os.File) bool {
+	switch t.file {
+	case probe.Zip:
+		return r.zipFits(ctx, t, f)
+	case probe.Mod:
+		data, err := bounded.ReadFile(f.Name(), probe.MaxSize(probe.Mod))
+		return err == nil && len(data) > 0 && r.agrees(module.Version{Path: t.m.Path, Version: t.m.Version + "/go.mod"}, probe.ModSum(data))
+	}
+	var info struct{ Version string }
+	data, err := bounded.ReadFile(f.Name(), probe.MaxSize(probe.Info))
+	return err == nil && json.Unmarshal(data, &info) == nil && info.Version == t.m.Version
+}
+
+// agrees reports whether go.sum does not contradict a hash.
+func (r *Relay) agrees(key module.Version, sum string) bool {
+	lines := r.o.Sums[key]
+	return slices.Contains(lines, sum) || !slices.ContainsFunc(lines, func(h string) bool { return strings.HasPrefix(h, "h1:") })
+}
+
+// zipFits reports whether a zip has the hash that the go command wrote beside it
+// when it had verified it.
+func (r *Relay) zipFits(ctx context.Context, t target, f *os.File) bool {
+	data, err := bounded.ReadFile(f.Name()+"hash", 1<<10) // .ziphash
+	if err != nil {
+		return false
+	}
+	want := strings.TrimSpace(string(data))
+	sum, err := r.zips.sum(ctx, f)
+	return err == nil && sum == want && r.agrees(t.m, sum)
+}
+
+func openRegular(name string) (*os.File, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait
+		return nil, errors.New("not a regular file")
+	}
+	return os.Open(name)
+}
+
+// Zips are hashed once, as long as size, time and inode stay what they were.
+type zips struct {
+	flights flights[string]
+
+	mu sync.Mutex
+	by map[string]hashed
+}
+
+type hashed struct {
+	info os.FileInfo
+	sum  string
+}
+
+// maxZips bounds what is remembered, some 300 bytes each.
+const maxZips = 20_000
+
+func (z *zips) sum(ctx context.Context, f *os.File) (string, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	z.mu.Lock()
+	had, ok := z.by[f.Name()]
+	z.mu.Unlock()
+	if ok && os.SameFile(had.info, info) && had.info.Size() == info.Size() && had.info.ModTime().Equal(info.ModTime()) {
+		return had.sum, nil
+	}
+	return z.flights.do(ctx, f.Name(), func(ctx context.Context) (string, error) {
+		own, err := os.Open(f.Name()) // f ends with its request
+		if err != nil {
+			return "", err
+		}
+		defer own.Close()
+		info, err := own.Stat()
+		if err != nil {
+			return "", err
+		}
+		sum, err := ziphash.Sum(ctx, own, info.Size())
+		if err != nil {
+			return "", err
+		}
+		z.mu.Lock()
+		defer z.mu.Unlock()
+		if z.by == nil || len(z.by) >= maxZips {
+			z.by = map[string]hashed{}
+		}
+		z.by[f.Name()] = hashed{info, sum}
+		return sum, nil
+	})
+}
+
+// stale is what the cache knows of a list or of @latest; nil for nothing.
+func (r *Relay) stale(t target) []byte {
+	if r.o.Cache == "" || t.file == probe.Info {
+		return nil
+	}
+	list := target{m: t.m, file: probe.List}
+	text, err := vlist.Of(filepath.Dir(r.inCache(list)))
+	if err != nil || text == "" {
+		return nil
+	}
+	versions := strings.Fields(text) // in order
+	var tagged, releases []string
+	for _, v := range versions {
+		if module.IsPseudoVersion(v) {
+			continue
+		}
+		tagged = append(tagged, v)
+		if semver.Prerelease(v) == "" {
+			releases = append(releases, v)
+		}
+	}
+	if t.file == probe.List {
+		return []byte(strings.Join(append(tagged, ""), "\n"))
+	}
+	// The order of choice is the go command's (modload, query.go: latest).
+	for _, choice := range [][]string{releases, tagged, versions} {
+		for _, v := range slices.Backward(choice) {
+			info := target{m: module.Version{Path: t.m.Path, Version: v}, file: probe.Info}
+			if data, err := bounded.ReadFile(r.inCache(info), probe.MaxSize(probe.Info)); err == nil && json.Valid(data) {
+				return data
+			}
+		}
+	}
+	return nil
+}
+
+// Kept bounds the folder: the oldest files go.
+type kept struct {
+	most int64
+
+	mu    sync.Mutex
+	files []keptFile
+	total int64
+}
+
+type keptFile struct {
+	name string
+	size int64
+}
+
+// add notes a file that is in the folder now. Who reads one that goes may read on.
+func (k *kept) add(name string) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.files = append(k.files, keptFile{name, info.Size()})
+	k.total += info.Size()
+	for k.total > k.most && len(k.files) > 1 {
+		os.Remove(k.files[0].name)
+		k.total -= k.files[0].size
+		k.files = k.files[1:]
+	}
+}

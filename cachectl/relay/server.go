@@ -1,0 +1,71 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+const (
+	// headerTime is for a request's header, which a go command writes at once.
+	headerTime = 5 * time.Second
+	// idleTime is as long as the go command's transport keeps a connection.
+	idleTime = 90 * time.Second
+	// maxHeader is in bytes; the go command sends some 200.
+	maxHeader = 16 << 10
+	// maxConns is several times what a go command opens.
+	maxConns = 512
+	// graceTime is what transfers under way have when the relay stops.
+	graceTime = 3 * time.Second
+)
+
+// Listen opens addr, which must be of this machine alone.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("%s is an address that other machines reach: %w", addr, ErrNotLoopback)
+	}
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", net.JoinHostPort(host, port))
+}
+
+// ErrNotLoopback says that an address is not one of this machine alone.
+var ErrNotLoopback = errors.New("the relay is for this machine only")
+
+// Serve answers on l until ctx ends; then what is under way has a moment. It
+// closes l, not the relay.
+func (r *Relay) Serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{
+		Handler: r, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		// What clients do wrong is none of the user's business.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- srv.Serve(netutil.LimitListener(l, maxConns)) }()
+	select {
+	case err := <-stopped:
+		srv.Close()
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceTime)
+	defer cancel()
+	if srv.Shutdown(grace) != nil {
+		srv.Close()
+	}
+	<-stopped
+	return nil
+}

@@ -1,0 +1,493 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/bits"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gpx/cachectl/fetch"
+	"gpx/envctl/bounded"
+	"gpx/envctl/redact"
+	"gpx/envctl/sumdb"
+)
+
+const (
+	// sumTime bounds one question to the checksum database, which costs some ten
+	// requests where nothing is known yet.
+	sumTime = 20 * time.Second
+	// tileHeight is that of every tile that a go command asks for
+	// (golang.org/x/mod/sumdb, Client).
+	tileHeight = 8
+	// maxRecords, maxTiles and maxHeads bound what is kept in memory: some 10 MB,
+	// 8 MB and nothing.
+	maxRecords = 20_000
+	maxTiles   = 1024
+	maxHeads   = 32
+)
+
+// Sums answer for the checksum database: what was verified, as a client of it.
+//
+//	lookup  the record, when a client has proven it in the signed tree
+//	tile    its hashes, when they are proven in a signed tree that has them
+//	latest  a head that the database signed
+type sums struct {
+	o        sumdb.Options
+	routes   *routes
+	verifier note.Verifier
+	flights  flights[[]byte]
+	// untrusted is told of a route whose answers do not prove themselves.
+	untrusted func(name string)
+
+	mu      sync.Mutex
+	client  *sumdb.Client
+	records map[string][]byte // by NAME/lookup/M@V
+	tiles   map[string][]byte // by tile/…; proven
+	heads   map[int64][]byte  // signed, by the size of their tree
+}
+
+func newSums(ctx context.Context, o Options) (*sums, error) {
+	v, err := note.NewVerifier(o.SumDB.DB.Key)
+	if err != nil {
+		return nil, fmt.Errorf("checksum database: %w", err)
+	}
+	hedge := o.Hedge
+	if hedge == 0 {
+		hedge = fetch.DefaultHedge
+	}
+	s := &sums{o: *o.SumDB, verifier: v, routes: newRoutes(o.Prober, o.Routes, o.SumDB.DB, hedge), tiles: map[string][]byte{}, heads: map[int64][]byte{}}
+	s.flights.base = ctx
+	s.o.Remote, s.o.Used, s.o.Alone = s.routes.Get, s.used, true
+	s.forget()
+	return s, nil
+}
+
+func (s *sums) close() {
+	s.flights.wait()
+	s.routes.close()
+}
+
+// forget begins with a new client and without records: what a client has told
+// once it does not tell again. s is locked, or nobody knows it yet.
+func (s *sums) forget() {
+	s.client, s.records = sumdb.New(s.o), map[string][]byte{}
+}
+
+// used keeps what a lookup was proven with.
+func (s *sums) used(name string, data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rest := strings.TrimPrefix(name, s.o.DB.Name+"/")
+	if strings.HasPrefix(rest, "tile/") {
+		s.keepTile(rest, data)
+		return
+	}
+	s.records[name] = data
+	if _, _, head, err := tlog.ParseRecord(data); err == nil {
+		s.keepHead(head)
+	}
+}
+
+// keepTile keeps a proven tile. s is locked.
+func (s *sums) keepTile(path string, data []byte) {
+	if len(s.tiles) >= maxTiles {
+		clear(s.tiles)
+	}
+	s.tiles[path] = data
+}
+
+// keepHead keeps a head, when the database signed it. s is locked.
+func (s *sums) keepHead(head []byte) {
+	tree, err := s.tree(head)
+	if err != nil {
+		return
+	}
+	if len(s.heads) >= maxHeads { // the smallest one has the fewest tiles
+		delete(s.heads, slices.Min(slices.Collect(maps.Keys(s.heads))))
+	}
+	s.heads[tree.N] = head
+}
+
+func (s *sums) tree(head []byte) (tlog.Tree, error) {
+	n, err := note.Open(head, note.VerifierList(s.verifier))
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	return tlog.ParseTree([]byte(n.Text))
+}
+
+// A getter asks the checksum database for a path.
+type getter = func(ctx context.Context, path string) ([]byte, error)
+
+// trusted tries with whichever route answers. When what they say does not prove
+// itself, one of them may lie, or be a login page: then each is tried alone.
+func (s *sums) trusted(try func(get getter) error) error {
+	err := try(s.routes.Get)
+	if !errors.Is(err, sumdb.ErrUntrusted) {
+		return err
+	}
+	for _, r := range s.routes.order() {
+		alone := try(r.get)
+		if alone == nil {
+			return nil
+		}
+		if errors.Is(alone, sumdb.ErrUntrusted) {
+			r.distrust()
+			s.untrusted(r.name)
+		}
+	}
+	return err
+}
+
+// lines are the go.sum lines of a version.
+func (s *sums) lines(ctx context.Context, m module.Version) (lines []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sumTime)
+	defer cancel()
+	s.mu.Lock()
+	c := s.client
+	s.mu.Unlock()
+	shared := true
+	err = s.trusted(func(get getter) (err error) {
+		if !shared {
+			o := s.o
+			o.Remote = get
+			c = sumdb.New(o)
+		}
+		shared = false
+		lines, err = c.Lookup(ctx, m)
+		return err
+	})
+	return lines, err
+}
+
+// serveSum answers a request below /sumdb/.
+func (r *Relay) serveSum(w *writer, req *http.Request, rest string) error {
+	name := "…"
+	if r.sums != nil {
+		name = r.sums.o.DB.Name
+	}
+	path, ok := strings.CutPrefix(rest, name+"/")
+	if !ok || r.sums == nil { // then the client asks the database itself
+		return refuse(http.StatusNotFound, "%s: this relay does not answer for that checksum database", rest)
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), sumTime)
+	defer cancel()
+	data, contentType, err := r.sums.get(ctx, path)
+	if err != nil {
+		if ctx.Err() != nil && req.Context().Err() == nil {
+			err = errors.New("no answer in time")
+		}
+		return sumRefusal(name, path, err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusOK)
+	w.Write(data)
+	return nil
+}
+
+// sumRefusal is what the client is told.
+func sumRefusal(name, path string, err error) error {
+	status := http.StatusBadGateway
+	switch {
+	case errors.Is(err, errSumPath):
+		status = http.StatusBadRequest
+	case errors.Is(err, sumdb.ErrSkipped):
+		status = http.StatusForbidden
+	case errors.Is(err, sumdb.ErrUnknown):
+		status = http.StatusNotFound
+	}
+	return refuse(status, "checksum database %s, %s: %v", name, path, err)
+}
+
+var errSumPath = errors.New("this is no path of a checksum database")
+
+// get is the verified answer to a path below the database.
+func (s *sums) get(ctx context.Context, path string) (data []byte, contentType string, err error) {
+	const text, binary = "text/plain; charset=utf-8", "application/octet-stream"
+	kind, rest, _ := strings.Cut(path, "/")
+	switch {
+	case path == "supported":
+		return nil, text, nil
+	case path == "latest":
+		data, err = s.flights.do(ctx, path, s.latest)
+		return data, text, err
+	case kind == "lookup":
+		m, err := parseLookup(rest)
+		if err != nil {
+			return nil, "", err
+		}
+		data, err = s.flights.do(ctx, path, func(ctx context.Context) ([]byte, error) { return s.lookup(ctx, m, path) })
+		return data, text, err
+	case kind == "tile":
+		t, err := tlog.ParseTilePath(path)
+		if err != nil || t.H != tileHeight || t.L < 0 || t.Path() != path {
+			return nil, "", errSumPath
+		}
+		data, err = s.flights.do(ctx, path, func(ctx context.Context) ([]byte, error) { return s.tile(ctx, t) })
+		return data, binary, err
+	}
+	return nil, "", errSumPath
+}
+
+// parseLookup reads <escaped path>@<escaped version>.
+func parseLookup(rest string) (module.Version, error) {
+	path, version, ok := strings.Cut(rest, "@")
+	if !ok || len(rest) > maxPath {
+		return module.Version{}, errSumPath
+	}
+	p, perr := module.UnescapePath(path)
+	v, verr := module.UnescapeVersion(version)
+	if errors.Join(perr, verr) != nil {
+		return module.Version{}, errSumPath
+	}
+	return module.Version{Path: p, Version: v}, nil
+}
+
+// lookup is the record of a version, as the database gave it.
+func (s *sums) lookup(ctx context.Context, m module.Version, path string) ([]byte, error) {
+	name := s.o.DB.Name + "/" + path
+	record := func() []byte {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.records[name]
+	}
+	for range 2 {
+		if data := record(); data != nil {
+			return data, nil
+		}
+		if _, err := s.lines(ctx, m); err != nil {
+			return nil, err
+		}
+		if data := record(); data != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if len(s.records) > maxRecords {
+				s.forget()
+			}
+			return data, nil
+		}
+		// Another request made it forget that in between.
+	}
+	return nil, errors.New("the record was verified, and is gone")
+}
+
+// latest is the largest head that is known, or what the database says.
+func (s *sums) latest(ctx context.Context) ([]byte, error) {
+	if heads := s.covering(0); len(heads) > 0 {
+		return heads[len(heads)-1].note, nil
+	}
+	return s.askHead(ctx)
+}
+
+func (s *sums) askHead(ctx context.Context) (head []byte, err error) {
+	err = s.trusted(func(get getter) (err error) {
+		if head, err = get(ctx, "/latest"); err != nil {
+			return err
+		}
+		if _, err := s.tree(head); err != nil {
+			return fmt.Errorf("%w: what was sent as its head is not signed by it", sumdb.ErrUntrusted)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keepHead(head)
+	return head, nil
+}
+
+// A head is a signed tree.
+type head struct {
+	note []byte
+	tree tlog.Tree
+}
+
+// covering are the heads that are known of trees with at least n records, the
+// smallest first.
+func (s *sums) covering(n int64) []head {
+	s.mu.Lock()
+	known := s.client.Head() // the go command's own may have grown
+	if known != nil {
+		s.keepHead(known)
+	}
+	defer s.mu.Unlock()
+	var list []head
+	for _, size := range slices.Sorted(maps.Keys(s.heads)) {
+		if size >= n && size > 0 {
+			if tree, err := s.tree(s.heads[size]); err == nil {
+				list = append(list, head{s.heads[size], tree})
+			}
+		}
+	}
+	return list
+}
+
+// tile is the content of a tile, proven in a signed tree that holds it. Tiles only
+// ever grow, so those of a smaller tree are the beginnings of a larger one's.
+func (s *sums) tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
+	if data := s.known(t); data != nil {
+		return data, nil
+	}
+	if bits.Len64(uint64(t.N))+t.H*(t.L+1) > 62 { // no log is so long
+		return nil, errSumPath
+	}
+	first := t.N << t.H // hash of its level
+	need := (first + int64(t.W)) << (t.H * t.L)
+	heads := s.covering(need)
+	if len(heads) == 0 {
+		if _, err := s.askHead(ctx); err != nil {
+			return nil, err
+		}
+		if heads = s.covering(need); len(heads) == 0 {
+			return nil, fmt.Errorf("%w: no tree that it signed is so large", sumdb.ErrUnknown)
+		}
+	}
+	indexes := make([]int64, t.W)
+	for i := range indexes {
+		indexes[i] = tlog.StoredHashIndex(t.L*t.H, first+int64(i))
+	}
+	// What the go command keeps suffices for the trees that it has seen.
+	for _, h := range heads[:min(4, len(heads))] {
+		if data, err := s.prove(ctx, h.tree, indexes, nil); err == nil {
+			return data, nil
+		}
+	}
+	data, err := s.ask(ctx, heads[len(heads)-1].tree, indexes)
+	if err != nil && len(heads) > 1 { // a mirror that lags behind has no others
+		data, err = s.ask(ctx, heads[0].tree, indexes)
+	}
+	return data, err
+}
+
+func (s *sums) ask(ctx context.Context, tree tlog.Tree, indexes []int64) (data []byte, err error) {
+	err = s.trusted(func(get getter) (err error) {
+		data, err = s.prove(ctx, tree, indexes, get)
+		return err
+	})
+	return data, err
+}
+
+// prove reads hashes of a tree; what does not lead to its root is an error.
+// Without get nobody is asked.
+func (s *sums) prove(ctx context.Context, tree tlog.Tree, indexes []int64, get getter) ([]byte, error) {
+	r := &tileReader{s: s, ctx: ctx, get: get}
+	hashes, err := tlog.TileHashReader(tree, r).ReadHashes(indexes)
+	if err != nil {
+		if r.read { // all came, and it is not so
+			return nil, fmt.Errorf("%w: %w", sumdb.ErrUntrusted, err)
+		}
+		return nil, err
+	}
+	var b bytes.Buffer
+	for _, h := range hashes {
+		b.Write(h[:])
+	}
+	return b.Bytes(), nil
+}
+
+// known is a tile out of memory.
+func (s *sums) known(t tlog.Tile) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if data := s.tiles[t.Path()]; data != nil {
+		return data
+	}
+	whole := t
+	whole.W = 1 << t.H
+	if data := s.tiles[whole.Path()]; len(data) >= t.W*tlog.HashSize {
+		return data[:t.W*tlog.HashSize]
+	}
+	return nil
+}
+
+// A tileReader reads tiles from wherever they are; what it read is proven
+// afterwards.
+type tileReader struct {
+	s    *sums
+	ctx  context.Context
+	get  getter // nil: only what is on this machine
+	read bool   // all that was asked for
+}
+
+// Height implements [tlog.TileReader].
+func (*tileReader) Height() int { return tileHeight }
+
+// ReadTiles implements [tlog.TileReader].
+func (r *tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
+	data, errs := make([][]byte, len(tiles)), make([]error, len(tiles))
+	var all sync.WaitGroup
+	for i, t := range tiles {
+		all.Go(func() { data[i], errs[i] = r.tile(t) })
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	r.read = true
+	return data, nil
+}
+
+// SaveTiles implements [tlog.TileReader]: these are proven.
+func (r *tileReader) SaveTiles(tiles []tlog.Tile, data [][]byte) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	for i, t := range tiles {
+		r.s.keepTile(t.Path(), data[i])
+	}
+}
+
+// tile reads one, or the beginning of the whole one.
+func (r *tileReader) tile(t tlog.Tile) ([]byte, error) {
+	if data := r.s.known(t); data != nil {
+		return data, nil
+	}
+	whole := t
+	whole.W = 1 << t.H
+	size := t.W * tlog.HashSize
+	for _, path := range slices.Compact([]string{t.Path(), whole.Path()}) {
+		if data, err := r.s.onDisk(path); err == nil && len(data) >= size {
+			return data[:size], nil
+		}
+	}
+	if r.get == nil {
+		return nil, fs.ErrNotExist
+	}
+	data, err := r.get(r.ctx, "/"+t.Path())
+	if errors.Is(err, fs.ErrNotExist) && whole != t {
+		data, err = r.get(r.ctx, "/"+whole.Path())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(data) < size {
+		return nil, fmt.Errorf("%w: %s has %d bytes, want %d", sumdb.ErrUntrusted, redact.Clean(t.Path()), len(data), size)
+	}
+	return data[:size], nil
+}
+
+// onDisk is a tile that the go command keeps.
+func (s *sums) onDisk(path string) ([]byte, error) {
+	if s.o.Cache == "" {
+		return nil, fs.ErrNotExist
+	}
+	return bounded.ReadFile(filepath.Join(s.o.Cache, filepath.FromSlash(s.o.DB.Name), filepath.FromSlash(path)), 1<<tileHeight*tlog.HashSize)
+}

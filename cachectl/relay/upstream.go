@@ -1,0 +1,228 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"gpx/cachectl/fetch"
+	"gpx/envctl/bounded"
+	"gpx/probe"
+)
+
+// Fetched is a constant file that came, under its name in the stage.
+type fetched struct {
+	name, from string
+	rescued    bool
+}
+
+// An answer is a list, @latest, or the .info of a branch.
+type answer struct {
+	body    []byte
+	from    string
+	rescued bool
+	stale   bool
+}
+
+// fromHeader names in an answer who gave it, staleHeader says that nobody could
+// be asked and that it is what the module cache knows.
+const (
+	fromHeader  = "Gpx-From"
+	staleHeader = "Gpx-Stale"
+)
+
+// serveFile answers with a constant file.
+func (r *Relay) serveFile(w *writer, req *http.Request, t target) (from string, err error) {
+	ctx := req.Context()
+	if f := r.cached(ctx, t); f != nil {
+		defer f.Close()
+		r.counts.count(func(s *Stats) { s.FromCache++ })
+		return "cache", w.file(req, t.file, f, "cache")
+	}
+	name, err := r.stage.File(t.m, t.file)
+	if err != nil {
+		return "", err
+	}
+	got := fetched{name: name, from: "stage"}
+	for range 2 { // a file may be the oldest, and gone, before it is opened
+		f, err := openRegular(got.name)
+		if err == nil {
+			defer f.Close()
+			if got.rescued {
+				r.counts.count(func(s *Stats) { s.Rescued++ })
+			}
+			return got.from, w.file(req, t.file, f, got.from)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		if got, err = r.files.do(ctx, t.String(), func(ctx context.Context) (fetched, error) { return r.fetch(ctx, t, name) }); err != nil {
+			return "", err
+		}
+	}
+	f, err := openRegular(got.name)
+	if err != nil {
+		return "", fmt.Errorf("the relay's folder is too small: %w", err)
+	}
+	defer f.Close()
+	if got.rescued {
+		r.counts.count(func(s *Stats) { s.Rescued++ })
+	}
+	return got.from, w.file(req, t.file, f, got.from)
+}
+
+// fetch gets a constant file into the stage.
+func (r *Relay) fetch(ctx context.Context, t target, name string) (fetched, error) {
+	race, err := r.race(ctx, t, func(ctx context.Context, file string) error {
+		_, err := r.stage.Add(ctx, t.m, t.file, file)
+		return err
+	})
+	if err != nil {
+		return fetched{}, err
+	}
+	r.kept.add(name)
+	return fetched{name, race.Source, rescued(race)}, nil
+}
+
+// serveAnswer answers with what changes.
+func (r *Relay) serveAnswer(w *writer, req *http.Request, t target) (from string, err error) {
+	got, err := r.answers.do(req.Context(), t.String(), func(ctx context.Context) (answer, error) { return r.ask(ctx, t) })
+	if err != nil {
+		return "", err
+	}
+	r.counts.count(func(s *Stats) {
+		if got.rescued {
+			s.Rescued++
+		}
+		if got.stale {
+			s.Stale++
+		}
+	})
+	if got.stale {
+		w.Header().Set(staleHeader, "1")
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.body(t.file, got.body, got.from)
+	return got.from, nil
+}
+
+// ask asks the upstreams what changes; when none answers, the cache.
+func (r *Relay) ask(ctx context.Context, t target) (answer, error) {
+	bodies := make(chan []byte, 1)
+	race, err := r.race(ctx, t, func(_ context.Context, file string) error {
+		data, err := bounded.ReadFile(file, probe.MaxSize(t.file))
+		if err == nil {
+			select {
+			case bodies <- data:
+			default: // another was faster
+			}
+		}
+		return err
+	})
+	var no *refusal
+	switch {
+	case err == nil:
+		return answer{body: <-bodies, from: race.Source, rescued: rescued(race)}, nil
+	case errors.As(err, &no) && no.status >= 500:
+		if data := r.stale(t); data != nil {
+			return answer{body: data, from: "cache", stale: true}, nil
+		}
+	}
+	return answer{}, err
+}
+
+// race asks the upstreams, and makes of "nobody" what the client is told.
+func (r *Relay) race(ctx context.Context, t target, take func(context.Context, string) error) (fetch.Race, error) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return fetch.Race{}, ctx.Err()
+	}
+	if r.o.Hidden != nil && r.o.Hidden(t.m.Path) {
+		return fetch.Race{}, refuse(http.StatusNotFound, "%s is private (GONOPROXY): no proxy is asked for it, and it is not in the module cache", t.m.Path)
+	}
+	eps := slices.DeleteFunc(slices.Clone(r.o.Sources(t.m)), func(ep probe.Endpoint) bool { return ep.Kind == probe.KindDirect })
+	if len(eps) == 0 {
+		return fetch.Race{}, refuse(http.StatusBadGateway, "%s: there is no upstream that may be asked for it, and it is not in the module cache", what(t))
+	}
+	var race fetch.Race
+	for round := range 2 {
+		before := race.Tried
+		race = r.racer.Get(ctx, eps, t.m, t.file, take)
+		r.counts.race(race)
+		if race.Won {
+			if round > 0 { // the first round is what it was saved from
+				race.Passed = append(race.Passed, before...)
+			}
+			return race, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return race, err
+		}
+		if !slices.ContainsFunc(race.Tried, passing) {
+			break
+		}
+	}
+	if err := r.racer.Err(); err != nil {
+		return race, fmt.Errorf("the relay's folder cannot be written: %w", err)
+	}
+	return race, refusalOf(t, race)
+}
+
+// passing reports whether a failure may be over at once: a connection or a server
+// that broke. Who did not answer in time is not waited for twice.
+func passing(t fetch.Tried) bool {
+	switch t.Class {
+	case probe.Reset, probe.EOF, probe.Truncated, probe.ServerError:
+		return true
+	}
+	return false
+}
+
+// rescued reports whether a go command might have failed, or waited, at an
+// upstream before the one that answered.
+func rescued(r fetch.Race) bool { return len(r.Passed) > 0 }
+
+// maxNamed is how many upstreams a text names: the go command prints 8 lines of it.
+const maxNamed = 6
+
+// refusalOf is what the client is told when nobody gave a file.
+func refusalOf(t target, race fetch.Race) *refusal {
+	var b strings.Builder
+	status := http.StatusBadGateway
+	if race.Missing() {
+		status = http.StatusNotFound
+		fmt.Fprintf(&b, "%s: not found", what(t))
+	} else {
+		fmt.Fprintf(&b, "%s: no upstream gives it", what(t))
+	}
+	for i, tried := range race.Tried {
+		if i == maxNamed {
+			fmt.Fprintf(&b, "\nand %d more", len(race.Tried)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n%s: %s", tried.Hop, tried.Class)
+		if tried.Detail != "" {
+			b.WriteString(": " + tried.Detail)
+		}
+	}
+	return refuse(status, "%s", b.String())
+}
+
+// what names a target for people.
+func what(t target) string {
+	switch t.file {
+	case probe.List:
+		return "the versions of " + t.m.Path
+	case probe.Latest:
+		return "the latest version of " + t.m.Path
+	}
+	return "the ." + string(t.file) + " of " + (module.Version{Path: t.m.Path, Version: t.m.Version}).String()
+}
