@@ -286,7 +286,7 @@ func TestDamagedCache(t *testing.T) {
 func TestOneTransfer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	one := w.lab.Proxy("one", lab.Always(lab.Slow(300*time.Millisecond)))
+	one := w.lab.Proxy("one", lab.Always(lab.Slow(2*time.Second)))
 	w.behind(one)
 	w.start()
 	const path = "/lab.example.com/big/@v/v1.0.0.zip"

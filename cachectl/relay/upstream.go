@@ -79,6 +79,9 @@ func (r *Relay) serveFile(w *writer, req *http.Request, t target) (from string, 
 
 // fetch gets a constant file into the stage.
 func (r *Relay) fetch(ctx context.Context, t target, name string) (fetched, error) {
+	if r.stage.Has(t.m, t.file) { // it came between the asker's look and now
+		return fetched{name: name, from: "stage"}, nil
+	}
 	race, err := r.race(ctx, t, func(ctx context.Context, file string) error {
 		_, err := r.stage.Add(ctx, t.m, t.file, file)
 		return err
