@@ -52,6 +52,8 @@ type app struct {
 	notices    []string
 	busy       bool   // progress is shown
 	actor      string // who makes changes: "cli", or "tui" for the screen
+
+	keepInterrupts func() bool // from then on a second ctrl+c does not kill gpx; may be nil
 }
 
 func newApp(std streams) *app {

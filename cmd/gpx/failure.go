@@ -120,6 +120,9 @@ func (a *app) finish(args []string, err error) int {
 	if errors.Is(err, errBadNews) {
 		return statusBadNews
 	}
+	if child := childStatus(0); errors.As(err, &child) {
+		return int(child)
+	}
 	f := asFailure(err)
 	// A flag that does not parse leaves --json unread. Where standard output is
 	// what failed, there is standard error.

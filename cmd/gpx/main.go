@@ -14,6 +14,7 @@ import (
 	"gpx/tui/noquery"
 
 	"context"
+	"errors"
 	"io"
 	"log"
 	"os"
@@ -35,18 +36,24 @@ func main() {
 
 // run is the whole program but for the process around it.
 func run(args []string, std streams) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ending := []os.Signal{syscall.SIGTERM}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // nohup, and what a shell runs in the background
+			ending = append(ending, s)
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
-	// The first ctrl+c asks politely, the second kills as usual. A terminal that is
-	// closed sends SIGHUP more than once, and must not cut the cleaning up short.
-	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 
 	a := newApp(std)
 	defer a.close()
+	// The first ctrl+c asks politely, the second kills as usual. A terminal that is
+	// closed sends SIGHUP more than once, and must not cut the cleaning up short.
+	a.keepInterrupts = context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if ctx.Err() != nil && err != nil {
+	if child := childStatus(0); ctx.Err() != nil && err != nil && !errors.As(err, &child) {
 		err = interrupted(err)
 	}
 	return a.finish(args, err)

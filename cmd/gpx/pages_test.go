@@ -20,7 +20,7 @@ var documents = map[string][]string{
 	"env": {"env", "export"}, "use": {"plan"}, "sumdb": {"plan"}, "offline": {"plan", "offline"}, "undo": {"plan"}, "changes": {"changes"},
 	"cache": {"cache"}, "cache ls": {"cache-ls"}, "cache prune": {"plan-prune"}, "cache verify": {"cache-verify"}, "cache audit": {"cache-audit"},
 	"cache export": {"cache-export", "cache-export-build"}, "cache import": {"cache-import", "cache-import-build"},
-	"deps": {"deps"}, "fetch": {"fetch"}, "salvage": {"salvage"},
+	"deps": {"deps"}, "fetch": {"fetch"}, "salvage": {"salvage"}, "serve": {"serve"},
 	"history": {"history-ls"}, "history ls": {"history-ls"}, "history show": {"history-show"}, "history note": {"history-show"},
 	"history stats": {"history-stats"}, "history replay": {"history-replay"}, "history backtest": {"history-backtest"}, "history report": {"history-report"},
 	"history export": {"history-export"}, "history import": {"history-show"}, "history prune": {"history-prune"},

@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 //	gosum FILE MODULE@V…      appends the go.sum lines of lab modules
 //	asked NAME PATTERN        a request to the proxy matches; with ! none does
 //	waitasked NAME PATTERN    waits until there is one, or [TIMES]
+//	waitfor FILE PATTERN [VAR] waits until a file matches, and sets VAR to the first group
 //	credentials VAR URL U P   sets VAR to the URL with user and password in it
 //	linkself DIR              puts gpx, and nothing else, into a folder for PATH
 //	exits STATUS COMMAND…     runs a command that ends with that status
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": cmdLab, "proxy": cmdProxy, "fault": cmdFault, "gosum": cmdGoSum, "asked": cmdAsked,
-			"waitasked": cmdWaitAsked, "credentials": cmdCredentials, "linkself": cmdLinkSelf, "exits": cmdExits, "jsonfield": cmdJSONField, "schema": cmdSchema, "nosecret": cmdNoSecret,
+			"waitasked": cmdWaitAsked, "waitfor": cmdWaitFor, "credentials": cmdCredentials, "linkself": cmdLinkSelf, "exits": cmdExits, "jsonfield": cmdJSONField, "schema": cmdSchema, "nosecret": cmdNoSecret,
 			"samebytes": cmdSameBytes, "oldcache": cmdOldCache, "recorded": cmdRecorded,
 		},
 		RequireExplicitExec: true,
@@ -285,6 +286,31 @@ func cmdWaitAsked(ts *testscript.TestScript, neg bool, args []string) {
 		case <-tick.C:
 		case <-late:
 			ts.Fatalf("%s was not asked for %s in 20 s: %+v", args[0], args[1], s.proxies[args[0]].Log())
+		}
+	}
+}
+
+func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: waitfor FILE PATTERN [VAR]")
+	}
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(20 * time.Second)
+	for {
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		if m := re.FindSubmatch(data); m != nil {
+			if len(args) == 3 {
+				ts.Setenv(args[2], string(m[1]))
+			}
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			ts.Fatalf("%s has no %s after 20 s: %q, %v", args[0], args[1], data, err)
 		}
 	}
 }
