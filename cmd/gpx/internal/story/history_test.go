@@ -27,8 +27,8 @@ func TestIncident(t *testing.T) {
 	broken := time.Now()
 	b.primary.SetFault(lab.Status(502, "upstream is gone\n"))
 	term.says("OUTAGE")
-	b.primary.SetFault(lab.Hang())
-	term.shows("no answer")
+	b.primary.SetFault(lab.Blackhole())
+	term.says("drops packets")
 	term.press("s")
 	term.shows("Apply (y)")
 	term.press("y")
@@ -82,14 +82,14 @@ func TestIncident(t *testing.T) {
 	if len(i.Endpoints) != 1 || i.Endpoints[0] != b.primary.URL() || i.RTO == nil {
 		t.Errorf("the incident is not that of %s:\n%s", b.primary.URL(), shown)
 	}
-	wants(t, shown, `"server_error"`, `"timeout"`, "GOPROXY", "checksums are off", "checksums are on")
+	wants(t, shown, `"server_error"`, `"connect_timeout"`, "GOPROXY", "checksums are off", "checksums are on")
 
 	text, errs, status := b.run(gpx, "history", "replay", "1")
 	if status != 0 {
 		t.Fatalf("gpx history replay: %s%s", text, errs)
 	}
 	at := 0
-	for _, phase := range []string{"down server_error: go will stop", "down timeout: go will hang", b.backup.URL() + " up ok: go will serve", "checksums off", "resolved"} {
+	for _, phase := range []string{"down server_error: go will stop", "down connect_timeout: go will stop", b.backup.URL() + " up ok: go will serve", "checksums off", "resolved"} {
 		n := strings.Index(text[at:], phase)
 		if n < 0 {
 			t.Fatalf("the replay does not show %q after the phases before it:\n%s", phase, text)
@@ -97,9 +97,21 @@ func TestIncident(t *testing.T) {
 		at += n
 	}
 	list, _, _ := b.run(gpx, "history", "ls")
-	wants(t, list, "server_error, timeout")
+	wants(t, list, "server_error, connect_timeout")
 	stats, _, _ := b.run(gpx, "history", "stats")
 	wants(t, stats, "AVAILABLE", b.primary.URL())
+	// On the screen it is replayed through the same views, and changes nothing.
+	term.press("5")
+	term.shows("#1", "connect timeout")
+	term.press("Enter")
+	term.says("REPLAY #1")
+	term.press("]", "]", "]", "1")
+	term.shows("REPLAY: nothing here is live", b.primary.URL()[len("https://"):])
+	term.press("s")
+	term.shows("this is a recording: nothing can be changed")
+	term.press("L")
+	term.says("LIVE")
+
 	// What arrived unverified is in sight until it is audited.
 	term.shows("arrived while checksums were off")
 	if out, errs, status := b.run(gpx, "cache", "audit"); status != 0 {
