@@ -192,6 +192,11 @@ func TestReplayAtTheStart(t *testing.T) {
 	s.show(healthy())
 	s.has("✓ OK", "● LIVE")
 
+	s.m.cfg.Speed = 500 // as near as there is
+	s.settle(s.m.replay(16))
+	s.has("600x")
+	s.press("esc")
+
 	s.settle(s.m.replay(99))
 	s.has("incident 99: no recording of it is kept", "● LIVE")
 

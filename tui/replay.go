@@ -77,7 +77,11 @@ func (m *model) replay(id int64) tea.Cmd {
 		if err != nil {
 			return nil, err
 		}
-		return view.NewPlayer(r), nil
+		p := view.NewPlayer(r)
+		if m.cfg.Speed > 0 {
+			p.SetSpeed(m.cfg.Speed)
+		}
+		return p, nil
 	}, func(p *view.Player, err error) tea.Cmd {
 		switch {
 		case err != nil:

@@ -58,6 +58,7 @@ type Config struct {
 	// Incident is the number of the incident whose replay the screen starts with; 0
 	// starts with what is now.
 	Incident int64
+	Speed    float64 // of that replay; 0 is the usual one
 
 	GoVersion string // "go1.26.8"; "" until known
 	Project   string // the project folder as the header shows it: "~/src/app"

@@ -112,5 +112,5 @@ func runDemo(ctx context.Context, a *app, name string) (err error) {
 			return failed("demo", scenario.Name, err)
 		}
 	}
-	return runScreen(ctx, d, tui.Demo, 0)
+	return runScreen(ctx, d, tui.Demo, replay{})
 }

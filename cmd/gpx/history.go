@@ -393,7 +393,7 @@ changed, and L goes to what is now.
 
 --text, or no terminal, prints the same as lines: each event, and what the go command
 would have done with each hop whenever that became another thing. --json prints
-snapshots, one a line. --speed has lines come as they did, that many times faster.`,
+snapshots, one a line; with --speed they come as they did, that many times faster.`,
 		Args: arguments(1, 1, "the number of an incident"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			const op = "history replay"
@@ -417,14 +417,14 @@ snapshots, one a line. --speed has lines come as they did, that many times faste
 			if err != nil {
 				return err
 			}
-			if !text && !a.flags.json && speed == 0 && a.interactive() {
-				return runScreen(ctx, a, tui.Live, id)
+			if !text && !a.flags.json && a.interactive() {
+				return runScreen(ctx, a, tui.Live, replay{id, speed})
 			}
 			return a.replayText(ctx, incident.NewReel(s.monitorConfig(), rec), speed)
 		},
 	}
 	cmd.Flags().BoolVar(&text, "text", false, "print it as lines")
-	cmd.Flags().Float64Var(&speed, "speed", 0, "have the lines come as they did, `X` times faster (default: all at once)")
+	cmd.Flags().Float64Var(&speed, "speed", 0, "`X` times faster than it was: 1 to 600 in the screen (default: 8, and lines all at once)")
 	return cmd
 }
 

@@ -139,5 +139,5 @@ func runRoot(cmd *cobra.Command, a *app) error {
 	if !a.interactive() {
 		return runStatus(cmd.Context(), a)
 	}
-	return runScreen(cmd.Context(), a, tui.Live, 0)
+	return runScreen(cmd.Context(), a, tui.Live, replay{})
 }

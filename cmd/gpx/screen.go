@@ -55,9 +55,14 @@ type session struct {
 	work sync.WaitGroup // everything that the session started
 }
 
-// runScreen shows the screen until the user quits. It starts with the replay of an
-// incident, or with what is now when that is 0.
-func runScreen(ctx context.Context, a *app, mode tui.Mode, incident int64) error {
+// A replay is what the screen starts with; the zero value is what is now.
+type replay struct {
+	incident int64
+	speed    float64 // 0 is the usual one
+}
+
+// runScreen shows the screen until the user quits.
+func runScreen(ctx context.Context, a *app, mode tui.Mode, r replay) error {
 	s, err := a.settings()
 	if err != nil {
 		return err
@@ -80,7 +85,8 @@ func runScreen(ctx context.Context, a *app, mode tui.Mode, incident int64) error
 		Source:   live,
 		Services: services,
 		Mode:     mode,
-		Incident: incident,
+		Incident: r.incident,
+		Speed:    r.speed,
 		Project:  shortened(a.dir()),
 		Theme:    theme,
 		NoColor:  a.flags.noColor || !s.Screen.Color || os.Getenv("NO_COLOR") != "",

@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -154,6 +155,15 @@ func (p *Player) Next(ahead bool) {
 		}
 	}
 	p.moveTo(to)
+}
+
+// SetSpeed has one second show x recorded ones, or as near to that as it can be set.
+func (p *Player) SetSpeed(x float64) {
+	for i, speed := range speeds {
+		if math.Abs(float64(speed)-x) < math.Abs(float64(speeds[p.speed])-x) {
+			p.speed = i
+		}
+	}
 }
 
 // Faster makes it by n steps faster, slower with n below 0.
