@@ -30,9 +30,9 @@ type statsDocument struct {
 func historyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "history", Short: "Look at past outages: what was seen, what was done, how long it took",
-		Long: `While the screen is open gpx records what its probes see. An incident begins with
-the first answer that makes the go command fail, is mitigated when builds work again,
-and ends when the chain works that was in force when it began.`,
+		Long: `While the screen is open, or gpx watch runs, gpx records what its probes see. An
+incident begins with the first answer that makes the go command fail, is mitigated when
+builds work again, and ends when the chain works that was in force when it began.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runHistoryList(cmd.Context(), a) },
 	}
@@ -80,7 +80,7 @@ func runHistoryList(ctx context.Context, a *app) error {
 		return a.out.err
 	}
 	if len(list) == 0 {
-		a.out.line("no incident was recorded yet: gpx records while its screen is open")
+		a.out.line("no incident was recorded yet: gpx records while its screen is open, or gpx watch runs")
 		return a.out.err
 	}
 	rows := [][]string{{a.out.dim("#"), a.out.dim("OPENED"), a.out.dim("LENGTH"), a.out.dim("RTO"), a.out.dim("CAUSE"), a.out.dim("ENDPOINTS")}}
@@ -266,7 +266,7 @@ the answered ones. The error budget is what an SLO leaves: 100 % is untouched, b
 
 func (a *app) printStats(list []history.EndpointStats) {
 	if len(list) == 0 {
-		a.out.line("nothing was recorded in this time: gpx records while its screen is open")
+		a.out.line("nothing was recorded in this time: gpx records while its screen is open, or gpx watch runs")
 		return
 	}
 	rows := [][]string{{}}

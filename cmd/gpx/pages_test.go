@@ -24,7 +24,7 @@ var documents = map[string][]string{
 	"history": {"history-ls"}, "history ls": {"history-ls"}, "history show": {"history-show"}, "history note": {"history-show"},
 	"history stats": {"history-stats"}, "history replay": {"history-replay"}, "history backtest": {"history-backtest"}, "history report": {"history-report"},
 	"history export": {"history-export"}, "history import": {"history-show"}, "history prune": {"history-prune"},
-	"demo": {"demo"}, "config": {"config"}, "shell-init": {"completion"}, "completion": {"completion"}, "version": {"version"},
+	"watch": {"history-replay"}, "demo": {"demo"}, "config": {"config"}, "shell-init": {"completion"}, "completion": {"completion"}, "version": {"version"},
 }
 
 // TestPages holds README.md and docs/commands.md to the tables they are printed

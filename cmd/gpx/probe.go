@@ -43,7 +43,7 @@ from, and the catalog, may fail.`,
 				return usage("probe", "--deep and --watch do not go together").hint("deep probes download a zip each")
 			}
 			if f.watch {
-				return runWatch(cmd.Context(), a, args, f)
+				return watchProbes(cmd.Context(), a, args, f)
 			}
 			return runProbe(cmd.Context(), a, args, f)
 		},
@@ -248,7 +248,7 @@ func (a *app) printResult(r probe.Result) {
 }
 
 // runWatch prints each result as it comes, until ctrl+c.
-func runWatch(ctx context.Context, a *app, args []string, f probeFlags) error {
+func watchProbes(ctx context.Context, a *app, args []string, f probeFlags) error {
 	extra, err := a.named(ctx, "probe", args, f.all)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func commands(a *app) []*cobra.Command {
 		statusCommand(a), probeCommand(a), doctorCommand(a), routeCommand(a),
 		envCommand(a), useCommand(a), sumdbCommand(a), offlineCommand(a),
 		cacheCommand(a), depsCommand(a), fetchCommand(a), salvageCommand(a), undoCommand(a), changesCommand(a),
-		historyCommand(a), serveCommand(a), runCommand(a), demoCommand(a), configCommand(a), shellInitCommand(a), completionCommand(a), versionCommand(a),
+		historyCommand(a), watchCommand(a), serveCommand(a), runCommand(a), demoCommand(a), configCommand(a), shellInitCommand(a), completionCommand(a), versionCommand(a),
 	}
 }
 

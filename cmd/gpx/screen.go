@@ -55,6 +55,11 @@ type session struct {
 	work sync.WaitGroup // everything that the session started
 }
 
+// session is a live world that ends with ctx, once its start is run.
+func (a *app) session(ctx context.Context, s settings) *session {
+	return &session{app: a, ctx: ctx, read: s, ready: make(chan struct{}), look: make(chan struct{}, 1)}
+}
+
 // A replay is what the screen starts with; the zero value is what is now.
 type replay struct {
 	incident int64
@@ -69,7 +74,7 @@ func runScreen(ctx context.Context, a *app, mode tui.Mode, r replay) error {
 	}
 	a.actor = "tui"
 	ctx, cancel := context.WithCancel(ctx)
-	live := &session{app: a, ctx: ctx, read: s, ready: make(chan struct{}), look: make(chan struct{}, 1)}
+	live := a.session(ctx, s)
 	live.work.Go(live.start)
 
 	theme := s.Screen.Theme
