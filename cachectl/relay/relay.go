@@ -111,6 +111,8 @@ type Relay struct {
 	files   flights[fetched]
 	answers flights[answer]
 	cancel  context.CancelFunc
+
+	headerTime, writeStall time.Duration // what slow clients have
 }
 
 // New returns a relay. The caller closes it.
@@ -122,7 +124,7 @@ func New(o Options) (*Relay, error) {
 		o.Most = DefaultMost
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &Relay{o: o, kept: &kept{most: o.Most}, slots: make(chan struct{}, atOnce), cancel: cancel}
+	r := &Relay{o: o, kept: &kept{most: o.Most}, slots: make(chan struct{}, atOnce), cancel: cancel, headerTime: headerTime, writeStall: writeStall}
 	r.files.base, r.answers.base, r.zips.flights.base = ctx, ctx, ctx
 	proofs := &stage.Proofs{Sums: o.Sums, Skip: o.Skip, Pass: true}
 	if o.SumDB != nil {
@@ -177,7 +179,7 @@ func refuse(status int, format string, args ...any) *refusal {
 // ServeHTTP implements [http.Handler].
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	start := time.Now()
-	out := newWriter(w)
+	out := newWriter(w, r.writeStall)
 	from, err := r.serve(out, req)
 	if err != nil {
 		r.fail(out, req, err)

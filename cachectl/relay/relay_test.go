@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -45,6 +46,7 @@ type world struct {
 	relay *Relay
 	url   string
 	stop  func()
+	slow  time.Duration // what slow clients have, if not as usual
 }
 
 func newWorld(t *testing.T) *world {
@@ -83,6 +85,9 @@ func (w *world) start() {
 	w.t.Helper()
 	r, err := New(w.o)
 	must(w.t, err)
+	if w.slow > 0 {
+		r.headerTime, r.writeStall = w.slow, w.slow
+	}
 	l, err := Listen(w.t.Context(), "127.0.0.1:0")
 	must(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -454,6 +459,45 @@ func TestRawRequests(t *testing.T) {
 	}
 	if log := one.Log(); len(log) > 0 {
 		t.Errorf("asked: %+v", log)
+	}
+}
+
+// Who sends a header byte by byte, or reads nothing of an answer, is cut off.
+func TestSlowClients(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m, err := lab.NewModule("lab.example.com/huge", "v1.0.0", time.Unix(1e9, 0), map[string]string{"go.mod": "module lab.example.com/huge\n"})
+	must(t, err)
+	w.o.Cache = t.TempDir()
+	dir := filepath.Join(w.o.Cache, "lab.example.com", "huge", "@v")
+	must(t, os.MkdirAll(dir, 0o755))
+	// Bytes before a zip are no part of its hash, and more than any socket buffers.
+	must(t, os.WriteFile(filepath.Join(dir, "v1.0.0.zip"), append(make([]byte, 64<<20), m.Zip...), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "v1.0.0.ziphash"), []byte(m.ZipHash), 0o644))
+	w.behind()
+	w.slow = 100 * time.Millisecond
+	w.start()
+	send := func(request string) net.Conn {
+		t.Helper()
+		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		must(t, err)
+		t.Cleanup(func() { conn.Close() })
+		must(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
+		must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, err = io.WriteString(conn, request)
+		must(t, err)
+		return conn
+	}
+	conn := send("GET /lab.example.com/alpha/@v/list HTTP/1.1\r\nHost: localhost\r\nX")
+	if data, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("half a header: not cut off: %q", data)
+	}
+	conn = send("GET /lab.example.com/huge/@v/v1.0.0.zip HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	for err = nil; err == nil; { // what is written to a connection that was cut is an error
+		_, err = io.WriteString(conn, "x")
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("a client that does not read: not cut off")
 	}
 }
 

@@ -49,7 +49,7 @@ var ErrNotLoopback = errors.New("the relay is for this machine only")
 // closes l, not the relay.
 func (r *Relay) Serve(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
-		Handler: r, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		Handler: r, ReadHeaderTimeout: r.headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		// What clients do wrong is none of the user's business.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}

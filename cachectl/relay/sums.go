@@ -56,7 +56,7 @@ type sums struct {
 	client  *sumdb.Client
 	records map[string][]byte // by NAME/lookup/M@V
 	tiles   map[string][]byte // by tile/…; proven
-	heads   map[int64][]byte  // signed, by the size of their tree
+	heads   map[int64]head    // signed, by the size of their tree
 }
 
 func newSums(ctx context.Context, o Options) (*sums, error) {
@@ -68,7 +68,7 @@ func newSums(ctx context.Context, o Options) (*sums, error) {
 	if hedge == 0 {
 		hedge = fetch.DefaultHedge
 	}
-	s := &sums{o: *o.SumDB, verifier: v, routes: newRoutes(o.Prober, o.Routes, o.SumDB.DB, hedge), tiles: map[string][]byte{}, heads: map[int64][]byte{}}
+	s := &sums{o: *o.SumDB, verifier: v, routes: newRoutes(o.Prober, o.Routes, o.SumDB.DB, hedge), tiles: map[string][]byte{}, heads: map[int64]head{}}
 	s.flights.base = ctx
 	s.o.Remote, s.o.Used, s.o.Alone = s.routes.Get, s.used, true
 	s.forget()
@@ -110,15 +110,15 @@ func (s *sums) keepTile(path string, data []byte) {
 }
 
 // keepHead keeps a head, when the database signed it. s is locked.
-func (s *sums) keepHead(head []byte) {
-	tree, err := s.tree(head)
+func (s *sums) keepHead(note []byte) {
+	tree, err := s.tree(note)
 	if err != nil {
 		return
 	}
 	if len(s.heads) >= maxHeads { // the smallest one has the fewest tiles
 		delete(s.heads, slices.Min(slices.Collect(maps.Keys(s.heads))))
 	}
-	s.heads[tree.N] = head
+	s.heads[tree.N] = head{note, tree}
 }
 
 func (s *sums) tree(head []byte) (tlog.Tree, error) {
@@ -331,9 +331,7 @@ func (s *sums) covering(n int64) []head {
 	var list []head
 	for _, size := range slices.Sorted(maps.Keys(s.heads)) {
 		if size >= n && size > 0 {
-			if tree, err := s.tree(s.heads[size]); err == nil {
-				list = append(list, head{s.heads[size], tree})
-			}
+			list = append(list, s.heads[size])
 		}
 	}
 	return list

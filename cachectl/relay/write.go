@@ -25,14 +25,15 @@ type writer struct {
 	status  int
 	n       int64
 	closing bool
+	stall   time.Duration
 }
 
-func newWriter(w http.ResponseWriter) *writer {
-	return &writer{ResponseWriter: w, control: http.NewResponseController(w)}
+func newWriter(w http.ResponseWriter, stall time.Duration) *writer {
+	return &writer{ResponseWriter: w, control: http.NewResponseController(w), stall: stall}
 }
 
 // more gives the client time for the next chunk. Not every ResponseWriter can.
-func (w *writer) more() { _ = w.control.SetWriteDeadline(time.Now().Add(writeStall)) }
+func (w *writer) more() { _ = w.control.SetWriteDeadline(time.Now().Add(w.stall)) }
 
 func (w *writer) WriteHeader(status int) {
 	if w.status == 0 {
