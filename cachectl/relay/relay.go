@@ -31,6 +31,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -70,8 +71,11 @@ type Options struct {
 	Routes []chain.Chain
 
 	Patience probe.Patience // zero means probe.DefaultPatience
-	Hedge    time.Duration  // 0 means fetch.DefaultHedge
-	Rest     time.Duration  // how long who failed twice is asked last; 0 means DefaultRest
+	// Longer is what those have that were late, when nobody else gives a file; zero
+	// means DefaultLonger.
+	Longer probe.Patience
+	Hedge  time.Duration // 0 means fetch.DefaultHedge
+	Rest   time.Duration // how long who failed twice is asked last; 0 means DefaultRest
 
 	Log func(Served) // called for each request when it was answered; may be nil
 }
@@ -83,10 +87,16 @@ const (
 	// DefaultRest is how long an upstream that failed twice is left alone while
 	// others answer: long against a hedge, short against an outage.
 	DefaultRest = 10 * time.Second
+	// vainRest is how long nobody has longer, when longer was not long enough.
+	vainRest = time.Minute
 	// atOnce bounds the files that are fetched at a time. A go command asks for
 	// some ten.
 	atOnce = 32
 )
+
+// DefaultLonger is for proxies that fetch a version when they are first asked for
+// it.
+var DefaultLonger = probe.Patience{FirstByte: 10 * time.Second, Stall: 5 * time.Second}
 
 // Served is a request that was answered.
 type Served struct {
@@ -99,14 +109,19 @@ type Served struct {
 
 // A Relay is the [http.Handler].
 type Relay struct {
-	o      Options
-	stage  *stage.Stage
-	kept   *kept
-	zips   zips
-	racer  *fetch.Racer
-	sums   *sums // nil: off
-	slots  chan struct{}
-	counts counters
+	o     Options
+	stage *stage.Stage
+	kept  *kept
+	zips  zips
+	racer *fetch.Racer
+	// patient asks again when nobody gave a file and somebody was only late; but
+	// not for a while when that was in vain.
+	patient   *fetch.Racer
+	vainMu    sync.Mutex
+	vainUntil time.Time
+	sums      *sums // nil: off
+	slots     chan struct{}
+	counts    counters
 
 	files   flights[fetched]
 	answers flights[answer]
@@ -119,6 +134,9 @@ type Relay struct {
 func New(o Options) (*Relay, error) {
 	if o.Rest == 0 {
 		o.Rest = DefaultRest
+	}
+	if o.Longer == (probe.Patience{}) {
+		o.Longer = DefaultLonger
 	}
 	if o.Most == 0 {
 		o.Most = DefaultMost
@@ -134,7 +152,7 @@ func New(o Options) (*Relay, error) {
 			return nil, err
 		}
 		r.sums, s.untrusted = s, r.counts.untrusted
-		proofs.Lookup = s.lines
+		proofs.Lookup = s.proof
 	}
 	var err error
 	if r.stage, err = stage.Open(o.Dir, proofs); err != nil {
@@ -142,6 +160,7 @@ func New(o Options) (*Relay, error) {
 		return nil, err
 	}
 	r.racer = &fetch.Racer{Prober: o.Prober, Patience: o.Patience, Hedge: o.Hedge, Rest: o.Rest, Temp: r.stage.Temp}
+	r.patient = &fetch.Racer{Prober: o.Prober, Patience: o.Longer, Hedge: o.Hedge, Rest: o.Rest, Temp: r.stage.Temp}
 	return r, nil
 }
 
@@ -152,6 +171,7 @@ func (r *Relay) Close() {
 	r.answers.wait()
 	r.zips.flights.wait()
 	r.racer.Close()
+	r.patient.Close()
 	if r.sums != nil {
 		r.sums.close()
 	}

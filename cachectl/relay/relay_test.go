@@ -172,6 +172,7 @@ func (g *goCommand) cache() string {
 // upstream does.
 func TestGoCommandBehind(t *testing.T) {
 	t.Parallel()
+	rare := map[string]bool{"403": true, "404": true, "reset": true, "short": true, "wrong mod": true, "wrong version": true, "garbage": true, "redirects": true, "no sumdb": true}
 	for name, fault := range map[string]lab.Fault{
 		"healthy": lab.OK(), "refuse": lab.Refuse(), "hang": lab.Hang(), "stall": lab.Stall(10), "502": lab.Status(502, "dead"), "403": lab.Status(403, ""),
 		"404": lab.Status(404, ""), "captive portal": lab.Captive(), "reset": lab.Reset(), "eof": lab.EOF(), "truncated": lab.Of(lab.ModeTruncated),
@@ -181,6 +182,9 @@ func TestGoCommandBehind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if os.Getenv("GPX_TEST_SCALE") == "" && rare[name] {
+				t.Skip("make test-system has it")
+			}
 			w := newWorld(t)
 			w.behind(w.lab.Proxy("first", lab.Always(fault)), w.lab.Proxy("second", nil))
 			w.sumDB("", t.TempDir())
@@ -351,6 +355,34 @@ func TestRangeAndHead(t *testing.T) {
 		if status != 200 || body != "" || h.Get("Content-Length") != fmt.Sprint(length) {
 			t.Errorf("%s: %d %q %v", path, status, body, h)
 		}
+	}
+}
+
+// A proxy that is slow because it fetches first is waited for when nobody else has
+// it, and one that never answers is not waited for again and again.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	slow, none := w.lab.Proxy("slow", lab.Always(lab.Slow(time.Second))), w.lab.Proxy("none", lab.Always(lab.Status(404, "")))
+	w.behind(slow, none)
+	w.o.Patience = probe.Patience{FirstByte: 200 * time.Millisecond, Stall: time.Second}
+	w.o.Longer = probe.Patience{FirstByte: 20 * time.Second, Stall: time.Second}
+	w.start()
+	const path = "/lab.example.com/alpha/@v/v1.0.0.info"
+	if status, body, h := w.get(path); status != 200 || h.Get(fromHeader) != slow.URL() {
+		t.Errorf("%d %s", status, body)
+	}
+	w.stop()
+	slow.SetFault(lab.Hang())
+	w.o.Dir, w.o.Longer = t.TempDir(), w.o.Patience
+	w.start()
+	for range 4 {
+		if status, body, _ := w.get(path); status != http.StatusBadGateway || !strings.Contains(body, "timeout") {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+	if n := len(slow.Log()); n != 2+5 {
+		t.Errorf("asked %d times, want once a request, and once more in all", n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +13,10 @@ import (
 )
 
 const (
-	// routeTime is how long one way to the checksum database has for one answer.
-	routeTime = 3 * time.Second
+	// routeTime is how long one way to the checksum database has for one answer: a
+	// database that does not know a version yet fetches it first. The next way is
+	// asked long before.
+	routeTime = 15 * time.Second
 	// routeRest is how long a way that failed twice is used last.
 	routeRest = 5 * time.Second
 	// lieRest is the same for one whose answers do not prove themselves.
@@ -86,6 +89,7 @@ func (rs *routes) order() []*route {
 
 // A reply is what one route, or all, said.
 type reply struct {
+	by   *route
 	data []byte
 	err  error
 }
@@ -102,16 +106,18 @@ func (rs *routes) Get(ctx context.Context, path string) ([]byte, error) {
 	}
 	replies := make(chan reply)
 	running, next := 0, 0
+	waiting := map[*route]bool{}
 	late := time.NewTimer(rs.hedge)
 	defer late.Stop()
 	launch := func() {
 		r := order[next]
 		next++
 		running++
+		waiting[r] = true
 		late.Reset(rs.hedge)
 		go func() {
 			data, err := r.get(ctx, path)
-			replies <- reply{data, err}
+			replies <- reply{r, data, err}
 		}()
 	}
 	launch()
@@ -121,10 +127,16 @@ func (rs *routes) Get(ctx context.Context, path string) ([]byte, error) {
 		select {
 		case got := <-replies:
 			running--
+			delete(waiting, got.by)
 			switch {
 			case won != nil:
 			case got.err == nil:
 				won = &got
+				for _, r := range order[:slices.Index(order, got.by)] {
+					if waiting[r] { // it was asked before
+						r.strike()
+					}
+				}
 				cancel()
 			default:
 				// That there is no such file says more than any failure.
@@ -183,6 +195,27 @@ func (r *route) give(u *using, failed, good bool) {
 	if u.over && u.n == 0 {
 		u.Close()
 	}
+}
+
+// strike notes a failure.
+func (r *route) strike() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.strikes++
+	r.until = time.Now().Add(routeRest)
+}
+
+// down reports whether every way failed lately.
+func (rs *routes) down() bool {
+	for _, r := range rs.list {
+		r.mu.Lock()
+		bad := r.strikes >= 2 && time.Now().Before(r.until)
+		r.mu.Unlock()
+		if !bad {
+			return false
+		}
+	}
+	return true
 }
 
 // distrust puts a route behind the others as one that failed.

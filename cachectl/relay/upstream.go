@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/module"
 
@@ -155,29 +156,56 @@ func (r *Relay) race(ctx context.Context, t target, take func(context.Context, s
 	if len(eps) == 0 {
 		return fetch.Race{}, refuse(http.StatusBadGateway, "%s: there is no upstream that may be asked for it, and it is not in the module cache", what(t))
 	}
-	var race fetch.Race
-	for round := range 2 {
-		before := race.Tried
-		race = r.racer.Get(ctx, eps, t.m, t.file, take)
-		r.counts.race(race)
-		if race.Won {
-			if round > 0 { // the first round is what it was saved from
-				race.Passed = append(race.Passed, before...)
-			}
-			return race, nil
-		}
-		if err := ctx.Err(); err != nil {
-			return race, err
-		}
-		if !slices.ContainsFunc(race.Tried, passing) {
-			break
-		}
+	race := r.rounds(ctx, eps, t, take)
+	switch {
+	case race.Won:
+		return race, nil
+	case ctx.Err() != nil:
+		return race, ctx.Err()
 	}
-	if err := r.racer.Err(); err != nil {
+	if err := errors.Join(r.racer.Err(), r.patient.Err()); err != nil {
 		return race, fmt.Errorf("the relay's folder cannot be written: %w", err)
 	}
 	return race, refusalOf(t, race)
 }
+
+// rounds asks once; again, where an upstream broke rather than answered; and in
+// the end with more patience, where one was only late.
+func (r *Relay) rounds(ctx context.Context, eps []probe.Endpoint, t target, take func(context.Context, string) error) fetch.Race {
+	var before []fetch.Tried
+	round := func(racer *fetch.Racer, eps []probe.Endpoint) fetch.Race {
+		race := racer.Get(ctx, eps, t.m, t.file, take)
+		r.counts.race(race)
+		if race.Won { // what came before is what it was saved from
+			race.Passed = append(race.Passed, before...)
+		}
+		before = race.Tried
+		return race
+	}
+	race := round(r.racer, eps)
+	if !race.Won && ctx.Err() == nil && slices.ContainsFunc(race.Tried, passing) {
+		race = round(r.racer, eps)
+	}
+	if race.Won || ctx.Err() != nil || !slices.ContainsFunc(race.Tried, late) || r.vain() {
+		return race
+	}
+	longer := round(r.patient, eps)
+	if !longer.Won && ctx.Err() == nil {
+		r.vainMu.Lock()
+		defer r.vainMu.Unlock()
+		r.vainUntil = time.Now().Add(vainRest)
+	}
+	return longer
+}
+
+// vain reports whether patience was in vain lately.
+func (r *Relay) vain() bool {
+	r.vainMu.Lock()
+	defer r.vainMu.Unlock()
+	return time.Now().Before(r.vainUntil)
+}
+
+func late(t fetch.Tried) bool { return t.Class == probe.Timeout || t.Class == probe.Stalled }
 
 // passing reports whether a failure may be over at once: a connection or a server
 // that broke. Who did not answer in time is not waited for twice.
