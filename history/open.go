@@ -309,7 +309,7 @@ func (s *Store) Close() error {
 	defer s.recordsMu.Unlock()
 	var err error
 	if s.records != nil {
-		err = s.records.db.Close()
+		err = s.records.close()
 	}
 	if s.db != nil {
 		err = errors.Join(err, s.db.Close())

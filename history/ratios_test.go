@@ -29,9 +29,9 @@ func TestHistoryRatios(t *testing.T) {
 		return
 	}
 	path := filepath.Join(t.TempDir(), "history.db")
-	clock := began
+	now := began
 	open := func() *Store {
-		s, err := Open(t.Context(), path, Options{Now: func() time.Time { return clock }})
+		s, err := Open(t.Context(), path, Options{Now: func() time.Time { return now }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestHistoryRatios(t *testing.T) {
 	start := time.Now()
 	fill(t, s, f, n, false)
 	rate := float64(n) / time.Since(start).Seconds()
-	clock = f.at
+	now = f.at
 	for i := range 50 {
 		opened := began.Add(time.Duration(i+1) * 3 * time.Hour)
 		if _, err := s.AddRecording(t.Context(), &incident.Recording{Incident: incident.Incident{
@@ -91,11 +91,11 @@ func TestHistoryRatios(t *testing.T) {
 		if _, err := s.Incidents(t.Context()); err != nil {
 			return err
 		}
-		_, err := s.Stats(t.Context(), StatsOptions{Since: clock.Add(-24 * time.Hour)})
+		_, err := s.Stats(t.Context(), StatsOptions{Since: now.Add(-24 * time.Hour)})
 		return err
 	})
 	ask("statistics of the last day", 10*time.Millisecond*time.Duration(1+n/10_000_000*4), func() error {
-		_, err := s.Stats(t.Context(), StatsOptions{Since: clock.Add(-24 * time.Hour)})
+		_, err := s.Stats(t.Context(), StatsOptions{Since: now.Add(-24 * time.Hour)})
 		return err
 	})
 	ask("statistics of all time", most, func() error {

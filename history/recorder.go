@@ -201,7 +201,7 @@ func (r *recorder) flush(ctx context.Context) error {
 	if busy(err) && len(r.samples) < maxPending {
 		return nil // the next flush writes it
 	}
-	if !cannotWrite(err) || rec != nil && rec.memory {
+	if !cannotWrite(err) || rec != nil && rec.memory != nil {
 		return err
 	}
 	if rec, err = r.s.forget(ctx, err); err != nil {

@@ -80,7 +80,7 @@ func live(t *testing.T, s *Store, now *time.Time, to time.Time) {
 	snaps, tick, done := make(chan monitor.Snapshot), make(chan time.Time), make(chan error, 1)
 	go func() { done <- s.Record(ctx, snaps, RecorderOptions{Tick: tick}) }()
 	tick <- *now
-	for ; now.Before(to); *now = now.Add(worldEvery / 2) {
+	for ; now.Before(to); advance(now, worldEvery/2) {
 		snaps <- worldAt(*now)
 		tick <- *now
 	}
@@ -324,7 +324,11 @@ func TestKillRecorders(t *testing.T) {
 	for brokenAt(now) || brokenAt(now.Add(-time.Minute)) {
 		now = now.Add(time.Minute)
 	}
-	s, err := Open(t.Context(), path, Options{Now: func() time.Time { return now }})
+	s, err := Open(t.Context(), path, Options{Now: func() time.Time {
+		clock.Lock()
+		defer clock.Unlock()
+		return now
+	}})
 	must(t, err)
 	defer s.Close()
 	live(t, s, &now, now.Add(time.Minute))
@@ -387,7 +391,11 @@ func TestLockedFile(t *testing.T) {
 	start := began.Truncate(worldPeriod).Add(time.Minute)
 	now := start
 	path := filepath.Join(t.TempDir(), "history.db")
-	s, err := Open(t.Context(), path, Options{Now: func() time.Time { return now }, Busy: time.Millisecond})
+	s, err := Open(t.Context(), path, Options{Busy: time.Millisecond, Now: func() time.Time {
+		clock.Lock()
+		defer clock.Unlock()
+		return now
+	}})
 	must(t, err)
 	defer s.Close()
 	live(t, s, &now, start.Add(time.Minute))
@@ -401,7 +409,7 @@ func TestLockedFile(t *testing.T) {
 	go func() { done <- s.Record(ctx, snaps, RecorderOptions{Tick: tick}) }()
 	tick <- now
 	play := func(until time.Time) {
-		for ; now.Before(until); now = now.Add(worldEvery / 2) {
+		for ; now.Before(until); advance(&now, worldEvery/2) {
 			snaps <- worldAt(now)
 			tick <- now
 		}

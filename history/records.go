@@ -25,7 +25,10 @@ import (
 type records struct {
 	db        *sql.DB
 	many, one *sql.Stmt // insert samples
-	memory    bool
+	// memory is a connection that does nothing: a database in memory ends with its
+	// last one, and a cancelled statement ends the one that it ran on. Nil for a
+	// file.
+	memory *sql.Conn
 
 	mu        sync.Mutex
 	endpoints map[incident.Endpoint]int64
@@ -62,7 +65,7 @@ func (s *Store) forget(ctx context.Context, why error) (*records, error) {
 	s.recordsMu.Lock()
 	defer s.recordsMu.Unlock()
 	if s.records != nil {
-		s.records.db.Close()
+		s.records.close()
 	}
 	s.records = r
 	return r, nil
@@ -71,7 +74,7 @@ func (s *Store) forget(ctx context.Context, why error) (*records, error) {
 var memories atomic.Int64
 
 func memoryDSN() string {
-	q := url.Values{"mode": {"memory"}, "_txlock": {"immediate"}, "_foreign_keys": {"on"}}
+	q := url.Values{"mode": {"memory"}, "cache": {"shared"}, "_txlock": {"immediate"}, "_foreign_keys": {"on"}}
 	return fmt.Sprintf("file:gpx-%d?%s", memories.Add(1), q.Encode())
 }
 
@@ -81,21 +84,31 @@ func openRecords(ctx context.Context, name string, fresh bool) (*records, error)
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
+	r := &records{db: db, endpoints: map[incident.Endpoint]int64{}, classes: map[probe.Class]int64{}}
 	if fresh {
-		if err := migrate(ctx, db, "MEMORY"); err != nil {
-			db.Close()
-			return nil, err
+		db.SetMaxOpenConns(2)
+		if r.memory, err = db.Conn(ctx); err == nil {
+			err = migrate(ctx, db, "MEMORY")
 		}
 	}
-	r := &records{db: db, memory: fresh, endpoints: map[incident.Endpoint]int64{}, classes: map[probe.Class]int64{}}
-	if r.many, err = db.PrepareContext(ctx, insertInto(rowsAtOnce)); err == nil {
+	if err == nil {
+		r.many, err = db.PrepareContext(ctx, insertInto(rowsAtOnce))
+	}
+	if err == nil {
 		r.one, err = db.PrepareContext(ctx, insertInto(1))
 	}
 	if err != nil {
-		db.Close()
+		r.close()
 		return nil, err
 	}
 	return r, nil
+}
+
+func (r *records) close() error {
+	if r.memory != nil {
+		r.memory.Close()
+	}
+	return r.db.Close()
 }
 
 // query is a connection or a transaction.

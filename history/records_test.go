@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,10 +18,24 @@ import (
 // began is when the tests begin.
 var began = time.Date(2026, 11, 5, 12, 0, 30, 0, time.UTC)
 
+// clock guards what the tests' clocks show while a recorder looks at them.
+var clock sync.Mutex
+
+// advance moves a clock on.
+func advance(now *time.Time, d time.Duration) {
+	clock.Lock()
+	defer clock.Unlock()
+	*now = now.Add(d)
+}
+
 // recorded opens a store on a new file whose clock the test sets.
 func recorded(t testing.TB, now *time.Time) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "history.db"), Options{Now: func() time.Time { return *now }})
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "history.db"), Options{Now: func() time.Time {
+		clock.Lock()
+		defer clock.Unlock()
+		return *now
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
