@@ -191,6 +191,10 @@ func (p *port) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ln != nil {
+		// A process that is being started has a copy of the listener until it is
+		// another program: so long the port would go on accepting.
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
 		p.ln.Close()
 		p.ln = nil
 	}
