@@ -61,7 +61,15 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add(path)
 	}
+	f.Add("example.com/!m@v1.0.0")
 	f.Fuzz(func(t *testing.T, path string) {
+		if m, err := parseLookup(path); err == nil {
+			p, perr := module.EscapePath(m.Path)
+			v, verr := module.EscapeVersion(m.Version)
+			if perr != nil || verr != nil || p+"@"+v != path || !filepath.IsLocal(filepath.FromSlash(path)) {
+				t.Errorf("lookup of %q: %v", path, m)
+			}
+		}
 		got, err := parse(path)
 		if err != nil {
 			return
