@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/module"
 )
@@ -14,33 +15,39 @@ import (
 var (
 	// wordRE is what may be one name: nothing in it separates two. A URL has its
 	// query with it.
-	wordRE = regexp.MustCompile("[A-Za-z][A-Za-z0-9+.-]*:/{2,}[^\\s,|;\"'`<>(){}]*|[^\\s,|;\"'`<>(){}=]+")
+	wordRE = pattern("[A-Za-z][A-Za-z0-9+.-]*:/{2,}[^\\s,|;\"'`<>(){}]*|[^\\s,|;\"'`<>(){}=]+")
 	// urlRE begins a URL, also where its slashes are percent-encoded.
-	urlRE = regexp.MustCompile(`(?i)(?:https?|file):/+|[a-z][a-z0-9+.-]*:/{2,}|[a-z][a-z0-9+.-]*%(?:25)*3a(?:%(?:25)*2f)+`)
+	urlRE = pattern(`(?i)(?:https?|file):/+|[a-z][a-z0-9+.-]*:/{2,}|[a-z][a-z0-9+.-]*%(?:25)*3a(?:%(?:25)*2f)+`)
 	// windowsRE is a path with a drive or a server.
-	windowsRE = regexp.MustCompile(`\b[A-Za-z]:\\|\\\\`)
+	windowsRE = pattern(`\b[A-Za-z]:\\|\\\\`)
 	// runRE is what a host name can be made of, in any script.
-	runRE = regexp.MustCompile(`[\pL\pN\pM_.-]+`)
+	runRE = pattern(`[\pL\pN\pM_.-]+`)
 	// versionRE is what follows the @ of a module.
-	versionRE = regexp.MustCompile(`^(?:latest|v[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]*)?(?:\.(?:info|mod|zip|ziphash))?(?:/go\.mod)?)$`)
+	versionRE = pattern(`^(?:latest|v[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]*)?(?:\.(?:info|mod|zip|ziphash))?(?:/go\.mod)?)$`)
 	// keyRE is the rest of a verifier key (golang.org/x/mod/sumdb/note).
-	keyRE = regexp.MustCompile(`^\+[0-9a-f]{8}\+\S*`)
+	keyRE = pattern(`^\+[0-9a-f]{8}\+\S*`)
 	// fileRE are names with a dot that are no hosts, versions and numbers.
-	fileRE = regexp.MustCompile(`^(?:go\.(?:mod|sum|work|env)|go\.work\.sum|modules\.txt|resolv\.conf|v[0-9]+(?:\.[0-9]+){2}(?:[-+][0-9A-Za-z.+-]*)?(?:\.(?:info|mod|zip|ziphash))?|go[0-9.]+(?:rc[0-9]+)?|[0-9]+(?:\.[0-9]+)*(?:[nµm]?s|m|h|[kMG]i?B)?|Client\.Timeout)$`)
+	fileRE = pattern(`^(?:go\.(?:mod|sum|work|env)|go\.work\.sum|modules\.txt|resolv\.conf|v[0-9]+(?:\.[0-9]+){2}(?:[-+][0-9A-Za-z.+-]*)?(?:\.(?:info|mod|zip|ziphash))?|go[0-9.]+(?:rc[0-9]+)?|[0-9]+(?:\.[0-9]+)*(?:[nµm]?s|m|h|[kMG]i?B)?|Client\.Timeout)$`)
 	// pathRE is what may follow a host without a scheme: a path, or a repository as
 	// ssh has it.
-	pathRE = regexp.MustCompile(`^(?:/|:[^0-9]).*`)
+	pathRE = pattern(`^(?:/|:[^0-9]).*`)
 	// plainRE are requests that name nothing.
-	plainRE = regexp.MustCompile(`^/(?:supported|latest|lookup|tile|tile/[0-9]+/(?:data|[0-9]+)/[0-9xp./]+)$`)
+	plainRE = pattern(`^/(?:supported|latest|lookup|tile|tile/[0-9]+/(?:data|[0-9]+)/[0-9xp./]+)$`)
 	// requestRE begins what the go command asks for below a base URL.
-	requestRE = regexp.MustCompile(`/(?:@v|sumdb|lookup|tile)/|/@latest$|/supported$`)
+	requestRE = pattern(`/(?:@v|sumdb|lookup|tile)/|/@latest$|/supported$`)
 )
+
+// pattern is a regular expression that is compiled when it is first used: few starts
+// of gpx mask anything.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // learn notes the hosts of the URLs in s, and the paths of those that are bases.
 // What is a module is told when all hosts are known.
 func (m *mask) learn(s string) {
-	for _, word := range wordRE.FindAllString(strings.ReplaceAll(s, `\/`, "/"), -1) {
-		loc := urlRE.FindStringIndex(word)
+	for _, word := range wordRE().FindAllString(strings.ReplaceAll(s, `\/`, "/"), -1) {
+		loc := urlRE().FindStringIndex(word)
 		if loc == nil {
 			continue
 		}
@@ -50,7 +57,7 @@ func (m *mask) learn(s string) {
 			m.file(p)
 		case authority != "":
 			m.hostPort(authority)
-			if !requestRE.MatchString(p) {
+			if !requestRE().MatchString(p) {
 				m.base(authority, p)
 			}
 		}
@@ -69,7 +76,7 @@ func (m *mask) learnDatabase(value string) {
 // text masks every name in s.
 func (m *mask) text(s string) string {
 	s = strings.ReplaceAll(s, `\/`, "/") // JSON in an error message
-	return wordRE.ReplaceAllStringFunc(s, func(w string) string {
+	return wordRE().ReplaceAllStringFunc(s, func(w string) string {
 		name := trim(w)
 		return m.name(name) + w[len(name):]
 	})
@@ -89,10 +96,10 @@ func (m *mask) name(w string) string {
 	if strings.Contains(w, "…") {
 		return m.cut(w)
 	}
-	if loc := urlRE.FindStringIndex(w); loc != nil {
+	if loc := urlRE().FindStringIndex(w); loc != nil {
 		return m.name(w[:loc[0]]) + m.url(w[loc[0]:])
 	}
-	if loc := windowsRE.FindStringIndex(w); loc != nil {
+	if loc := windowsRE().FindStringIndex(w); loc != nil {
 		return m.name(w[:loc[0]]) + m.file(w[loc[0]:])
 	}
 	if i := strings.Index(w, ":/"); i >= 0 { // "open:/srv/x"
@@ -130,7 +137,7 @@ func (m *mask) name(w string) string {
 func (m *mask) runs(w string) string {
 	var b strings.Builder
 	for w != "" {
-		loc := runRE.FindStringIndex(w)
+		loc := runRE().FindStringIndex(w)
 		if loc == nil {
 			break
 		}
@@ -145,7 +152,7 @@ func (m *mask) runs(w string) string {
 		before, after, _ := strings.Cut(run, host)
 		b.WriteString(before + m.host(host) + after)
 		if !publicDatabases[strings.ToLower(host)] {
-			w = pathRE.ReplaceAllString(keyRE.ReplaceAllString(w, ""), "")
+			w = pathRE().ReplaceAllString(keyRE().ReplaceAllString(w, ""), "")
 		}
 	}
 	return b.String() + w
@@ -161,7 +168,7 @@ func (m *mask) isHost(w string) bool {
 		return true
 	}
 	first, last, dotted := strings.Cut(w, ".")
-	if !dotted || first == "" || fileRE.MatchString(w) && m.scrub(w) == w || runRE.FindString(w) != w {
+	if !dotted || first == "" || fileRE().MatchString(w) && m.scrub(w) == w || runRE().FindString(w) != w {
 		return false
 	}
 	last = last[strings.LastIndexByte(last, '.')+1:]
@@ -211,7 +218,7 @@ func withoutPort(authority string) string {
 // split takes a URL apart; its query and fragment are dropped, and of a userinfo
 // is told that there was one.
 func split(u string) (scheme, user, authority, p string) {
-	scheme = urlRE.FindString(u)
+	scheme = urlRE().FindString(u)
 	rest := u[len(scheme):]
 	if i := strings.IndexAny(rest, "?#"); i >= 0 {
 		rest = rest[:i]
@@ -259,7 +266,7 @@ func (m *mask) base(authority, p string) string {
 // path masks the path of a URL: its base by a number, and what the go command asks
 // for below it as far as that is public.
 func (m *mask) path(authority, p string) string {
-	if !requestRE.MatchString(p) {
+	if !requestRE().MatchString(p) {
 		return m.base(authority, p)
 	}
 	for i := len(p); i > 0; i = strings.LastIndexByte(p[:i], '/') {
@@ -287,7 +294,7 @@ func (m *mask) request(p string) string {
 		}
 		return "/lookup/" + masked
 	}
-	if plainRE.MatchString(p) {
+	if plainRE().MatchString(p) {
 		return p
 	}
 	i := max(strings.Index(p, "/@v/"), strings.Index(p, "/@latest"))
@@ -303,7 +310,7 @@ func (m *mask) request(p string) string {
 	if ok {
 		tail = p[i:]
 	}
-	if ok && version != "list" && (!versionRE.MatchString(version) || m.scrub(version) != version) {
+	if ok && version != "list" && (!versionRE().MatchString(version) || m.scrub(version) != version) {
 		tail = "/@v/…" // a branch, maybe
 	}
 	return "/" + strings.TrimSuffix(masked, "@latest") + tail
@@ -330,7 +337,7 @@ func (m *mask) module(w string) (string, bool) {
 	if masked, known := m.modules[p]; known && !ok {
 		return masked, true
 	}
-	if !ok || module.CheckPath(p) != nil || !versionRE.MatchString(version) {
+	if !ok || module.CheckPath(p) != nil || !versionRE().MatchString(version) {
 		return "", false
 	}
 	m.named[w] = true

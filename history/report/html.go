@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"gpx/envctl/wire"
@@ -16,32 +17,35 @@ import (
 //go:embed report.html
 var page string
 
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"clock":   clock,
-	"maybe":   maybe,
-	"words":   words,
-	"percent": percent,
-	"answers": answers,
-	"kind":    kindWords,
-	"offset":  offset,
-	"classes": func(c probe.Class) string { return c.Words() },
-	"add":     func(a, b int) int { return a + b },
-	"time":    func(t wire.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
-	"machine": func(t wire.Time) string { return t.UTC().Format(wire.Layout) },
-	"events": func(opened wire.Time, all []incident.Event, numbered bool) any {
-		return struct {
-			Opened   wire.Time
-			Events   []incident.Event
-			Numbered bool // as the marks of the picture are
-		}{opened, all, numbered}
-	},
-	"share": func(f *float64) float64 { // of a bar 100 wide
-		if f == nil {
-			return 0
-		}
-		return *f * 100
-	},
-}).Parse(page))
+// pageTemplate is parsed when the first report is written.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{
+		"clock":   clock,
+		"maybe":   maybe,
+		"words":   words,
+		"percent": percent,
+		"answers": answers,
+		"kind":    kindWords,
+		"offset":  offset,
+		"classes": func(c probe.Class) string { return c.Words() },
+		"add":     func(a, b int) int { return a + b },
+		"time":    func(t wire.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
+		"machine": func(t wire.Time) string { return t.UTC().Format(wire.Layout) },
+		"events": func(opened wire.Time, all []incident.Event, numbered bool) any {
+			return struct {
+				Opened   wire.Time
+				Events   []incident.Event
+				Numbered bool // as the marks of the picture are
+			}{opened, all, numbered}
+		},
+		"share": func(f *float64) float64 { // of a bar 100 wide
+			if f == nil {
+				return 0
+			}
+			return *f * 100
+		},
+	}).Parse(page))
+})
 
 // HTML writes the report as one page that needs nothing else.
 func HTML(w io.Writer, r *incident.Recording, now time.Time) error {
@@ -69,7 +73,7 @@ func HTML(w io.Writer, r *incident.Recording, now time.Time) error {
 	v.Few = d.Endpoints[:min(len(d.Endpoints), maxRows)]
 	v.MoreEndpoints = len(d.Endpoints) - len(v.Few)
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, v); err != nil {
+	if err := pageTemplate().Execute(&b, v); err != nil {
 		return err
 	}
 	_, err := w.Write(b.Bytes())
