@@ -53,6 +53,10 @@ func newWorld(t *testing.T) *world {
 	l, err := lab.Start(lab.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, l.Close()) })
+	return worldOf(t, l)
+}
+
+func worldOf(t *testing.T, l *lab.Lab) *world {
 	e := &env.Env{Environ: l.GoEnv(t.TempDir(), "off")}
 	return &world{t: t, lab: l, o: Options{
 		Dir: t.TempDir(), Prober: probe.New(probe.DefaultConfig(), e), Hedge: 5 * time.Second, // nothing here is late but what hangs

@@ -163,9 +163,6 @@ func (r *Relay) race(ctx context.Context, t target, take func(context.Context, s
 	case ctx.Err() != nil:
 		return race, ctx.Err()
 	}
-	if err := errors.Join(r.racer.Err(), r.patient.Err()); err != nil {
-		return race, fmt.Errorf("the relay's folder cannot be written: %w", err)
-	}
 	return race, refusalOf(t, race)
 }
 
