@@ -29,7 +29,7 @@ test: toolchain
 
 # -count=1: what these tests meet (servers, namespaces) is not in the test cache's key.
 test-system: toolchain
-	GPX_TEST_SCALE=system $(GO) test -count=1 -timeout 25m $(PACKAGES)
+	GPX_TEST_SCALE=system $(GO) test -count=1 -timeout 25m $(SYSTEMFLAGS) $(PACKAGES)
 
 soak: toolchain
 	GPX_TEST_SCALE=soak $(GO) test -count=1 -timeout 4h -v ./...

@@ -44,7 +44,7 @@ func TestSettingsInForceTellWhatWasRecorded(t *testing.T) {
 		{"version control at the end", story{chain: hopA + "|direct", faults: []fault{fails(hopA, 60*sec, 150*sec, 0, probe.Refused), fails("direct", 60*sec, 150*sec, sec, probe.Refused)}}},
 		{"single probes were lost before", story{chain: hopA, faults: []fault{fails(hopA, 20*sec, 24*sec, 0, probe.OK), fails(hopA, 24*sec, 24100*time.Millisecond, 10, probe.Reset), fails(hopA, 60*sec, 90*sec, 0, probe.Reset)}}},
 	} {
-		for seed := range 4 {
+		for seed := range rounds(1, 4) {
 			t.Run(fmt.Sprintf("%s, seed %d", c.name, seed), func(t *testing.T) {
 				c.s.length, c.s.seed = 300*sec, time.Duration(seed)*time.Millisecond
 				r := record(t, c.s)

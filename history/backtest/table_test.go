@@ -172,7 +172,7 @@ func check(t *testing.T, o Outcome) {
 }
 
 func FuzzRun(f *testing.F) {
-	for seed := range uint64(20) {
+	for seed := range uint64(rounds(5, 20)) {
 		f.Add(seed, int64(0), int64(0), 0, "")
 		f.Add(seed, int64(15*sec), int64(sec), 5, hopA+"|"+hopB)
 	}
@@ -189,7 +189,7 @@ func TestOddRecordings(t *testing.T) {
 			check(t, o)
 		}
 	}
-	for seed := range uint64(300) {
+	for seed := range uint64(rounds(40, 300)) {
 		rec := odd(rand.New(rand.NewPCG(seed, 2)))
 		table := Alternatives(rec)
 		for _, o := range table.Alternatives {

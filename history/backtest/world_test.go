@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"context"
+	"os"
 	"reflect"
 	"slices"
 	"sync"
@@ -198,4 +199,12 @@ func (w *writer) take(s monitor.Snapshot) {
 		r.Incident = *step.Incident
 		r.Incident.Events = append(slices.Clone(r.Incident.Events), step.Events...)
 	}
+}
+
+// rounds is how often a test tries: a few times, or many (GPX_TEST_SCALE).
+func rounds(few, many int) int {
+	if os.Getenv("GPX_TEST_SCALE") == "" {
+		return few
+	}
+	return many
 }
