@@ -46,9 +46,18 @@ func TestMain(m *testing.M) {
 //	recorded                  an outage of an hour ago is in the history
 //	nosecret TEXT…            neither output nor any file that gpx may have written holds the text
 func TestScripts(t *testing.T) {
+	plain := ""
+	if raced {
+		plain = plainProgram(t)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: setupScript,
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			if plain != "" && !manyAtOnce[strings.TrimPrefix(filepath.Base(e.WorkDir), "script-")] {
+				e.Setenv("PATH", plain+string(filepath.ListSeparator)+e.Getenv("PATH"))
+			}
+			return setupScript(e)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": cmdLab, "proxy": cmdProxy, "fault": cmdFault, "gosum": cmdGoSum, "asked": cmdAsked,
 			"waitasked": cmdWaitAsked, "waitfor": cmdWaitFor, "credentials": cmdCredentials, "linkself": cmdLinkSelf, "exits": cmdExits, "jsonfield": cmdJSONField, "schema": cmdSchema, "nosecret": cmdNoSecret,
@@ -62,6 +71,24 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no condition %q", cond)
 		},
 	})
+}
+
+// manyAtOnce are the scripts whose commands do several things at a time. The others
+// run the program as it is built for users also where the tests are built with the
+// race detector: it takes most of a second to start one that has it.
+var manyAtOnce = map[string]bool{
+	"cacheprune": true, "cacheverify": true, "deps": true, "fetch": true, "probe": true, "probewatch": true,
+	"run": true, "serve": true, "status": true, "watch": true,
+}
+
+// plainProgram builds gpx without the race detector, and returns its folder.
+func plainProgram(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "gpx"), ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return dir
 }
 
 // A scriptLab is the lab of one script.
