@@ -104,8 +104,10 @@ func TestKill(t *testing.T) {
 
 func kills() int {
 	switch os.Getenv("GPX_TEST_SCALE") {
-	case "system", "soak":
-		return 200
+	case "system":
+		return 80
+	case "soak":
+		return 400
 	}
 	return 16
 }

@@ -381,7 +381,7 @@ func TestReadinessIsTheGoCommands(t *testing.T) {
 	for name := range bases {
 		machines[name] = w.prepare(t, name)
 	}
-	every := map[string]int{"": 6, "system": 3}[os.Getenv("GPX_TEST_SCALE")] // soak: all
+	every := map[string]int{"": 6, "system": 4}[os.Getenv("GPX_TEST_SCALE")] // soak: all
 	every = max(every, 1)
 	var n, builds, tests atomic.Int64
 	t.Cleanup(func() {
