@@ -25,6 +25,10 @@ import (
 // settleAfter is when a minute is complete: a probe that began in it has ended.
 const settleAfter = 30 * time.Second
 
+// rollEvery is how often the recorder does it: what is not rolled up yet is summed up
+// by its samples.
+const rollEvery = 10 * time.Minute
+
 // rollAtOnce bounds what one transaction rolls up, and what that holds in memory.
 const rollAtOnce = 6 * time.Hour
 
@@ -128,8 +132,8 @@ func rollupAt(id int64, span time.Duration) time.Time {
 
 // roll stores the rollups of all that is complete as of now.
 func (r *records) roll(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	if !r.rolled.IsZero() && now.Before(r.rolled.Add(time.Minute+settleAfter)) {
-		return nil // as of the last time, no minute more is complete
+	if !r.rolled.IsZero() && now.Before(r.rolled.Add(rollEvery+settleAfter)) {
+		return nil
 	}
 	from, err := r.mark(ctx, tx, "minutes")
 	if err != nil {
