@@ -14,6 +14,7 @@ type Pruned struct {
 	Frames    int64 `json:"frames"`
 	Minutes   int64 `json:"minutes"`
 	Hours     int64 `json:"hours"`
+	Days      int64 `json:"days"`
 }
 
 // Empty reports whether there is nothing to remove.
@@ -59,6 +60,7 @@ func (r *records) prune(ctx context.Context, before time.Time, dry bool) (p Prun
 			{"frames", "id < coalesce((SELECT max(id) FROM frames WHERE id <= ?), 0)", samples.UnixMicro(), &p.Frames},
 			{"minutes", "id < ?", rollupID(before, time.Minute, 0), &p.Minutes},
 			{"hours", "id < ?", rollupID(before, time.Hour, 0), &p.Hours},
+			{"days", "id < ?", rollupID(before, 24*time.Hour, 0), &p.Days},
 		} {
 			if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM `+d.table+` WHERE `+d.where, d.than).Scan(d.n); err != nil {
 				return err

@@ -113,7 +113,7 @@ func TestStats(t *testing.T) {
 	now := began
 	s := recorded(t, &now)
 	f := newFeed(3, began)
-	all := fill(t, s, f, 20_000, true)
+	all := fill(t, s, f, 150_000, true)
 	now = f.at
 	for _, tt := range []struct {
 		name     string
@@ -122,6 +122,7 @@ func TestStats(t *testing.T) {
 		{"all", 0, 0},
 		{"the last hours", 5*time.Hour + 10*time.Minute, 0},
 		{"within an hour", 3*time.Hour + 2*time.Minute, 3*time.Hour + 40*time.Minute},
+		{"days and their ends", 3*time.Hour + 20*time.Minute, 50*time.Hour + 7*time.Minute},
 		{"a middle", 2 * time.Hour, 6*time.Hour + 7*time.Minute},
 		{"what is not rolled up", f.at.Sub(began).Truncate(time.Minute) - time.Minute, 0},
 	} {

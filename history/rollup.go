@@ -19,8 +19,8 @@ import (
 // and only then stored: a process that is killed loses nothing that the next one
 // does not make anew.
 //
-//	samples ──a minute is complete──▶ minutes ──an hour is complete──▶ hours
-//	7 days                            90 days                          for ever
+//	samples ──a minute is complete──▶ minutes ──an hour──▶ hours ──a day──▶ days
+//	7 days                            90 days              for ever
 
 // settleAfter is when a minute is complete: a probe that began in it has ended.
 const settleAfter = 30 * time.Second
@@ -160,21 +160,45 @@ func (r *records) roll(ctx context.Context, tx *sql.Tx, now time.Time) error {
 		return err
 	}
 	r.rolled = to
-	hours, err := r.mark(ctx, tx, "hours")
+	if err := r.rollUp(ctx, tx, minutes, hours, to); err != nil {
+		return err
+	}
+	return r.rollUp(ctx, tx, hours, days, to)
+}
+
+// A level is a table of rollups.
+type level struct {
+	table string
+	span  time.Duration
+}
+
+var (
+	minutes = level{"minutes", time.Minute}
+	hours   = level{"hours", time.Hour}
+	days    = level{"days", 24 * time.Hour}
+)
+
+// rollUp makes what is complete of the wider level of the finer one, as of now.
+func (r *records) rollUp(ctx context.Context, tx *sql.Tx, fine, wide level, now time.Time) error {
+	from, err := r.mark(ctx, tx, wide.table)
 	if err != nil {
 		return err
 	}
-	if hours.IsZero() {
-		hours = from.Truncate(time.Hour)
+	if from.IsZero() {
+		var first sql.NullInt64
+		if err := tx.QueryRowContext(ctx, `SELECT min(id) FROM `+fine.table).Scan(&first); err != nil || !first.Valid {
+			return err
+		}
+		from = rollupAt(first.Int64, fine.span).Truncate(wide.span)
 	}
-	whole := to.Truncate(time.Hour)
-	if !hours.Before(whole) {
+	to := now.Truncate(wide.span)
+	if !from.Before(to) {
 		return nil
 	}
-	if err := r.rollHours(ctx, tx, hours, whole); err != nil {
+	if err := r.merge(ctx, tx, fine, wide, from, to); err != nil {
 		return err
 	}
-	return r.setMark(ctx, tx, "hours", whole)
+	return r.setMark(ctx, tx, wide.table, to)
 }
 
 func (r *records) mark(ctx context.Context, q query, name string) (time.Time, error) {
@@ -194,7 +218,7 @@ func (r *records) rollMinutes(ctx context.Context, tx *sql.Tx, from, to time.Tim
 	if err != nil {
 		return err
 	}
-	b := builder{ctx: ctx, tx: tx, insert: `INSERT OR REPLACE INTO minutes (id, samples, lost, classes, sketch) VALUES (?, ?, ?, ?, ?)`, span: time.Minute}
+	b := builder{ctx: ctx, tx: tx, level: minutes}
 	err = each(ctx, tx, `SELECT id, endpoint, class, total FROM samples WHERE id >= ? AND id < ? ORDER BY id`,
 		[]any{sampleFloor(from), sampleFloor(to)}, func(scan func(...any) error) error {
 			var id, endpoint, class, total int64
@@ -209,17 +233,17 @@ func (r *records) rollMinutes(ctx context.Context, tx *sql.Tx, from, to time.Tim
 	return b.flush()
 }
 
-// rollHours makes the hours of [from, to) of their minutes.
-func (r *records) rollHours(ctx context.Context, tx *sql.Tx, from, to time.Time) error {
-	b := builder{ctx: ctx, tx: tx, insert: `INSERT OR REPLACE INTO hours (id, samples, lost, classes, sketch) VALUES (?, ?, ?, ?, ?)`, span: time.Hour}
-	err := each(ctx, tx, `SELECT id, samples, lost, classes, sketch FROM minutes WHERE id >= ? AND id < ? ORDER BY id`,
-		[]any{rollupID(from, time.Minute, 0), rollupID(to, time.Minute, 0)}, func(scan func(...any) error) error {
+// merge makes the rollups of [from, to) of the finer ones.
+func (r *records) merge(ctx context.Context, tx *sql.Tx, fine, wide level, from, to time.Time) error {
+	b := builder{ctx: ctx, tx: tx, level: wide}
+	err := each(ctx, tx, `SELECT id, samples, lost, classes, sketch FROM `+fine.table+` WHERE id >= ? AND id < ? ORDER BY id`,
+		[]any{rollupID(from, fine.span, 0), rollupID(to, fine.span, 0)}, func(scan func(...any) error) error {
 			var id, samples, lost int64
 			var classes, sketch sql.RawBytes
 			if err := scan(&id, &samples, &lost, &classes, &sketch); err != nil {
 				return err
 			}
-			return b.at(rollupAt(id, time.Minute), id&(1<<rollupBits-1)).merge(samples, lost, classes, sketch)
+			return b.at(rollupAt(id, fine.span), id&(1<<rollupBits-1)).merge(samples, lost, classes, sketch)
 		})
 	if err != nil {
 		return err
@@ -243,10 +267,9 @@ func (r *records) answered(ctx context.Context, q query) (answered, error) {
 // A builder collects the rollups of one span after the other: what it is given is
 // in the order of time.
 type builder struct {
-	ctx    context.Context
-	tx     *sql.Tx
-	insert string
-	span   time.Duration
+	ctx   context.Context
+	tx    *sql.Tx
+	level level
 
 	start time.Time
 	by    map[int64]*rollup
@@ -255,7 +278,7 @@ type builder struct {
 }
 
 func (b *builder) at(t time.Time, endpoint int64) *rollup {
-	if start := t.Truncate(b.span); !start.Equal(b.start) {
+	if start := t.Truncate(b.level.span); !start.Equal(b.start) {
 		b.close()
 		b.start = start
 	}
@@ -279,7 +302,7 @@ func (b *builder) close() {
 	for _, endpoint := range b.order {
 		u := b.by[endpoint]
 		classes, sketch := u.packed()
-		b.rows = append(b.rows, rollupID(b.start, b.span, endpoint), u.samples, u.lost, classes, sketch)
+		b.rows = append(b.rows, rollupID(b.start, b.level.span, endpoint), u.samples, u.lost, classes, sketch)
 		u.reset()
 	}
 	b.order = b.order[:0]
@@ -287,7 +310,7 @@ func (b *builder) close() {
 
 func (b *builder) flush() error {
 	b.close()
-	stmt, err := b.tx.PrepareContext(b.ctx, b.insert)
+	stmt, err := b.tx.PrepareContext(b.ctx, `INSERT OR REPLACE INTO `+b.level.table+` (id, samples, lost, classes, sketch) VALUES (?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}

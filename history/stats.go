@@ -158,36 +158,15 @@ func (s *summary) note(t *total, at time.Time, samples, lost int64) {
 
 // sumUp reads
 //
-//	from ├ minutes ┤ hours … ┤ minutes ┤ samples ┤ to
+//	from ├ minutes ┤ hours ┤ days … ┤ hours ┤ minutes ┤ samples ┤ to
 func (r *records) sumUp(ctx context.Context, s *summary, classes map[int64]probe.Class) error {
-	hourMark, err := r.mark(ctx, r.db, "hours")
+	done, err := r.mark(ctx, r.db, minutes.table)
 	if err != nil {
 		return err
 	}
-	minuteMark, err := r.mark(ctx, r.db, "minutes")
-	if err != nil {
+	samplesFrom := earliest(later(done, s.from), s.to)
+	if err := r.cover(ctx, s, []level{days, hours, minutes}, s.from, samplesFrom); err != nil {
 		return err
-	}
-	hoursFrom, hoursTo := up(s.from, time.Hour), earliest(hourMark, s.to).Truncate(time.Hour)
-	if !hoursFrom.Before(hoursTo) { // no whole hour
-		hoursFrom, hoursTo = s.from, s.from
-	}
-	samplesFrom := earliest(later(minuteMark, hoursTo), s.to)
-	for _, part := range []struct {
-		table    string
-		span     time.Duration
-		from, to time.Time
-	}{
-		{"minutes", time.Minute, s.from, hoursFrom},
-		{"hours", time.Hour, hoursFrom, hoursTo},
-		{"minutes", time.Minute, hoursTo, samplesFrom},
-	} {
-		if !part.from.Before(part.to) {
-			continue
-		}
-		if err := r.sumRollups(ctx, s, part.table, part.span, part.from, part.to); err != nil {
-			return err
-		}
 	}
 	if !samplesFrom.Before(s.to) {
 		return nil
@@ -207,16 +186,61 @@ func (r *records) sumUp(ctx context.Context, s *summary, classes map[int64]probe
 		})
 }
 
-func (r *records) sumRollups(ctx context.Context, s *summary, table string, span time.Duration, from, to time.Time) error {
-	return each(ctx, r.db, `SELECT id, samples, lost, classes, sketch FROM `+table+` WHERE id >= ? AND id < ?`,
-		[]any{rollupID(up(from, span), span, 0), rollupID(up(to, span), span, 0)}, func(scan func(...any) error) error {
+// cover sums up [from, to) by the widest level that has whole spans in it, and what is
+// left at both ends by the finer ones.
+func (r *records) cover(ctx context.Context, s *summary, levels []level, from, to time.Time) error {
+	if !from.Before(to) || len(levels) == 0 {
+		return nil
+	}
+	wide, finer := levels[0], levels[1:]
+	done, err := r.mark(ctx, r.db, wide.table)
+	if err != nil {
+		return err
+	}
+	first, last := up(from, wide.span), earliest(done, to).Truncate(wide.span)
+	if wide == minutes { // a period is as exact as a minute
+		last = earliest(done, up(to, wide.span))
+	}
+	if !first.Before(last) {
+		return r.cover(ctx, s, finer, from, to)
+	}
+	if err := r.cover(ctx, s, finer, from, first); err != nil {
+		return err
+	}
+	if err := r.sumRollups(ctx, s, wide, first, last); err != nil {
+		return err
+	}
+	return r.cover(ctx, s, finer, last, to)
+}
+
+// sumRollups adds the rollups of [from, to). Which hour was the worst only those of
+// hours tell: of days they are read beside, without their sketches.
+func (r *records) sumRollups(ctx context.Context, s *summary, l level, from, to time.Time) error {
+	if l == days {
+		err := each(ctx, r.db, `SELECT id, samples, lost FROM hours WHERE id >= ? AND id < ?`,
+			[]any{rollupID(from, time.Hour, 0), rollupID(to, time.Hour, 0)}, func(scan func(...any) error) error {
+				var id, samples, lost int64
+				if err := scan(&id, &samples, &lost); err != nil {
+					return err
+				}
+				s.note(s.at(id&(1<<rollupBits-1)), rollupAt(id, time.Hour), samples, lost)
+				return nil
+			})
+		if err != nil {
+			return err
+		}
+	}
+	return each(ctx, r.db, `SELECT id, samples, lost, classes, sketch FROM `+l.table+` WHERE id >= ? AND id < ?`,
+		[]any{rollupID(from, l.span, 0), rollupID(to, l.span, 0)}, func(scan func(...any) error) error {
 			var id, samples, lost int64
 			var classes, sketch sql.RawBytes
 			if err := scan(&id, &samples, &lost, &classes, &sketch); err != nil {
 				return err
 			}
 			t := s.at(id & (1<<rollupBits - 1))
-			s.note(t, rollupAt(id, span), samples, lost)
+			if l != days {
+				s.note(t, rollupAt(id, l.span), samples, lost)
+			}
 			return t.merge(samples, lost, classes, sketch)
 		})
 }

@@ -354,7 +354,7 @@ func (a *app) pruneHistory(ctx context.Context, op string, store *history.Store,
 	}
 	doc := prunedDocument{Pruned: plan, DryRun: c.dryRun}
 	say := fmt.Sprintf("removes for good what was seen before %s: %s, %s, %s", when(before),
-		count(plan.Incidents, "incident", "incidents"), count(plan.Samples, "sample", "samples"), count(plan.Minutes+plan.Hours, "rollup", "rollups"))
+		count(plan.Incidents, "incident", "incidents"), count(plan.Samples, "sample", "samples"), count(plan.Minutes+plan.Hours+plan.Days, "rollup", "rollups"))
 	switch {
 	case plan.Empty() || c.dryRun:
 		if a.flags.json {

@@ -24,7 +24,7 @@ CREATE TABLE samples (
 	phases   BLOB                 -- microseconds of dns, tcp, tls, ttfb, as varints
 ) STRICT;
 
--- One row per minute, or hour, and endpoint, made of samples that are complete.
+-- One row per minute, hour or day, and endpoint, made of samples that are complete.
 CREATE TABLE minutes (
 	id      INTEGER PRIMARY KEY, -- minutes since 1970 << 20 | endpoint
 	samples INTEGER NOT NULL,
@@ -41,7 +41,15 @@ CREATE TABLE hours (
 	sketch  BLOB
 ) STRICT;
 
--- How far the rollups have come: microseconds of "minutes" and "hours".
+CREATE TABLE days (
+	id      INTEGER PRIMARY KEY, -- days since 1970 << 20 | endpoint
+	samples INTEGER NOT NULL,
+	lost    INTEGER NOT NULL,
+	classes BLOB    NOT NULL,
+	sketch  BLOB
+) STRICT;
+
+-- How far the rollups have come: microseconds of each of the three.
 CREATE TABLE marks (
 	name  TEXT PRIMARY KEY,
 	value INTEGER NOT NULL
