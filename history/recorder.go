@@ -296,7 +296,7 @@ func (r *recorder) takeOver(ctx context.Context, rec *records, before time.Time)
 
 // end writes the rest and lets another process record.
 func (r *recorder) end(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.s.busy)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyTimeout)
 	defer cancel()
 	if !r.holding {
 		return nil
