@@ -53,6 +53,16 @@ func (a *app) records(ctx context.Context, op string) (*history.Store, error) {
 	return store, nil
 }
 
+// incident reads the argument N of a command, and opens the history that it is in.
+func (a *app) incident(ctx context.Context, op, arg string) (*history.Store, int64, error) {
+	id, err := incidentNumber(op, arg)
+	if err != nil {
+		return nil, 0, err
+	}
+	store, err := a.records(ctx, op)
+	return store, id, err
+}
+
 // incidentNumber reads the argument N.
 func incidentNumber(op, arg string) (int64, error) {
 	n, err := strconv.ParseInt(strings.TrimPrefix(arg, "#"), 10, 64)
@@ -133,11 +143,7 @@ func historyShowCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			const op = "history show"
 			ctx := cmd.Context()
-			id, err := incidentNumber(op, args[0])
-			if err != nil {
-				return err
-			}
-			store, err := a.records(ctx, op)
+			store, id, err := a.incident(ctx, op, args[0])
 			if err != nil {
 				return err
 			}
@@ -194,11 +200,7 @@ func historyNoteCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			const op = "history note"
 			ctx := cmd.Context()
-			id, err := incidentNumber(op, args[0])
-			if err != nil {
-				return err
-			}
-			store, err := a.records(ctx, op)
+			store, id, err := a.incident(ctx, op, args[0])
 			if err != nil {
 				return err
 			}
@@ -398,14 +400,10 @@ snapshots, one a line; with --speed they come as they did, that many times faste
 		RunE: func(cmd *cobra.Command, args []string) error {
 			const op = "history replay"
 			ctx := cmd.Context()
-			id, err := incidentNumber(op, args[0])
-			if err != nil {
-				return err
-			}
 			if speed < 0 {
 				return usage(op, "--speed %v is below 0", speed)
 			}
-			store, err := a.records(ctx, op)
+			store, id, err := a.incident(ctx, op, args[0])
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,10 +30,6 @@ an endpoint would have answered that nobody asked, is said.`,
 		Args: arguments(1, 1, "the number of an incident"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			const op = "history backtest"
-			id, err := incidentNumber(op, args[0])
-			if err != nil {
-				return err
-			}
 			switch f.auto {
 			case "on", "off":
 				on := f.auto == "on"
@@ -41,16 +38,13 @@ an endpoint would have answered that nobody asked, is said.`,
 			default:
 				return usage(op, "--auto %q is neither on nor off", f.auto)
 			}
-			for _, flag := range []string{"interval", "timeout", "threshold"} {
-				if v := cmd.Flags().Lookup(flag); v.Changed && strings.HasPrefix(v.Value.String(), "-") || v.Changed && (v.Value.String() == "0" || v.Value.String() == "0s") {
-					return usage(op, "--%s %s is not above 0", flag, v.Value)
+			given := cmd.Flags().Changed
+			for flag, value := range map[string]int64{"interval": int64(f.Interval), "timeout": int64(f.Timeout), "threshold": int64(f.Threshold)} {
+				if given(flag) && value <= 0 {
+					return usage(op, "--%s %s is not above 0", flag, cmd.Flags().Lookup(flag).Value)
 				}
 			}
-			given := false
-			for _, flag := range []string{"interval", "timeout", "threshold", "strategy", "chain", "auto"} {
-				given = given || cmd.Flags().Changed(flag)
-			}
-			store, err := a.records(cmd.Context(), op)
+			store, id, err := a.incident(cmd.Context(), op, args[0])
 			if err != nil {
 				return err
 			}
@@ -59,7 +53,7 @@ an endpoint would have answered that nobody asked, is said.`,
 				return failed(op, args[0], err)
 			}
 			var table backtest.Table
-			if given {
+			if slices.ContainsFunc([]string{"interval", "timeout", "threshold", "strategy", "chain", "auto"}, given) {
 				table.Alternatives = []backtest.Outcome{backtest.Run(rec, backtest.Options{}), backtest.Run(rec, f.Options)}
 				table.Best = -1
 			} else {

@@ -102,14 +102,10 @@ hosts, the paths of modules that are not public, addresses and folders.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			const op = "history export"
 			ctx := cmd.Context()
-			id, err := incidentNumber(op, args[0])
-			if err != nil {
-				return err
-			}
 			if out == "" {
 				return usage(op, "no name for the file").hint("give one with -o")
 			}
-			store, err := a.records(ctx, op)
+			store, id, err := a.incident(ctx, op, args[0])
 			if err != nil {
 				return err
 			}
@@ -197,10 +193,7 @@ file with its picture in it, and loads nothing. Without -o it is printed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			const op = "history report"
 			ctx := cmd.Context()
-			id, err := incidentNumber(op, args[0])
-			if err != nil {
-				return err
-			}
+			var err error
 			switch {
 			case format == "" && out != "":
 				if format, err = reportFormat(out); err != nil {
@@ -213,7 +206,7 @@ file with its picture in it, and loads nothing. Without -o it is printed.`,
 			case reports[format] == nil:
 				return usage(op, "--format %q is none of md, html, json", format)
 			}
-			store, err := a.records(ctx, op)
+			store, id, err := a.incident(ctx, op, args[0])
 			if err != nil {
 				return err
 			}
