@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -45,7 +44,6 @@ type Store struct {
 	db      *sql.DB // nil: memory
 	journal *journal
 
-	holds     atomic.Bool // this process records
 	recordsMu sync.Mutex
 	records   *records // what was seen; nil until it is asked for
 

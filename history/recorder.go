@@ -54,7 +54,6 @@ func (s *Store) Record(ctx context.Context, snaps <-chan monitor.Snapshot, o Rec
 		defer t.Stop()
 		tick = t.C
 	}
-	defer s.holds.Store(false)
 	for {
 		var err error
 		select {
@@ -75,10 +74,6 @@ func (s *Store) Record(ctx context.Context, snaps <-chan monitor.Snapshot, o Rec
 		}
 	}
 }
-
-// Holds reports whether this process holds the lease: it records, and may act by
-// itself.
-func (s *Store) Holds() bool { return s.holds.Load() }
 
 // A recorder is the state of [Store.Record].
 type recorder struct {
@@ -252,7 +247,6 @@ func (r *recorder) write(ctx context.Context, rec *records) error {
 	r.samples, r.frames, r.incidents, r.events = r.samples[:0], nil, nil, nil
 	was := r.holding
 	r.holding = held
-	r.s.holds.Store(held)
 	switch {
 	case held && !was:
 		if err := r.takeOver(ctx, rec, before); err != nil {
