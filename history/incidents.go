@@ -99,9 +99,10 @@ func addEvent(ctx context.Context, tx *sql.Tx, id int64, e incident.Event) error
 	return err
 }
 
-// openIncident is the incident that goes on, nil without one.
-func openIncident(ctx context.Context, q query) (*incident.Incident, error) {
-	i, err := scanIncident(q.QueryRowContext(ctx, `SELECT `+incidentColumns+` FROM incidents WHERE resolved IS NULL AND digest IS NULL AND NOT synthetic ORDER BY id DESC LIMIT 1`).Scan)
+// lastIncident is the incident that goes on or, without one, the newest that was
+// recorded here; nil if there is none.
+func lastIncident(ctx context.Context, q query) (*incident.Incident, error) {
+	i, err := scanIncident(q.QueryRowContext(ctx, `SELECT `+incidentColumns+` FROM incidents WHERE digest IS NULL AND NOT synthetic ORDER BY resolved IS NULL DESC, id DESC LIMIT 1`).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

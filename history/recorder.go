@@ -83,7 +83,8 @@ type recorder struct {
 
 	tracker incident.Tracker
 	holding bool
-	floor   time.Time // what began before was recorded by another
+	floor   time.Time // samples until then were recorded by another
+	seen    time.Time // snapshots until then were another's to judge
 	last    map[incident.Endpoint]monitor.Sample
 	essence [sha256.Size]byte // of the last frame
 	latest  *monitor.Snapshot
@@ -103,7 +104,7 @@ type eventOf struct {
 // take notes a snapshot; now says that it cannot wait to be written.
 func (r *recorder) take(snap monitor.Snapshot) (now bool) {
 	r.latest = &snap
-	if !r.holding {
+	if !r.holding || !snap.At.After(r.seen) {
 		return false
 	}
 	for i := range snap.Endpoints {
@@ -272,15 +273,22 @@ func (r *recorder) takeOver(ctx context.Context, rec *records, before time.Time)
 		}
 	}
 	r.tracker, r.essence = incident.Tracker{}, [sha256.Size]byte{}
-	open, err := openIncident(ctx, rec.db)
+	last, err := lastIncident(ctx, rec.db)
 	if err != nil {
 		return err
 	}
-	if open != nil {
-		if before.Before(open.Detected.Time) {
-			before = open.Detected.Time
+	if last != nil {
+		for _, at := range []wire.Time{last.Detected, last.Mitigated, last.Resolved} {
+			if before.Before(at.Time) {
+				before = at.Time
+			}
 		}
-		r.tracker.Resume(*open, before)
+		r.tracker.Resume(*last, before)
+	}
+	// An outage that has ended meanwhile is not opened again by what was seen before
+	// its end. A sign from the future is that of a clock that was set since.
+	if r.seen = before; before.After(r.o.Now()) {
+		r.seen = time.Time{}
 	}
 	if r.latest != nil && r.take(*r.latest) {
 		return r.write(ctx, rec)

@@ -171,6 +171,29 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
+// TestTakeOverBehind has a process take over whose last look is from before the end
+// of an outage, which the one before has seen: there was one outage.
+func TestTakeOverBehind(t *testing.T) {
+	broke := began.Truncate(worldPeriod).Add(worldPeriod - worldOutage)
+	now := broke.Add(-time.Minute)
+	s := recorded(t, &now)
+	behind := worldAt(broke.Add(worldOutage - time.Second))
+	live(t, s, &now, broke.Add(worldOutage+30*time.Second))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	snaps, tick, done := make(chan monitor.Snapshot), make(chan time.Time), make(chan error, 1)
+	go func() { done <- s.Record(ctx, snaps, RecorderOptions{Tick: tick}) }()
+	snaps <- behind
+	tick <- now // takes the lease
+	snaps <- worldAt(now.Add(time.Second))
+	tick <- now
+	cancel()
+	must(t, <-done)
+	if list, err := s.Incidents(t.Context()); err != nil || len(list) != 1 || list[0].Open() {
+		t.Errorf("%v: %+v", err, list)
+	}
+}
+
 // TestTidy packs an incident before its samples go.
 func TestTidy(t *testing.T) {
 	start := began.Truncate(worldPeriod)
@@ -330,9 +353,9 @@ func TestKillRecorders(t *testing.T) {
 		}
 	}
 
-	// The next process sees the first instant at which all is well.
+	// The next process sees the first minute in which all is well.
 	now := worldClock(zero)().Add(2 * time.Minute)
-	for brokenAt(now) || brokenAt(now.Add(-time.Minute)) {
+	for brokenAt(now) || brokenAt(now.Add(-time.Minute)) || brokenAt(now.Add(time.Minute)) {
 		now = now.Add(time.Minute)
 	}
 	s, err := Open(t.Context(), path, Options{Now: func() time.Time {

@@ -46,7 +46,8 @@ type Step struct {
 	Events   []Event // new ones, oldest first
 }
 
-// Resume goes on with an incident that another process has recorded until seen.
+// Resume goes on with an incident that another process has recorded until seen: an
+// open one, or the last one, which may be reopened.
 func (t *Tracker) Resume(i Incident, seen time.Time) {
 	t.events = len(i.Events)
 	i.Events = nil
@@ -69,6 +70,7 @@ func (t *Tracker) Observe(s monitor.Snapshot) Step {
 		return *step
 	case i != nil && i.Chain == s.Chain.Value && s.At.Sub(i.Resolved.Time) < reopenWithin:
 		i.Mitigated, i.Resolved, i.RTO = wire.Time{}, wire.Time{}, nil
+		t.resumed = time.Time{}
 		t.add(step, Event{At: s.At, Kind: Reopened, Text: s.Verdict.Headline})
 		t.blame(i, s)
 	default:
@@ -83,7 +85,7 @@ func (t *Tracker) open(step *Step, s monitor.Snapshot, first bool) {
 		Opened: s.At, Detected: s.At, Headline: s.Verdict.Headline, Scope: s.Verdict.Scope,
 		Causes: []probe.Class{}, Endpoints: []string{}, Chain: s.Chain.Value, Settings: t.Settings,
 	}
-	t.current, t.events = i, 0
+	t.current, t.events, t.resumed = i, 0, time.Time{}
 	for _, e := range culprits(s) {
 		if at := failingSince(e.Window.Recent); !at.IsZero() && at.Before(i.Opened.Time) {
 			i.Opened = at
