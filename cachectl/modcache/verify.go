@@ -215,7 +215,7 @@ func (v *verifier) version(ctx context.Context, i int, answers *answers) (err er
 		if err != nil {
 			return err
 		}
-		if after == before && !held {
+		if after == before && !held && !f.vanished() {
 			v.add(f, &p, bad, answer, resumed)
 			return nil
 		}

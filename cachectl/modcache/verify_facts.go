@@ -51,6 +51,7 @@ type zipFacts struct {
 	err     error  // it cannot be read
 	modSum  string // of the go.mod in it; "" without one
 	refused string // why the go command would not unpack it, though it can be hashed
+	gone    bool   // while it was looked at
 }
 
 // hashFacts is .ziphash.
@@ -245,7 +246,7 @@ func (f *facts) lookAtZip(ctx context.Context, meter *versionMeter, files []tree
 	if f.zip.sum != "" && !(f.tree.compared && f.tree.diff.none()) {
 		// A tree that equals its zip was unpacked by somebody who took the zip.
 		if _, err := modzip.CheckZip(f.m, name); err != nil {
-			f.zip.refused = zipReason(err, name)
+			f.zip.refused, f.zip.gone = zipReason(err, name), gone(err)
 		}
 	}
 }
@@ -333,6 +334,21 @@ func (s *zipSink) file(f *zip.File) io.Writer {
 		return writers[0]
 	}
 	return io.MultiWriter(writers...)
+}
+
+// vanished reports whether something went away while it was looked at, which says
+// nothing of what is there now.
+func (f *facts) vanished() bool { return f.zip.gone || gone(f.zip.err) || gone(f.tree.err) }
+
+// gone reports whether err is that of a name that is not there any more. A link to
+// nowhere is there.
+func gone(err error) bool {
+	var at *fs.PathError
+	if !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &at) {
+		return false
+	}
+	_, err = os.Lstat(at.Path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // unpacked is what the zip's directory says that its files have, in bytes.

@@ -441,3 +441,20 @@ func TestGoSumIsWrong(t *testing.T) {
 		t.Errorf("found %v", lines(r.Bad))
 	}
 }
+
+// What went away while it was looked at is looked at again; a link to nowhere has
+// not gone away.
+func TestVanished(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "v1.0.0.zip")
+	_, err := os.Open(name)
+	if f := (&facts{zip: zipFacts{err: err}}); !f.vanished() {
+		t.Errorf("%v: not vanished", err)
+	}
+	if os.Symlink("nowhere", name) != nil {
+		t.Skip("no links here")
+	}
+	_, err = os.Open(name)
+	if f := (&facts{tree: treeFacts{err: err}}); err == nil || f.vanished() {
+		t.Errorf("%v: vanished", err)
+	}
+}
