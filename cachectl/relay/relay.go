@@ -78,6 +78,8 @@ type Options struct {
 	Rest   time.Duration // how long who failed twice is asked last; 0 means DefaultRest
 
 	Log func(Served) // called for each request when it was answered; may be nil
+	// Metrics answers for /metrics; nil: there is no such path.
+	Metrics http.Handler
 }
 
 const (
@@ -205,7 +207,7 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.fail(out, req, err)
 	}
 	out.end()
-	if req.URL.Path == healthPath {
+	if req.URL.Path == healthPath || req.URL.Path == metricsPath && r.o.Metrics != nil {
 		return
 	}
 	r.counts.count(func(s *Stats) {
@@ -217,14 +219,22 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-const healthPath = "/healthz"
+// What is no module's: no path of the protocol is like these.
+const (
+	healthPath  = "/healthz"
+	metricsPath = "/metrics"
+)
 
 func (r *Relay) serve(w *writer, req *http.Request) (from string, err error) {
-	if err := admit(w, req); err != nil {
-		return "", err
+	if no := admit(w, req); no != nil {
+		return "", no
 	}
-	if req.URL.Path == healthPath {
+	switch {
+	case req.URL.Path == healthPath:
 		w.text(http.StatusOK, "ok")
+		return "", nil
+	case req.URL.Path == metricsPath && r.o.Metrics != nil:
+		r.o.Metrics.ServeHTTP(w, req)
 		return "", nil
 	}
 	t, err := parse(req.URL.Path)
@@ -242,7 +252,7 @@ func (r *Relay) serve(w *writer, req *http.Request) (from string, err error) {
 // admit refuses what no go command sends. A web page that a browser shows could
 // send requests here, by a name of its own that leads to this machine; its name
 // is then in the Host header.
-func admit(w *writer, req *http.Request) error {
+func admit(w *writer, req *http.Request) *refusal {
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		w.shut()

@@ -48,8 +48,26 @@ var ErrNotLoopback = errors.New("the relay is for this machine only")
 // Serve answers on l until ctx ends; then what is under way has a moment. It
 // closes l, not the relay.
 func (r *Relay) Serve(ctx context.Context, l net.Listener) error {
+	return serve(ctx, l, r, r.headerTime)
+}
+
+// ServeLocal answers on l with h, for what else this machine alone may read: it
+// refuses what a relay refuses, and has its patience with slow clients.
+func ServeLocal(ctx context.Context, l net.Listener, h http.Handler) error {
+	return serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		out := newWriter(w, writeStall)
+		defer out.end()
+		if no := admit(out, req); no != nil {
+			out.text(no.status, no.text)
+			return
+		}
+		h.ServeHTTP(out, req)
+	}), headerTime)
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler, headerTime time.Duration) error {
 	srv := &http.Server{
-		Handler: r, ReadHeaderTimeout: r.headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		// What clients do wrong is none of the user's business.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
