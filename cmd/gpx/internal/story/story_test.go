@@ -26,7 +26,7 @@ const patience = 30 * time.Second
 // TestMain builds the program once, as make does.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		if !atScale() {
+		if !atScale() && !benching() {
 			return m.Run()
 		}
 		dir, err := os.MkdirTemp("", "gpx-story-")

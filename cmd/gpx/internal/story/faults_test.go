@@ -1,0 +1,220 @@
+package story
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gpx/probe/lab"
+)
+
+// The promise for a download behind gpx run, whatever the first hop does.
+const (
+	mostOfHealthy = 1.5
+	mostBeyond    = 4 * time.Second
+)
+
+const (
+	// hangs is when a bare go command is given up. What it waits for either never
+	// comes or comes after 30 s, a dial's time.
+	hangs = 20 * time.Second
+	// atOnce is how long a bare go command is waited for before the next fault has
+	// its turn beside it: what is still there then mostly waits.
+	atOnce = 3 * time.Second
+)
+
+// A faulty hop has a name and what it does.
+type faulty struct {
+	name  string
+	fault lab.Fault
+	few   bool // among those of test-system
+}
+
+// faults are all that the lab can do, as the first hop of a chain does it.
+func faults() []faulty {
+	one := func(m lab.Mode) faulty { return faulty{string(m), lab.Of(m), false} }
+	return []faulty{
+		{"connection refused", lab.Refuse(), true}, {"packets dropped", lab.Blackhole(), false},
+		one(lab.ModeTLSSelfSigned), one(lab.ModeTLSUntrusted), one(lab.ModeTLSExpired), one(lab.ModeTLSWrongHost), one(lab.ModeTLSOld),
+		one(lab.ModeTLSPlainHTTP), one(lab.ModeTLSGarbage), one(lab.ModeTLSSilent),
+		{"accepts, never answers", lab.Hang(), true}, {"stops in the body", lab.Stall(-1), true}, {"1 s late", lab.Slow(time.Second), false},
+		{"20 bytes a second", lab.Trickle(20), false}, {"connection reset", lab.Reset(), false}, {"closed without an answer", lab.EOF(), false},
+		{"500", lab.Status(500, ""), false}, {"502", lab.Status(502, ""), true}, {"503", lab.Status(503, ""), false}, {"504", lab.Status(504, ""), false},
+		{"403", lab.Status(403, ""), false}, {"404", lab.Status(404, ""), false}, {"410", lab.Status(410, ""), false}, {"429", lab.RateLimited(30 * time.Second), false},
+		{"401", lab.Auth("me", "unknown"), false}, {"every second answer 503", lab.Status(503, "").OneIn(2), false},
+		{"502 in HTML", lab.HTML(502, "<html>"), false}, {"escapes for terminals", lab.Hostile(), false},
+		{"login page", lab.Captive(), true}, {"a body without end", lab.Of(lab.ModeEndless), false}, {"no HTTP", lab.Of(lab.ModeGarbage), false},
+		one(lab.ModeRedirect), one(lab.ModeDowngrade),
+		{"body cut", lab.Of(lab.ModeTruncated), false}, {"half a body", lab.Of(lab.ModeShort), false}, {"zip with other bytes", lab.Of(lab.ModeWrongZip), true},
+		{"zip with paths outside", lab.Of(lab.ModeZipNames), false}, {".info of another version", lab.Of(lab.ModeWrongVersion), false},
+		{".info is no JSON", lab.Of(lab.ModeNotJSON), false}, {"other .mod", lab.Of(lab.ModeWrongMod), false},
+		{"checksum database 500", lab.NoSumDB(500), true}, {"checksum database 404", lab.NoSumDB(404), false},
+		{"checksum database: login page", lab.Of(lab.ModeSumDBCaptive), true}, {"checksum database: bad tiles", lab.Of(lab.ModeBadTile), false},
+		{"checksum database: other hashes", lab.Of(lab.ModeBadRecord), false}, {"checksum database: bad signature", lab.Of(lab.ModeBadSignature), false},
+		{"checksum database: other key", lab.Of(lab.ModeOtherKey), false},
+	}
+}
+
+// TestFaultTable downloads modules into an empty cache, without go.sum, from a
+// faulty hop before a healthy one: bare with each separator, and behind gpx run.
+// GPX_BENCH=1 makes it the table of docs/relay.md: every fault and 50 modules.
+func TestFaultTable(t *testing.T) {
+	all, n, within := faults(), 50, hangs
+	if !benching() {
+		needs(t, "git")
+		all, n, within = few(all), 10, hangs/4
+	}
+	d := newDownload(t, n)
+	healthy := d.lab.Proxy("healthy", nil, lab.TLS()).URL()
+	d.bare(healthy, patience) // whatever is done once on a machine
+	alone, relayed := d.bare(healthy, patience), d.behind(healthy)
+	for range 2 {
+		alone, relayed = shorter(alone, d.bare(healthy, patience)), shorter(relayed, d.behind(healthy))
+	}
+	if alone.err != nil || relayed.err != nil {
+		t.Fatalf("nothing is wrong, and yet: %v, %v", alone.err, relayed.err)
+	}
+	most := time.Duration(mostOfHealthy*float64(alone.took)) + mostBeyond
+
+	var bares sync.WaitGroup
+	rows := make([][3]result, len(all))
+	for i, f := range all {
+		first := d.lab.Proxy(fmt.Sprintf("first%d", i), lab.Always(f.fault), lab.TLS()).URL()
+		for j, separator := range []string{",", "|"} {
+			done := make(chan struct{})
+			bares.Go(func() {
+				defer close(done)
+				rows[i][j] = d.bare(first+separator+healthy, within)
+			})
+			select {
+			case <-done:
+			case <-time.After(atOnce):
+			}
+		}
+		rows[i][2] = d.behind(first + "," + healthy)
+	}
+	bares.Wait()
+
+	var table strings.Builder
+	fmt.Fprintf(&table, "\n| first hop, %d modules | bare, `,` | bare, `\\|` | `gpx run`, `,` |\n|---|---|---|---|\n", n)
+	fmt.Fprintf(&table, "| healthy, alone | %s | | %s |\n", alone, relayed)
+	var worst time.Duration
+	for i, f := range all {
+		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", f.name, rows[i][0], rows[i][1], rows[i][2])
+		r := rows[i][2]
+		if r.err != nil {
+			t.Errorf("%s, behind gpx run: %v\n%s", f.name, r.err, r.said)
+		}
+		if r.took > most {
+			t.Errorf("%s, behind gpx run: %v, promised are %v", f.name, r.took, most)
+		}
+		worst = max(worst, r.took)
+	}
+	fmt.Fprintf(&table, "\nThe longest behind gpx run: %.2f s; promised: %.1f × healthy + %v = %.2f s.\n", worst.Seconds(), mostOfHealthy, mostBeyond, most.Seconds())
+	t.Log(table.String())
+}
+
+func benching() bool { return os.Getenv("GPX_BENCH") != "" }
+
+func few(all []faulty) []faulty {
+	var list []faulty
+	for _, f := range all {
+		if f.few {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// A download is what every run of the table does, in folders of its own.
+type download struct {
+	t     *testing.T
+	lab   *lab.Lab
+	goMod string
+}
+
+func newDownload(t *testing.T, n int) *download {
+	t.Helper()
+	goMod := "module example.com/app\n\ngo 1.21\n\nrequire (\n"
+	var modules []*lab.Module
+	for i := range n {
+		path := fmt.Sprintf("lab.example.com/module%02d", i)
+		m, err := lab.NewModule(path, "v1.0.0", time.Unix(1.7e9, 0), map[string]string{
+			"go.mod": "module " + path + "\n\ngo 1.21\n", "m.go": "package m\n", "data.txt": strings.Repeat(path+"\n", 2000),
+		})
+		must(t, err)
+		modules = append(modules, m)
+		goMod += "\t" + path + " v1.0.0\n"
+	}
+	l, err := lab.Start(lab.Options{Modules: modules})
+	must(t, err)
+	t.Cleanup(func() { must(t, l.Close()) })
+	return &download{t, l, goMod + ")\n"}
+}
+
+// A result is how a download ended.
+type result struct {
+	took time.Duration
+	err  error // context.DeadlineExceeded: it hangs
+	said string
+}
+
+func (r result) String() string {
+	switch {
+	case errors.Is(r.err, context.DeadlineExceeded):
+		return fmt.Sprintf("**not done** after %.0f s", r.took.Seconds())
+	case r.err != nil:
+		return fmt.Sprintf("**fails**, %.2f s", r.took.Seconds())
+	}
+	return fmt.Sprintf("%.2f s", r.took.Seconds())
+}
+
+func shorter(a, b result) result {
+	if a.err != nil || b.err == nil && a.took < b.took {
+		return a
+	}
+	return b
+}
+
+// bare has the go command download through a chain.
+func (d *download) bare(chain string, within time.Duration) result {
+	return d.run(chain, within, "go", "mod", "download")
+}
+
+// behind does the same behind gpx run.
+func (d *download) behind(chain string) result {
+	return d.run(chain, patience, gpx, "run", "go", "mod", "download")
+}
+
+func (d *download) run(chain string, within time.Duration, name string, args ...string) result {
+	dir, err := os.MkdirTemp(d.lab.Dir(), "download-")
+	if err != nil {
+		return result{err: err}
+	}
+	defer os.RemoveAll(dir)
+	project := filepath.Join(dir, "project")
+	if err := errors.Join(os.Mkdir(project, 0o755), os.WriteFile(filepath.Join(project, "go.mod"), []byte(d.goMod), 0o644)); err != nil {
+		return result{err: err}
+	}
+	ctx, cancel := context.WithTimeout(d.t.Context(), within)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	var said bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = project, d.lab.GoEnv(dir, chain), &said, &said
+	cmd.WaitDelay = time.Second
+	start := time.Now()
+	err = cmd.Run()
+	took := time.Since(start)
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return result{took, err, said.String()}
+}
