@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"slices"
+
 	"gpx/envctl/wire"
 	"gpx/probe"
 )
@@ -36,6 +38,17 @@ type Window struct {
 	P95     wire.Millis `json:"p95_ms"`
 	P99     wire.Millis `json:"p99_ms"`
 	Recent  []Sample    `json:"recent"` // oldest first, bounded
+}
+
+// After returns what is in w behind last, the newest sample of an earlier window of
+// the endpoint; all of it when last is not, or no more, in w.
+func (w Window) After(last Sample) []Sample {
+	for i, s := range slices.Backward(w.Recent) {
+		if s.At.Equal(last.At.Time) && s.Class == last.Class {
+			return w.Recent[i+1:]
+		}
+	}
+	return w.Recent
 }
 
 // A Sample is one probe in a window; Lost ones have no meaningful time.
