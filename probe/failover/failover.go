@@ -6,7 +6,8 @@
 //	… | direct        when version control is healthy and the chain is not "off"
 //
 // [Recommend] is a pure function. It changes nothing; a switch is a plan of
-// envctl/profiles.
+// envctl/profiles. When one is made without a person, and taken back again, a
+// [Pilot] decides.
 //
 // # Private and public hops
 //
@@ -116,8 +117,11 @@ type Leak struct {
 
 // A Recommendation is the chain that gpx would switch to.
 type Recommendation struct {
-	Chain    chain.Chain // raw: it may hold credentials; print Chain.Redacted()
-	Found    bool        // false: there is nothing better, and Reasons say why
+	Chain chain.Chain // raw: it may hold credentials; print Chain.Redacted()
+	Found bool        // false: there is nothing better, and Reasons say why
+	// Sure says of a chain that is Found that it is known to serve what the project
+	// needs, also what go.sum does not have.
+	Sure     bool
 	Reasons  []string
 	Warnings []string // of other things than Leaks
 	Leaks    []Leak

@@ -90,3 +90,53 @@ func patterns(r Request, paths []string) string {
 	}
 	return strings.Join(list, ",")
 }
+
+// reveals finds a path that the chain c would show to a public host, though own
+// keeps such paths at home: own has a private hop, or asks version control alone. A
+// leak without a module says that nobody knows which paths there are. [leak] asks
+// the same for a person who reads the answer, and against the chain in force, which
+// may be a substitute already.
+func (r Request) reveals(c, own chain.Chain) (l Leak, ok bool) {
+	if !r.discreet(own) {
+		return Leak{}, false
+	}
+	r.Current = own
+	for _, h := range c.Hops {
+		public := Candidate{Hop: h}
+		if h.Kind != chain.Proxy || r.private(h) || r.learnsNothing(public) {
+			continue
+		}
+		if len(r.Modules) == 0 {
+			return Leak{Hop: h.Redacted()}, true
+		}
+		for _, path := range r.Modules {
+			if r.secret(path) {
+				return Leak{Module: redact.Clean(path), Hop: h.Redacted()}, true
+			}
+		}
+	}
+	return Leak{}, false
+}
+
+// discreet reports whether c has a hop that keeps paths at home, or no public proxy
+// at all.
+func (r Request) discreet(c chain.Chain) bool {
+	public := false
+	for _, h := range c.Hops {
+		switch {
+		case h.Kind != chain.Proxy && h.Kind != chain.File:
+		case r.private(h):
+			return true
+		default:
+			public = true
+		}
+	}
+	return !public
+}
+
+// private reports whether a hop is known not to be public: one that is no candidate
+// may be private.
+func (r Request) private(h chain.Hop) bool {
+	i := slices.IndexFunc(r.Candidates, func(c Candidate) bool { return c.Hop.URL == h.URL })
+	return i < 0 || r.Candidates[i].Private
+}

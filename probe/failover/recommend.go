@@ -43,7 +43,7 @@ func Recommend(r Request) Recommendation {
 		rec.Reasons = append(rec.Reasons, "the chain in force is the best that is known")
 		return rec
 	}
-	rec.Chain, rec.Found = c, true
+	rec.Chain, rec.Found, rec.Sure = c, true, r.SumsComplete || r.prove(c) == proved
 	for i, h := range hops {
 		rec.Reasons = append(rec.Reasons, why(i+1, h))
 	}
