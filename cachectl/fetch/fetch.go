@@ -64,8 +64,8 @@ type Options struct {
 	Report   func(Progress) // called by one goroutine at a time; may be nil
 }
 
-// DefaultHedge is how long one source is waited for alone. A healthy proxy sends
-// the first byte well before.
+// DefaultHedge is how long one source is waited for alone, of which nothing is
+// known. A healthy proxy sends the first byte well before.
 const DefaultHedge = 500 * time.Millisecond
 
 // Progress is how far it has come.

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -18,13 +19,23 @@ import (
 // A Racer gets single files from the first of several sources that gives the
 // right one, and learns which sources are not worth waiting for. It may be used
 // by several goroutines at once.
+//
+// It asks in the order that it is given, but first who was much faster lately, and
+// last who failed. Nobody public is moved before who is not, and none is asked
+// because somebody who is not is late: that a hop is slow is no reason to tell
+// others what was asked of it.
 type Racer struct {
 	Prober   *probe.Prober
 	Patience probe.Patience // zero means probe.DefaultPatience
-	Hedge    time.Duration  // after which the next source is asked too; 0 means DefaultHedge
+	// Hedge is the most that one source is waited for before the next is asked too;
+	// 0 means DefaultHedge. Once it is known, the source's own p95 is what it has, and
+	// never less than leastHedge.
+	Hedge time.Duration
 	// Rest is how long a source that failed twice in a row is asked last. After it
 	// one request tries it again. 0: it is not asked any more while others are.
 	Rest time.Duration
+	// Public reports whether an endpoint is anybody's; nil means that none is.
+	Public func(ep probe.Endpoint) bool
 	// Temp makes a file for what comes. Its error concerns everything, and is
 	// kept in Err.
 	Temp func() (*os.File, error)
@@ -32,6 +43,8 @@ type Racer struct {
 	mu      sync.Mutex
 	sources map[string]*source // by endpoint
 	err     error
+
+	visit func(ep probe.Endpoint) visitor // of tests; nil is Prober's
 }
 
 // A Race is what came of asking for one file.
@@ -41,9 +54,9 @@ type Race struct {
 	Bytes  int64
 	// Tried are those that answered with something else, or not in time.
 	Tried []Tried
-	// Passed are those that would have been asked before the winner, had they
-	// answered: failed, late, or left alone since they failed before. Who
-	// answered that it has no such file is not among them.
+	// Passed are those that come before the winner and did not do: failed, late, or
+	// left alone since they failed before. Who answered that it has no such file is
+	// not among them, nor is who is well and was not asked since another is faster.
 	Passed []Tried
 }
 
@@ -51,52 +64,6 @@ type Race struct {
 // file.
 func (r *Race) Missing() bool {
 	return !r.Won && !slices.ContainsFunc(r.Tried, func(t Tried) bool { return t.Class != probe.NotFound })
-}
-
-// A source is one endpoint, and what was learned of it.
-type source struct {
-	ep    probe.Endpoint
-	name  string
-	visit *probe.Visit
-
-	mu      sync.Mutex
-	strikes int       // in a row; with two it is asked after the others, if at all
-	until   time.Time // then it is tried again
-	last    Tried     // the latest strike
-}
-
-// bad reports whether others come first.
-func (s *source) bad(rest time.Duration) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.strikes < 2 {
-		return false
-	}
-	if rest > 0 && time.Now().After(s.until) {
-		s.until = time.Now().Add(rest) // this request tries it, and no other meanwhile
-		return false
-	}
-	return true
-}
-
-func (s *source) good() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.strikes = 0
-}
-
-func (s *source) strike(t Tried, rest time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.strikes++
-	s.last, s.until = t, time.Now().Add(rest)
-}
-
-// because is the latest strike.
-func (s *source) because() Tried {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last
 }
 
 // Close ends the connections. No Get may be under way.
@@ -124,27 +91,46 @@ func (r *Racer) of(eps []probe.Endpoint) []*source {
 	for i, ep := range eps {
 		key := ep.Key()
 		if r.sources[key] == nil {
-			r.sources[key] = &source{ep: ep, name: redact.URL(ep.URL), visit: r.Prober.Visit(ep)}
+			r.sources[key] = newSource(ep, r.Public != nil && r.Public(ep), r.visitor(ep))
 		}
 		list[i] = r.sources[key]
 	}
 	return list
 }
 
-// order puts those that failed lately behind the others, or leaves them out.
-func (r *Racer) order(list []*source) []*source {
-	var good, bad []*source
-	for _, s := range list {
-		if s.bad(r.Rest) {
+func (r *Racer) visitor(ep probe.Endpoint) visitor {
+	if r.visit != nil {
+		return r.visit(ep)
+	}
+	return r.Prober.Visit(ep)
+}
+
+// order puts those that failed lately behind the others, or leaves them out, and
+// says what they did. The others stand by their pace, the public ones and those
+// that are not each among themselves.
+func (r *Racer) order(list []*source, now time.Time) (sources []*source, resting map[*source]Tried) {
+	resting = map[*source]Tried{}
+	var bad, run []*source
+	flush := func() {
+		byPace(run, now)
+		sources, run = append(sources, run...), nil
+	}
+	for i, s := range list {
+		if i > 0 && s.public != list[i-1].public {
+			flush()
+		}
+		if why, is := s.bad(now, r.Rest); is {
+			resting[s] = why
 			bad = append(bad, s)
 		} else {
-			good = append(good, s)
+			run = append(run, s)
 		}
 	}
-	if r.Rest > 0 || len(good) == 0 {
-		good = append(good, bad...)
+	flush()
+	if r.Rest > 0 || len(sources) == 0 {
+		sources = append(sources, bad...)
 	}
-	return good
+	return sources, resting
 }
 
 func (r *Racer) patience() probe.Patience {
@@ -154,11 +140,89 @@ func (r *Racer) patience() probe.Patience {
 	return r.Patience
 }
 
-func (r *Racer) hedge() time.Duration {
-	if r.Hedge == 0 {
-		return DefaultHedge
+// leastHedge is longer than a healthy network is late by chance.
+const leastHedge = 100 * time.Millisecond
+
+// hedge is how long a source is waited for alone: as long as nearly all of its
+// answers took.
+func (r *Racer) hedge(s *source, now time.Time) time.Duration {
+	most := cmp.Or(r.Hedge, DefaultHedge)
+	usual, ok := s.usual(now, 0.95)
+	if !ok {
+		return most
 	}
-	return r.Hedge
+	return min(max(usual, leastHedge), most)
+}
+
+// A take accepts what one source sent, or says why not. The file goes when it
+// returns, unless it moved it away.
+type take = func(ctx context.Context, file string) error
+
+// Get asks for one file: the first source, and when that is late or fails the next
+// too, until accept takes what one of them sent. accept may be called by several
+// goroutines at once; that it accepted a file counts once.
+func (r *Racer) Get(ctx context.Context, eps []probe.Endpoint, m module.Version, f probe.File, accept take) Race {
+	return r.GetWithin(ctx, r.patience(), eps, m, f, accept)
+}
+
+// GetWithin is Get with a patience of its own.
+func (r *Racer) GetWithin(ctx context.Context, p probe.Patience, eps []probe.Endpoint, m module.Version, f probe.File, accept take) Race {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	all := r.of(eps)
+	g := &get{r: r, ctx: ctx, asked: map[*source]*asking{}, answers: make(chan outcome), passed: map[*source]Tried{}}
+	g.sources, g.resting = r.order(all, time.Now())
+	g.late, g.begun = make(chan *source, len(all)), make(chan *source, len(all))
+	g.ask = func(s *source) outcome { return r.attempt(ctx, p, m, f, s, accept, func() { g.begun <- s }) }
+	g.launch()
+	for g.running > 0 {
+		select {
+		case a := <-g.answers:
+			g.running--
+			g.asked[a.source].over = true
+			if a.won && g.winner == nil {
+				g.won(a)
+				cancel()
+			} else {
+				g.failed(a)
+			}
+		case s := <-g.begun:
+			g.asked[s].sending = true
+		case s := <-g.late:
+			if a := g.asked[s]; !a.over && !a.sending {
+				g.launch()
+			}
+		}
+	}
+	if g.winner != nil {
+		g.pass(all[:slices.Index(all, g.winner)])
+	}
+	return g.race
+}
+
+// A get is one file that is asked for.
+type get struct {
+	r       *Racer
+	ctx     context.Context
+	sources []*source         // in the order in which they are asked
+	resting map[*source]Tried // those that failed lately
+	ask     func(s *source) outcome
+	asked   map[*source]*asking
+	running int
+
+	answers     chan outcome
+	begun, late chan *source
+
+	race   Race
+	winner *source
+	passed map[*source]Tried
+}
+
+// An asking is a source that was asked.
+type asking struct {
+	at            time.Time
+	hedge         time.Duration
+	sending, over bool
 }
 
 // An outcome is what came of one source.
@@ -169,92 +233,72 @@ type outcome struct {
 	tried  Tried
 }
 
-// Get asks for one file: the first endpoint, and when that is late or fails the
-// next too, until take accepts what one of them sent. The file that take is given
-// goes when it returns, unless take moved it away. take may be called by several
-// goroutines at once; that it accepted a file counts once.
-func (r *Racer) Get(ctx context.Context, eps []probe.Endpoint, m module.Version, f probe.File, take func(ctx context.Context, file string) error) Race {
-	all := r.of(eps)
-	sources := r.order(all)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answers := make(chan outcome)
-	late, begun := make(chan *source, len(sources)), make(chan *source, len(sources))
-	running, next := 0, 0
-	waiting, sending := map[*source]bool{}, map[*source]bool{}
-	launch := func() {
-		s := sources[next]
-		next++
-		running++
-		waiting[s] = true
-		go func() { answers <- r.attempt(ctx, m, f, s, take, func() { begun <- s }) }()
-		time.AfterFunc(r.hedge(), func() { late <- s })
+// launch asks the next source, if there is one that may be asked now.
+func (g *get) launch() {
+	next := len(g.asked)
+	if g.winner != nil || next == len(g.sources) || g.ctx.Err() != nil {
+		return
 	}
-	var race Race
-	var winner *source
-	passed := map[*source]Tried{}
-	if len(sources) > 0 {
-		launch()
+	s := g.sources[next]
+	if s.public && slices.ContainsFunc(g.sources[:next], func(b *source) bool { return !b.public && !g.asked[b].over }) {
+		return // it is launched when that one fails
 	}
-	for running > 0 {
-		select {
-		case a := <-answers:
-			running--
-			delete(waiting, a.source)
-			switch {
-			case winner != nil: // it was cancelled, or came second
-				if a.tried.Class == probe.ChecksumMismatch {
-					race.Tried = append(race.Tried, a.tried)
-				}
-			case a.won:
-				race.Won, race.Source, race.Bytes, winner = true, a.source.name, a.n, a.source
-				for _, s := range sources[:slices.Index(sources, a.source)] {
-					if waiting[s] { // it was asked before
-						t := Tried{Hop: s.name, Class: probe.Timeout, Detail: "no answer within " + r.hedge().String()}
-						if sending[s] {
-							t.Detail = "another was faster"
-						}
-						s.strike(t, r.Rest)
-						passed[s] = t
-					}
-				}
-				cancel()
-			default:
-				race.Tried = append(race.Tried, a.tried)
-				passed[a.source] = a.tried
-				if next < len(sources) && ctx.Err() == nil {
-					launch()
-				}
-			}
-		case s := <-begun:
-			sending[s] = true
-		case s := <-late:
-			if waiting[s] && !sending[s] && winner == nil && next < len(sources) && ctx.Err() == nil {
-				launch()
-			}
+	now := time.Now()
+	a := &asking{at: now, hedge: g.r.hedge(s, now)}
+	g.asked[s] = a
+	g.running++
+	go func() { g.answers <- g.ask(s) }()
+	time.AfterFunc(a.hedge, func() { g.late <- s })
+}
+
+// won notes the first that gave the file, and who was late.
+func (g *get) won(a outcome) {
+	g.winner = a.source
+	g.race.Won, g.race.Source, g.race.Bytes = true, a.source.name, a.n
+	for _, s := range g.sources[:slices.Index(g.sources, a.source)] {
+		before := g.asked[s]
+		waited := time.Since(before.at)
+		if before.over || waited < before.hedge {
+			continue
 		}
+		t := Tried{Hop: s.name, Class: probe.Timeout, Detail: "no answer within " + before.hedge.Round(time.Millisecond).String()}
+		if before.sending {
+			t.Detail = "another was faster"
+		} else {
+			s.took(time.Now(), waited)
+		}
+		s.strike(t, time.Now().Add(g.r.Rest))
+		g.passed[s] = t
 	}
-	if winner != nil {
-		race.pass(all[:slices.Index(all, winner)], passed)
+}
+
+// failed notes one that did not give it, and asks the next. After the race is won
+// they were cancelled, or came second.
+func (g *get) failed(a outcome) {
+	if g.winner == nil || a.tried.Class == probe.ChecksumMismatch {
+		g.race.Tried = append(g.race.Tried, a.tried)
 	}
-	return race
+	if g.winner == nil {
+		g.passed[a.source] = a.tried
+		g.launch()
+	}
 }
 
 // pass notes who was passed over of those that come before the winner.
-func (r *Race) pass(before []*source, asked map[*source]Tried) {
+func (g *get) pass(before []*source) {
 	for _, s := range before {
-		t, ok := asked[s]
+		t, ok := g.passed[s]
 		if !ok {
-			t = s.because()
+			t, ok = g.resting[s]
 		}
-		if t.Class != probe.NotFound && t.Class != "" {
-			r.Passed = append(r.Passed, t)
+		if ok && t.Class != probe.NotFound {
+			g.race.Passed = append(g.race.Passed, t)
 		}
 	}
 }
 
 // attempt asks one source for a file.
-func (r *Racer) attempt(ctx context.Context, m module.Version, f probe.File, s *source, take func(context.Context, string) error, began func()) outcome {
+func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version, f probe.File, s *source, accept take, began func()) outcome {
 	fail := func(class probe.Class, detail string) outcome {
 		return outcome{source: s, tried: Tried{Hop: s.name, Class: class, Detail: redact.Text(detail)}}
 	}
@@ -265,15 +309,20 @@ func (r *Racer) attempt(ctx context.Context, m module.Version, f probe.File, s *
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
-	res := s.visit.Download(ctx, m, f, tmp, r.patience(), began)
+	start := time.Now()
+	res := s.visit.Download(ctx, m, f, tmp, p, func() {
+		s.took(time.Now(), time.Since(start))
+		began()
+	})
 	if res.Class != probe.OK {
 		failed := fail(res.Class, res.Detail)
 		switch {
 		case ctx.Err() != nil: // nobody wants it any more
 		case res.Class == probe.NotFound: // who does not have it is healthy
+			s.took(time.Now(), time.Since(start))
 			s.good()
 		default:
-			s.strike(failed.tried, r.Rest)
+			s.strike(failed.tried, time.Now().Add(r.Rest))
 		}
 		return failed
 	}
@@ -285,7 +334,7 @@ func (r *Racer) attempt(ctx context.Context, m module.Version, f probe.File, s *
 		r.broken(err)
 		return fail(probe.ClassUnknown, err.Error())
 	}
-	err = take(ctx, tmp.Name())
+	err = accept(ctx, tmp.Name())
 	var mismatch *stage.Mismatch
 	switch {
 	case err == nil:

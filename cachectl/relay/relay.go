@@ -14,9 +14,9 @@
 // of the checksum database it has verified as a client of it. A file is whole
 // before the first byte of it is sent.
 //
-// 404 means that everybody who may be asked said so, so that a chain may go on
-// behind the relay as it would behind the upstreams. Any other failure is 502
-// with a text that the go command prints: each upstream with what it did.
+// 404 means that everybody who may be asked said so, or that the go command
+// would have come to version control (see Chain). Any other failure is 502 with a
+// text that the go command prints: each upstream with what it did.
 //
 // It is for the machine that it runs on: requests with another host's name are
 // refused, it stores nothing in the module cache, and shows a path to nobody who
@@ -24,6 +24,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -58,6 +58,11 @@ type Options struct {
 	// a list or @latest has no version. One of kind direct is not asked: the
 	// client does that.
 	Sources func(m module.Version) []probe.Endpoint
+	// Public reports whether a source is anybody's: it is asked when those of Sources
+	// before it that are not have failed, not when they are late. Nil: none is.
+	Public func(ep probe.Endpoint) bool
+	// Chain is what stands in GOPROXY without the relay.
+	Chain chain.Chain
 	// Hidden reports whether a module is none of the upstreams' business: it goes
 	// to version control. Nil: none is.
 	Hidden func(path string) bool
@@ -111,19 +116,15 @@ type Served struct {
 
 // A Relay is the [http.Handler].
 type Relay struct {
-	o     Options
-	stage *stage.Stage
-	kept  *kept
-	zips  zips
-	racer *fetch.Racer
-	// patient asks again when nobody gave a file and somebody was only late; but
-	// not for a while when that was in vain.
-	patient   *fetch.Racer
-	vainMu    sync.Mutex
-	vainUntil time.Time
-	sums      *sums // nil: off
-	slots     chan struct{}
-	counts    counters
+	o      Options
+	stage  *stage.Stage
+	kept   *kept
+	zips   zips
+	racer  *fetch.Racer
+	vain   rest  // of patience
+	sums   *sums // nil: off
+	slots  chan struct{}
+	counts counters
 
 	files   flights[fetched]
 	answers flights[answer]
@@ -134,15 +135,8 @@ type Relay struct {
 
 // New returns a relay. The caller closes it.
 func New(o Options) (*Relay, error) {
-	if o.Rest == 0 {
-		o.Rest = DefaultRest
-	}
-	if o.Longer == (probe.Patience{}) {
-		o.Longer = DefaultLonger
-	}
-	if o.Most == 0 {
-		o.Most = DefaultMost
-	}
+	o.Rest, o.Most = cmp.Or(o.Rest, DefaultRest), cmp.Or(o.Most, DefaultMost)
+	o.Patience, o.Longer = cmp.Or(o.Patience, probe.DefaultPatience), cmp.Or(o.Longer, DefaultLonger)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &Relay{o: o, kept: &kept{most: o.Most}, slots: make(chan struct{}, atOnce), cancel: cancel, headerTime: headerTime, writeStall: writeStall}
 	r.files.base, r.answers.base, r.zips.flights.base = ctx, ctx, ctx
@@ -161,8 +155,7 @@ func New(o Options) (*Relay, error) {
 		cancel()
 		return nil, err
 	}
-	r.racer = &fetch.Racer{Prober: o.Prober, Patience: o.Patience, Hedge: o.Hedge, Rest: o.Rest, Temp: r.stage.Temp}
-	r.patient = &fetch.Racer{Prober: o.Prober, Patience: o.Longer, Hedge: o.Hedge, Rest: o.Rest, Temp: r.stage.Temp}
+	r.racer = &fetch.Racer{Prober: o.Prober, Patience: o.Patience, Hedge: o.Hedge, Rest: o.Rest, Public: o.Public, Temp: r.stage.Temp}
 	return r, nil
 }
 
@@ -173,7 +166,6 @@ func (r *Relay) Close() {
 	r.answers.wait()
 	r.zips.flights.wait()
 	r.racer.Close()
-	r.patient.Close()
 	if r.sums != nil {
 		r.sums.close()
 	}

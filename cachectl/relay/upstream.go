@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -91,7 +92,7 @@ func (r *Relay) fetch(ctx context.Context, t target, name string) (fetched, erro
 		return fetched{}, err
 	}
 	r.kept.add(name)
-	return fetched{name, race.Source, rescued(race)}, nil
+	return fetched{name, race.Source, rescued(r.o.Chain, race)}, nil
 }
 
 // serveAnswer answers with what changes.
@@ -132,7 +133,7 @@ func (r *Relay) ask(ctx context.Context, t target) (answer, error) {
 	var no *refusal
 	switch {
 	case err == nil:
-		return answer{body: <-bodies, from: race.Source, rescued: rescued(race)}, nil
+		return answer{body: <-bodies, from: race.Source, rescued: rescued(r.o.Chain, race)}, nil
 	case errors.As(err, &no) && no.status >= 500:
 		if data := r.stale(t); data != nil {
 			return answer{body: data, from: "cache", stale: true}, nil
@@ -153,9 +154,6 @@ func (r *Relay) race(ctx context.Context, t target, take func(context.Context, s
 		return fetch.Race{}, refuse(http.StatusNotFound, "%s is private (GONOPROXY): no proxy is asked for it, and it is not in the module cache", t.m.Path)
 	}
 	eps := slices.DeleteFunc(slices.Clone(r.o.Sources(t.m)), func(ep probe.Endpoint) bool { return ep.Kind == probe.KindDirect })
-	if len(eps) == 0 {
-		return fetch.Race{}, refuse(http.StatusBadGateway, "%s: there is no upstream that may be asked for it, and it is not in the module cache", what(t))
-	}
 	race := r.rounds(ctx, eps, t, take)
 	switch {
 	case race.Won:
@@ -163,43 +161,54 @@ func (r *Relay) race(ctx context.Context, t target, take func(context.Context, s
 	case ctx.Err() != nil:
 		return race, ctx.Err()
 	}
-	return race, refusalOf(t, race)
+	return race, r.refusalOf(t, race)
 }
 
 // rounds asks once; again, where an upstream broke rather than answered; and in
-// the end with more patience, where one was only late.
+// the end with more patience, where one was only late: unless that was in vain a
+// moment ago.
 func (r *Relay) rounds(ctx context.Context, eps []probe.Endpoint, t target, take func(context.Context, string) error) fetch.Race {
 	var before []fetch.Tried
-	round := func(racer *fetch.Racer, eps []probe.Endpoint) fetch.Race {
-		race := racer.Get(ctx, eps, t.m, t.file, take)
-		r.counts.race(race)
+	round := func(p probe.Patience) fetch.Race {
+		race := r.racer.GetWithin(ctx, p, eps, t.m, t.file, take)
+		if race.Won || ctx.Err() == nil { // what was given up says nothing
+			r.counts.race(race)
+		}
 		if race.Won { // what came before is what it was saved from
 			race.Passed = append(race.Passed, before...)
 		}
 		before = race.Tried
 		return race
 	}
-	race := round(r.racer, eps)
-	if !race.Won && ctx.Err() == nil && slices.ContainsFunc(race.Tried, passing) {
-		race = round(r.racer, eps)
+	over := func(race fetch.Race) bool { return race.Won || ctx.Err() != nil }
+	race := round(r.o.Patience)
+	if !over(race) && slices.ContainsFunc(race.Tried, passing) {
+		race = round(r.o.Patience)
 	}
-	if race.Won || ctx.Err() != nil || !slices.ContainsFunc(race.Tried, late) || r.vain() {
-		return race
+	if !over(race) && slices.ContainsFunc(race.Tried, late) && !r.vain.now() {
+		if race = round(r.o.Longer); !over(race) {
+			r.vain.begin(vainRest)
+		}
 	}
-	longer := round(r.patient, eps)
-	if !longer.Won && ctx.Err() == nil {
-		r.vainMu.Lock()
-		defer r.vainMu.Unlock()
-		r.vainUntil = time.Now().Add(vainRest)
-	}
-	return longer
+	return race
 }
 
-// vain reports whether patience was in vain lately.
-func (r *Relay) vain() bool {
-	r.vainMu.Lock()
-	defer r.vainMu.Unlock()
-	return time.Now().Before(r.vainUntil)
+// A rest is a while in which something is left alone.
+type rest struct {
+	mu    sync.Mutex
+	until time.Time
+}
+
+func (r *rest) begin(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.until = time.Now().Add(d)
+}
+
+func (r *rest) now() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Now().Before(r.until)
 }
 
 func late(t fetch.Tried) bool { return t.Class == probe.Timeout || t.Class == probe.Stalled }
@@ -214,22 +223,24 @@ func passing(t fetch.Tried) bool {
 	return false
 }
 
-// rescued reports whether a go command might have failed, or waited, at an
-// upstream before the one that answered.
-func rescued(r fetch.Race) bool { return len(r.Passed) > 0 }
-
 // maxNamed is how many upstreams a text names: the go command prints 8 lines of it.
 const maxNamed = 6
 
 // refusalOf is what the client is told when nobody gave a file.
-func refusalOf(t target, race fetch.Race) *refusal {
+func (r *Relay) refusalOf(t target, race fetch.Race) *refusal {
 	var b strings.Builder
 	status := http.StatusBadGateway
-	if race.Missing() {
+	switch {
+	case len(race.Tried) == 0:
+		fmt.Fprintf(&b, "%s: there is no upstream that may be asked for it, and it is not in the module cache", what(t))
+	case race.Missing():
 		status = http.StatusNotFound
 		fmt.Fprintf(&b, "%s: not found", what(t))
-	} else {
+	default:
 		fmt.Fprintf(&b, "%s: no upstream gives it", what(t))
+	}
+	if toDirect(r.o.Chain, race.Tried) {
+		status = http.StatusNotFound
 	}
 	for i, tried := range race.Tried {
 		if i == maxNamed {
