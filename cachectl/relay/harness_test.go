@@ -58,12 +58,13 @@ func worldOf(t *testing.T, l *lab.Lab) *world {
 // behind puts the proxies behind the relay, and the checksum database by them.
 func (w *world) behind(proxies ...*lab.Server) {
 	var eps []probe.Endpoint
-	w.o.Routes = nil
+	w.o.Routes, w.o.Chain = nil, chain.Chain{}
 	for _, p := range proxies {
 		eps = append(eps, probe.Endpoint{URL: p.URL(), Kind: probe.KindProxy})
 		c, err := chain.Parse(p.URL())
 		must(w.t, err)
 		w.o.Routes = append(w.o.Routes, c)
+		w.o.Chain.Hops = append(w.o.Chain.Hops, chain.Hop{URL: p.URL(), Kind: chain.Proxy, Separator: chain.Comma})
 	}
 	w.o.Sources = func(module.Version) []probe.Endpoint { return eps }
 }

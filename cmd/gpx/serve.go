@@ -20,6 +20,7 @@ import (
 	"gpx/envctl/project"
 	"gpx/envctl/sumdb"
 	"gpx/probe"
+	"gpx/probe/catalog"
 )
 
 // A serveDocument is printed when the relay listens.
@@ -109,22 +110,8 @@ func (r *relayRun) close() { r.end() }
 
 func (r *relayRun) url(l net.Listener) string { return "http://" + l.Addr().String() }
 
-// childChain is the GOPROXY that puts the relay in the place of the chain. What
-// the chain leaves to version control it leaves to version control, under the
-// conditions that the chain has for it.
-func (r *relayRun) childChain(l net.Listener) string {
-	value := r.url(l)
-	for i, h := range r.c.Hops {
-		if h.Kind == chain.Direct {
-			sep := ","
-			if i > 0 && r.c.Hops[i-1].Separator == chain.Pipe {
-				sep = "|"
-			}
-			return value + sep + "direct"
-		}
-	}
-	return value
-}
+// childChain is the GOPROXY of who is behind the relay.
+func (r *relayRun) childChain(l net.Listener) string { return relay.Chain(r.url(l), r.c) }
 
 // newRelay builds a relay for the project at hand. Without sums the checksum
 // database is not asked, whatever GOSUMDB says.
@@ -161,6 +148,8 @@ func (a *app) newRelay(ctx context.Context, op string, noSums bool, log func(rel
 func (a *app) relayOptions(ctx context.Context, e *env.Env, p *project.Project, c chain.Chain, noSums bool) (relay.Options, error) {
 	var own []string
 	o := relay.Options{
+		Chain:  c,
+		Public: func(ep probe.Endpoint) bool { return ep.Kind == probe.KindProxy && catalog.Public(e, ep.URL) },
 		Hidden: func(path string) bool { return module.MatchPrefixPatterns(e.NoProxy(), path) },
 		Skip:   func(path string) bool { return noSums || !sumdb.Verifies(e, path) },
 	}
