@@ -3,6 +3,7 @@ package story
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -72,7 +73,7 @@ func TestFaultTable(t *testing.T) {
 		needs(t, "git")
 		all, n, within = few(all), 10, hangs/4
 	}
-	d := newDownload(t, n)
+	d := newDownload(t, n, 60<<10)
 	healthy := d.lab.Proxy("healthy", nil, lab.TLS()).URL()
 	d.bare(healthy, patience) // whatever is done once on a machine
 	alone, relayed := d.bare(healthy, patience), d.behind(healthy)
@@ -141,14 +142,15 @@ type download struct {
 	goMod string
 }
 
-func newDownload(t *testing.T, n int) *download {
+// newDownload makes n modules whose zips have about size bytes.
+func newDownload(t *testing.T, n, size int) *download {
 	t.Helper()
 	goMod := "module example.com/app\n\ngo 1.21\n\nrequire (\n"
 	var modules []*lab.Module
 	for i := range n {
 		path := fmt.Sprintf("lab.example.com/module%02d", i)
 		m, err := lab.NewModule(path, "v1.0.0", time.Unix(1.7e9, 0), map[string]string{
-			"go.mod": "module " + path + "\n\ngo 1.21\n", "m.go": "package m\n", "data.txt": strings.Repeat(path+"\n", 2000),
+			"go.mod": "module " + path + "\n\ngo 1.21\n", "m.go": "package m\n", "data.bin": noise(size),
 		})
 		must(t, err)
 		modules = append(modules, m)
@@ -158,6 +160,22 @@ func newDownload(t *testing.T, n int) *download {
 	must(t, err)
 	t.Cleanup(func() { must(t, l.Close()) })
 	return &download{t, l, goMod + ")\n"}
+}
+
+// noise is what cannot be compressed.
+func noise(n int) string {
+	data := make([]byte, n)
+	rand.Read(data)
+	return string(data)
+}
+
+// project writes one that needs all the modules, without go.sum.
+func (d *download) project(dir string) string {
+	err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "go.mod"), []byte(d.goMod), 0o644))
+	if err != nil {
+		d.t.Error(err)
+	}
+	return dir
 }
 
 // A result is how a download ended.
@@ -200,10 +218,7 @@ func (d *download) run(chain string, within time.Duration, name string, args ...
 		return result{err: err}
 	}
 	defer os.RemoveAll(dir)
-	project := filepath.Join(dir, "project")
-	if err := errors.Join(os.Mkdir(project, 0o755), os.WriteFile(filepath.Join(project, "go.mod"), []byte(d.goMod), 0o644)); err != nil {
-		return result{err: err}
-	}
+	project := d.project(filepath.Join(dir, "project"))
 	ctx, cancel := context.WithTimeout(d.t.Context(), within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
