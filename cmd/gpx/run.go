@@ -54,7 +54,7 @@ func runRun(ctx context.Context, a *app, args []string, noSums bool) error {
 		return failed(op, "", err)
 	}
 	defer l.Close()
-	r, err := a.newRelay(ctx, op, noSums, nil)
+	r, err := a.newRelay(ctx, op, noSums, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/relay"
+	"gpx/cmd/gpx/internal/metrics"
 	"gpx/envctl/chain"
 	"gpx/envctl/env"
 	"gpx/envctl/project"
@@ -37,7 +39,8 @@ the module cache has, then the hops of the chain, each with the deadlines that
 the go command lacks. One that hangs costs half a second, wrong bytes are thrown
 away, and nobody public is told of a private module. It goes on until ctrl+c.
 
-It prints the GOPROXY to use first. For one command there is "gpx run".`,
+It prints the GOPROXY to use first. For one command there is "gpx run". The same
+address answers /metrics for Prometheus, and /healthz.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runServe(cmd.Context(), a, addr, verbose)
@@ -58,15 +61,18 @@ func runServe(ctx context.Context, a *app, addr string, verbose bool) error {
 		return failed(op, addr, err)
 	}
 	defer l.Close()
-	var log func(relay.Served)
+	told := metrics.NewRelay(readVersion().Version)
+	log := told.Observe
 	if verbose && !a.flags.json {
-		log = a.logServed()
+		line := a.logServed()
+		log = func(s relay.Served) { told.Observe(s); line(s) }
 	}
-	r, err := a.newRelay(ctx, op, false, log)
+	r, err := a.newRelay(ctx, op, false, log, told.Handler())
 	if err != nil {
 		return err
 	}
 	defer r.close()
+	told.Follow(r.Stats)
 	if a.flags.json {
 		a.out.document(serveDocument{r.url(l)})
 	} else {
@@ -114,8 +120,9 @@ func (r *relayRun) url(l net.Listener) string { return "http://" + l.Addr().Stri
 func (r *relayRun) childChain(l net.Listener) string { return relay.Chain(r.url(l), r.c) }
 
 // newRelay builds a relay for the project at hand. Without sums the checksum
-// database is not asked, whatever GOSUMDB says.
-func (a *app) newRelay(ctx context.Context, op string, noSums bool, log func(relay.Served)) (*relayRun, error) {
+// database is not asked, whatever GOSUMDB says. told answers for /metrics, nil where
+// nobody wants any.
+func (a *app) newRelay(ctx context.Context, op string, noSums bool, log func(relay.Served), told http.Handler) (*relayRun, error) {
 	e, p, err := a.both(ctx)
 	if err != nil {
 		return nil, failed(op, "", err)
@@ -136,7 +143,7 @@ func (a *app) newRelay(ctx context.Context, op string, noSums bool, log func(rel
 	if err != nil {
 		return nil, failed(op, "", err)
 	}
-	o.Dir, o.Log = dir, log
+	o.Dir, o.Log, o.Metrics = dir, log, told
 	r, err := relay.New(o)
 	if err != nil {
 		remove()

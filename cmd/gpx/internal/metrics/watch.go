@@ -35,7 +35,9 @@ type endpoint struct {
 	kind probe.Kind
 }
 
-func (e endpoint) labels(more ...string) []string { return append([]string{e.name, string(e.kind)}, more...) }
+func (e endpoint) labels(more ...string) []string {
+	return append([]string{e.name, string(e.kind)}, more...)
+}
 
 // A Role says what a process does for the history.
 type Role string
