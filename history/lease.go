@@ -19,26 +19,34 @@ type lease struct {
 	dies    time.Duration // without a sign of life
 }
 
-// hold takes the lease, or keeps it. before is when another holder gave its last
-// sign, zero where none had it.
-func (l lease) hold(ctx context.Context, tx *sql.Tx, now time.Time) (held bool, before time.Time, err error) {
+// A hold is what came of [lease.hold].
+type hold struct {
+	held   bool
+	others bool      // until now
+	before time.Time // when that other one gave its last sign
+}
+
+// hold takes the lease, or keeps it.
+func (l lease) hold(ctx context.Context, tx *sql.Tx, now time.Time) (hold, error) {
+	var h hold
 	var token string
 	var heartbeat sql.NullInt64
-	err = tx.QueryRowContext(ctx, `SELECT token, heartbeat FROM lease`).Scan(&token, &heartbeat)
+	err := tx.QueryRowContext(ctx, `SELECT token, heartbeat FROM lease`).Scan(&token, &heartbeat)
 	if err != nil && err != sql.ErrNoRows {
-		return false, time.Time{}, err
+		return h, err
 	}
-	if token != l.token && token != "" {
-		before = instant(heartbeat)
+	if h.others = token != l.token && token != ""; h.others {
+		h.before = instant(heartbeat)
 		// A sign from the future is that of a clock that was set since.
-		if now.Sub(before).Abs() < l.dies {
-			return false, before, nil
+		if now.Sub(h.before).Abs() < l.dies {
+			return h, nil
 		}
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO lease (id, token, pid, started, heartbeat) VALUES (1, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET token = excluded.token, pid = excluded.pid, started = excluded.started, heartbeat = excluded.heartbeat`,
 		l.token, l.pid, l.started.UnixMicro(), now.UnixMicro())
-	return err == nil, before, err
+	h.held = err == nil
+	return h, err
 }
 
 // release lets another process record at once.

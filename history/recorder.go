@@ -209,11 +209,15 @@ func (r *recorder) flush(ctx context.Context) error {
 // write is one flush.
 func (r *recorder) write(ctx context.Context, rec *records) error {
 	now := r.o.Now()
-	var held bool
-	var before time.Time
+	var lease hold
+	var taken bool
 	ids := map[*incident.Incident]int64{}
 	err := rec.within(ctx, func(tx *sql.Tx) (err error) {
-		if held, before, err = r.lease.hold(ctx, tx, now); err != nil || !held {
+		// What was seen before the lease was taken is not to be told by this process,
+		// also when it had it once and was suspended for so long that another came.
+		lease, err = r.lease.hold(ctx, tx, now)
+		taken = lease.held && (lease.others || !r.holding)
+		if err != nil || !lease.held || taken {
 			return err
 		}
 		if err := rec.add(ctx, tx, r.samples); err != nil {
@@ -242,18 +246,17 @@ func (r *recorder) write(ctx context.Context, rec *records) error {
 	for i, id := range ids {
 		i.ID = id
 	}
-	if held && r.o.flushed != nil {
+	if lease.held && !taken && r.o.flushed != nil {
 		r.o.flushed(r.samples)
 	}
 	r.samples, r.frames, r.incidents, r.events = r.samples[:0], nil, nil, nil
-	was := r.holding
-	r.holding = held
+	r.holding = lease.held
 	switch {
-	case held && !was:
-		if err := r.takeOver(ctx, rec, before); err != nil {
+	case taken:
+		if err := r.takeOver(ctx, rec, lease.before); err != nil {
 			return err
 		}
-	case held && now.Sub(r.tidied) > tidyEvery:
+	case lease.held && now.Sub(r.tidied) > tidyEvery:
 		r.tidied = now
 		return r.s.Tidy(ctx, now)
 	}

@@ -194,6 +194,44 @@ func TestTakeOverBehind(t *testing.T) {
 	}
 }
 
+// TestSuspended has a recorder sleep through the end of an outage, which another
+// process, dead since, has recorded: it goes on where that one left off.
+func TestSuspended(t *testing.T) {
+	broke := began.Truncate(worldPeriod).Add(worldPeriod - worldOutage)
+	now := broke.Add(-time.Minute)
+	s := recorded(t, &now)
+	snaps, tick, done := make(chan monitor.Snapshot), make(chan time.Time), make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { done <- s.Record(ctx, snaps, RecorderOptions{Tick: tick}) }()
+	watch := func(to time.Time) {
+		for ; now.Before(to); advance(&now, worldEvery/2) {
+			snaps <- worldAt(now)
+			tick <- now
+		}
+		snaps <- worldAt(now) // taken when all before is written
+	}
+	tick <- now
+	watch(broke.Add(time.Minute)) // and sleeps
+
+	now = now.Add(30 * time.Second)
+	live(t, s, &now, broke.Add(worldOutage+30*time.Second))
+	now = now.Add(30 * time.Second)
+
+	// It wakes up, and what it has not read yet is what it saw last.
+	snaps <- worldAt(broke.Add(time.Minute))
+	tick <- now
+	watch(now.Add(time.Minute))
+	cancel()
+	must(t, <-done)
+	list, err := s.Incidents(t.Context())
+	if err != nil || len(list) != 1 || list[0].Open() {
+		t.Fatalf("%v: %+v", err, list)
+	}
+	if off := list[0].Resolved.Sub(broke.Add(worldOutage)); off > 2*worldEvery {
+		t.Errorf("resolved %v after it was over", off)
+	}
+}
+
 // TestTidy packs an incident before its samples go.
 func TestTidy(t *testing.T) {
 	start := began.Truncate(worldPeriod)
