@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -173,7 +175,9 @@ func (r *Racer) GetWithin(ctx context.Context, p probe.Patience, eps []probe.End
 	g := &get{r: r, ctx: ctx, asked: map[*source]*asking{}, answers: make(chan outcome), passed: map[*source]Tried{}}
 	g.sources, g.resting = r.order(all, time.Now())
 	g.late, g.begun = make(chan *source, len(all)), make(chan *source, len(all))
-	g.ask = func(s *source) outcome { return r.attempt(ctx, p, m, f, s, accept, func() { g.begun <- s }) }
+	g.ask = func(s *source, came *intake) outcome {
+		return r.attempt(ctx, p, m, f, s, came, accept, func() { g.begun <- s })
+	}
 	g.launch()
 	for g.running > 0 {
 		select {
@@ -187,10 +191,14 @@ func (r *Racer) GetWithin(ctx context.Context, p probe.Patience, eps []probe.End
 				g.failed(a)
 			}
 		case s := <-g.begun:
-			g.asked[s].sending = true
+			g.asked[s].begun = time.Now()
 		case s := <-g.late:
-			if a := g.asked[s]; !a.over && !a.sending {
+			switch a := g.asked[s]; {
+			case a.over:
+			case a.slow(f, time.Now()):
 				g.launch()
+			default: // look again
+				time.AfterFunc(a.hedge, func() { g.late <- s })
 			}
 		}
 	}
@@ -206,7 +214,7 @@ type get struct {
 	ctx     context.Context
 	sources []*source         // in the order in which they are asked
 	resting map[*source]Tried // those that failed lately
-	ask     func(s *source) outcome
+	ask     func(s *source, came *intake) outcome
 	asked   map[*source]*asking
 	running int
 
@@ -220,9 +228,45 @@ type get struct {
 
 // An asking is a source that was asked.
 type asking struct {
-	at            time.Time
-	hedge         time.Duration
-	sending, over bool
+	at    time.Time
+	hedge time.Duration
+	begun time.Time // when the first byte came; zero before
+	over  bool
+	came  intake
+}
+
+// leastRate is in bytes a second: who sends a zip more slowly is not waited for
+// alone. A module of a megabyte takes a minute then.
+const leastRate = 16 << 10
+
+// slow reports whether the next source is asked too: nothing has come, a small
+// file does not come to its end, or a zip hardly moves. What came whole and is
+// being verified is waited for.
+func (a *asking) slow(f probe.File, now time.Time) bool {
+	sending := now.Sub(a.begun)
+	switch {
+	case a.begun.IsZero():
+		return true
+	case a.came.whole.Load(), sending < a.hedge:
+		return false
+	case f != probe.Zip:
+		return true
+	}
+	return float64(a.came.n.Load()) < leastRate*sending.Seconds()
+}
+
+// An intake writes what comes, and can be looked at meanwhile.
+type intake struct {
+	w     io.Writer
+	n     atomic.Int64
+	whole atomic.Bool
+}
+
+// Write implements [io.Writer].
+func (i *intake) Write(p []byte) (int, error) {
+	n, err := i.w.Write(p)
+	i.n.Add(int64(n))
+	return n, err
 }
 
 // An outcome is what came of one source.
@@ -247,7 +291,7 @@ func (g *get) launch() {
 	a := &asking{at: now, hedge: g.r.hedge(s, now)}
 	g.asked[s] = a
 	g.running++
-	go func() { g.answers <- g.ask(s) }()
+	go func() { g.answers <- g.ask(s, &a.came) }()
 	time.AfterFunc(a.hedge, func() { g.late <- s })
 }
 
@@ -262,7 +306,7 @@ func (g *get) won(a outcome) {
 			continue
 		}
 		t := Tried{Hop: s.name, Class: probe.Timeout, Detail: "no answer within " + before.hedge.Round(time.Millisecond).String()}
-		if before.sending {
+		if !before.begun.IsZero() {
 			t.Detail = "another was faster"
 		} else {
 			s.took(time.Now(), waited)
@@ -298,7 +342,7 @@ func (g *get) pass(before []*source) {
 }
 
 // attempt asks one source for a file.
-func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version, f probe.File, s *source, accept take, began func()) outcome {
+func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version, f probe.File, s *source, came *intake, accept take, began func()) outcome {
 	fail := func(class probe.Class, detail string) outcome {
 		return outcome{source: s, tried: Tried{Hop: s.name, Class: class, Detail: redact.Text(detail)}}
 	}
@@ -309,8 +353,9 @@ func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version,
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
+	came.w = tmp
 	start := time.Now()
-	res := s.visit.Download(ctx, m, f, tmp, p, func() {
+	res := s.visit.Download(ctx, m, f, came, p, func() {
 		s.took(time.Now(), time.Since(start))
 		began()
 	})
@@ -326,11 +371,8 @@ func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version,
 		}
 		return failed
 	}
-	n, err := tmp.Seek(0, 1)
-	if err == nil {
-		err = tmp.Close()
-	}
-	if err != nil {
+	came.whole.Store(true)
+	if err := tmp.Close(); err != nil {
 		r.broken(err)
 		return fail(probe.ClassUnknown, err.Error())
 	}
@@ -339,7 +381,7 @@ func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version,
 	switch {
 	case err == nil:
 		s.good()
-		return outcome{source: s, n: n, won: true}
+		return outcome{source: s, n: came.n.Load(), won: true}
 	case errors.As(err, &mismatch):
 		return fail(probe.ChecksumMismatch, m.String()+": "+err.Error())
 	case errors.Is(err, stage.ErrNoProof):

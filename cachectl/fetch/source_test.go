@@ -19,6 +19,8 @@ import (
 type fake struct {
 	name  string
 	takes time.Duration // to the first byte; negative: for ever
+	body  time.Duration // from the first byte to the last
+	size  int           // of the body, if it takes a time
 	class probe.Class
 	asked []time.Duration // since the fakes were made
 	start time.Time
@@ -37,6 +39,15 @@ func (f *fake) Download(ctx context.Context, m module.Version, _ probe.File, w i
 	}
 	if class == probe.OK {
 		began()
+		const parts = 200
+		for range parts {
+			select {
+			case <-time.After(f.body / parts):
+				w.Write(make([]byte, f.size/parts))
+			case <-ctx.Done():
+				return probe.Result{Class: probe.ClassUnknown}
+			}
+		}
 		io.WriteString(w, f.name)
 	}
 	return probe.Result{Class: class}
@@ -224,4 +235,40 @@ func TestPublicWaitsForAll(t *testing.T) {
 			t.Errorf("%s after %v, want %v", by, took, want)
 		}
 	})
+}
+
+// Who sends, but too slowly, is not waited for alone: a small file has the hedge's
+// time again, a zip as long as it moves.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		file   probe.File
+		size   int
+		body   time.Duration
+		accept time.Duration
+		by     string
+	}{
+		"a small file":                {probe.Mod, 1000, 300 * time.Millisecond, 0, "a"},
+		"a small file, byte by byte":  {probe.Mod, 1000, time.Minute, 0, "b"},
+		"a zip on a slow line":        {probe.Zip, 10 << 20, time.Minute, 0, "a"},
+		"a zip, byte by byte":         {probe.Zip, 1000, time.Minute, 0, "b"},
+		"whole, and verified at ease": {probe.Mod, 1000, 0, 10 * time.Second, "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := newTrack(t, "a", "b")
+				tr.fakes[0].size, tr.fakes[0].body = tt.size, tt.body
+				race := tr.Get(t.Context(), tr.eps, module.Version{Path: "example.com/m", Version: "v1.0.0"}, tt.file, func(context.Context, string) error {
+					time.Sleep(tt.accept) // of the bubble's clock
+					return nil
+				})
+				if !race.Won || race.Source != "https://"+tt.by || (len(tr.fakes[1].asked) > 0) != (tt.by == "b") {
+					t.Errorf("%+v, b was asked %d times", race, len(tr.fakes[1].asked))
+				}
+				if passed := len(race.Passed) > 0; passed != (tt.by == "b") {
+					t.Errorf("passed: %+v", race.Passed)
+				}
+			})
+		})
+	}
 }
