@@ -77,6 +77,9 @@ type Plan struct {
 	shell []Assignment // what the calling shell would have to run for the plan to take effect there
 }
 
+// ByItself is the actor of what gpx changes without being asked by a person.
+const ByItself = "auto"
+
 // A Change is an applied plan, as the journal holds it.
 type Change struct {
 	ID      string    `json:"id"`

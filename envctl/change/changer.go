@@ -27,7 +27,7 @@ type Options struct {
 	Env   func(ctx context.Context) (*env.Env, error)
 	Now   func() time.Time // nil means time.Now
 	NewID func() string    // nil means a random one
-	Actor string           // who asks: "cli", "tui", "auto"
+	Actor string           // who asks: "cli", "tui", "watch", [ByItself]
 }
 
 // A Changer applies plans, one at a time on this machine, and takes them back.

@@ -358,3 +358,22 @@ func TestRecoverRemovesOldCopies(t *testing.T) {
 		t.Error("a copy that may be in use was removed")
 	}
 }
+
+func TestReplaced(t *testing.T) {
+	goCommand(t)
+	m := newMachine(t)
+	m.write("GOPROXY=https://user:secret@old.example\n")
+	c := m.set(set("GOPROXY", "https://new.example"), set("GOSUMDB", "off"))
+	for name, want := range map[string]Assignment{"GOPROXY": set("GOPROXY", "https://user:secret@old.example"), "GOSUMDB": unset("GOSUMDB")} {
+		if got, err := m.changer.Replaced(t.Context(), c.ID, name); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	if _, err := m.changer.Replaced(t.Context(), c.ID, "GOFLAGS"); err == nil {
+		t.Error("a variable that was not set")
+	}
+	m.undo(c.ID)
+	if _, err := m.changer.Replaced(t.Context(), c.ID, "GOPROXY"); err == nil {
+		t.Error("a change that was taken back")
+	}
+}
