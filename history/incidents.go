@@ -207,14 +207,25 @@ func (s *Store) incident(ctx context.Context, id int64) (incident.Incident, erro
 }
 
 // actions are the changes of the journal in an incident; to is zero while it goes
-// on.
+// on. What gpx has changed by itself it takes back after the end, when the chain has
+// been well for a while.
 func actions(records []change.Record, from, to time.Time) []incident.Event {
 	var events []incident.Event
-	for _, r := range records {
-		if r.DoneAt.IsZero() || r.DoneAt.Before(from) || !to.IsZero() && r.DoneAt.After(to) {
+	in := map[string]bool{}
+	for _, r := range records { // the oldest first
+		own := r.Actor == change.ByItself
+		switch {
+		case r.DoneAt.IsZero() || r.DoneAt.Before(from):
+			continue
+		case !to.IsZero() && r.DoneAt.After(to) && !(own && in[r.Undoes]):
 			continue
 		}
-		events = append(events, incident.Event{At: wire.At(r.DoneAt), Kind: incident.Action, Text: redact.Text(r.Title), Change: r.ID})
+		in[r.ID] = true
+		text := redact.Text(r.Title)
+		if own {
+			text = "gpx by itself: " + text
+		}
+		events = append(events, incident.Event{At: wire.At(r.DoneAt), Kind: incident.Action, Text: text, Change: r.ID})
 	}
 	return events
 }

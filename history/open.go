@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -43,6 +44,8 @@ type Store struct {
 	busy    time.Duration
 	db      *sql.DB // nil: memory
 	journal *journal
+
+	recorder atomic.Pointer[recorderState] // of this process; nil while it does not record
 
 	recordsMu sync.Mutex
 	records   *records // what was seen; nil until it is asked for

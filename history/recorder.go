@@ -31,6 +31,12 @@ type RecorderOptions struct {
 	Settings func() incident.Settings // in force now; nil: none are noted
 	Now      func() time.Time         // nil means the store's clock
 	Tick     <-chan time.Time         // nil means every 2 s
+	// Notes are events of another source, for the incident that goes on or the last
+	// one. They are dropped while another process records.
+	Notes <-chan incident.Event
+	// Acts says that this process switches by itself, which only the one that records
+	// may: one that does not act makes room for it. Nil means no.
+	Acts func() bool
 
 	flushed func([]seen) // for tests: what was committed
 }
@@ -48,6 +54,9 @@ func (s *Store) Record(ctx context.Context, snaps <-chan monitor.Snapshot, o Rec
 		s: s, o: o, last: map[incident.Endpoint]monitor.Sample{},
 		lease: lease{token: rand.Text(), pid: os.Getpid(), started: o.Now(), dies: leaseFor},
 	}
+	state := &recorderState{token: r.lease.token}
+	s.recorder.Store(state)
+	defer s.recorder.CompareAndSwap(state, nil)
 	tick := o.Tick
 	if tick == nil {
 		t := time.NewTicker(flushEvery)
@@ -66,6 +75,10 @@ func (s *Store) Record(ctx context.Context, snaps <-chan monitor.Snapshot, o Rec
 			if r.take(snap) {
 				err = r.flush(ctx)
 			}
+		case e := <-o.Notes:
+			if r.note(e) {
+				err = r.flush(ctx)
+			}
 		case <-tick:
 			err = r.flush(ctx)
 		}
@@ -80,6 +93,7 @@ type recorder struct {
 	s     *Store
 	o     RecorderOptions
 	lease lease
+	away  time.Time // it leaves the lease to one that acts until then
 
 	tracker incident.Tracker
 	holding bool
@@ -116,16 +130,26 @@ func (r *recorder) take(snap monitor.Snapshot) (now bool) {
 	if r.o.Settings != nil {
 		r.tracker.Settings = r.o.Settings()
 	}
-	step := r.tracker.Observe(snap)
-	if step.Incident != nil {
-		if !slices.Contains(r.incidents, step.Incident) {
-			r.incidents = append(r.incidents, step.Incident)
-		}
-		for _, e := range step.Events {
-			r.events = append(r.events, eventOf{step.Incident, e})
-		}
+	return r.keep(r.tracker.Observe(snap))
+}
+
+// note adds an event of another source.
+func (r *recorder) note(e incident.Event) (now bool) {
+	return r.holding && r.keep(r.tracker.Note(e))
+}
+
+// keep has what a step changed written; changed says that there is something.
+func (r *recorder) keep(step incident.Step) (changed bool) {
+	if step.Incident == nil {
+		return false
 	}
-	return step.Incident != nil
+	if !slices.Contains(r.incidents, step.Incident) {
+		r.incidents = append(r.incidents, step.Incident)
+	}
+	for _, e := range step.Events {
+		r.events = append(r.events, eventOf{step.Incident, e})
+	}
+	return true
 }
 
 // collect notes the samples of an endpoint that are new: those behind the one that
@@ -215,7 +239,7 @@ func (r *recorder) write(ctx context.Context, rec *records) error {
 	err := rec.within(ctx, func(tx *sql.Tx) (err error) {
 		// What was seen before the lease was taken is not to be told by this process,
 		// also when it had it once and was suspended for so long that another came.
-		lease, err = r.lease.hold(ctx, tx, now)
+		lease, err = r.claim(ctx, tx, now)
 		taken = lease.held && (lease.others || !r.holding)
 		if err != nil || !lease.held || taken {
 			return err

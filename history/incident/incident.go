@@ -73,7 +73,8 @@ const (
 	Checksums  EventKind = "checksums"  // switched off or on
 	Gap        EventKind = "unobserved" // nobody watched until this instant
 	Environ    EventKind = "environment"
-	RecorderIs EventKind = "recorder" // another process records now
+	RecorderIs EventKind = "recorder"   // another process records now
+	StoodDown  EventKind = "stood_down" // gpx does not switch by itself any more: somebody else did
 )
 
 // An Event is something that happened in an incident.

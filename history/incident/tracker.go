@@ -54,6 +54,16 @@ func (t *Tracker) Resume(i Incident, seen time.Time) {
 	t.current, t.resumed = &i, seen
 }
 
+// Note adds an event of another source to the incident that goes on, or to the last
+// one; without any it is dropped.
+func (t *Tracker) Note(e Event) Step {
+	step := &Step{}
+	if t.current != nil {
+		t.add(step, e)
+	}
+	return *step
+}
+
 // Observe takes the next snapshot. Those of before the first round say nothing.
 func (t *Tracker) Observe(s monitor.Snapshot) Step {
 	if s.Round == 0 {

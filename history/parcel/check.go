@@ -205,7 +205,7 @@ var (
 	kinds   = set(probe.KindProxy, probe.KindFile, probe.KindDirect, probe.KindOff, probe.KindSumDB, probe.KindForward)
 	healths = set(monitor.Up, monitor.Slow, monitor.Suspect, monitor.Down, monitor.Unknown, "")
 	events  = set(incident.Opened, incident.Detected, incident.Mitigated, incident.Resolved, incident.Reopened, incident.Verdict,
-		incident.Turned, incident.Action, incident.Checksums, incident.Gap, incident.Environ, incident.RecorderIs)
+		incident.Turned, incident.Action, incident.Checksums, incident.Gap, incident.Environ, incident.RecorderIs, incident.StoodDown)
 	states = set(monitor.StateOK, monitor.StateDegraded, monitor.StateOutage, monitor.StateOffline, monitor.StateUnknown)
 	scopes = set(monitor.ScopeNone, monitor.ScopeLocal, monitor.ScopeConfig, monitor.ScopeChain, monitor.ScopeSumDB)
 	layers = set(probe.LayerConfig, probe.LayerDNS, probe.LayerTCP, probe.LayerTLS, probe.LayerHTTP, probe.LayerProtocol,

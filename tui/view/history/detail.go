@@ -153,6 +153,8 @@ func eventWord(e *incident.Event) (string, theme.Role) {
 		return "unobserved", theme.Warn
 	case incident.Environ:
 		return "settings", theme.Text
+	case incident.StoodDown:
+		return "stood down", theme.Warn
 	case incident.RecorderIs:
 		return "recorder", theme.Dim
 	case incident.Turned:
