@@ -61,7 +61,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": cmdLab, "proxy": cmdProxy, "fault": cmdFault, "gosum": cmdGoSum, "asked": cmdAsked,
 			"waitasked": cmdWaitAsked, "waitfor": cmdWaitFor, "credentials": cmdCredentials, "linkself": cmdLinkSelf, "exits": cmdExits, "jsonfield": cmdJSONField, "schema": cmdSchema, "nosecret": cmdNoSecret,
-			"samebytes": cmdSameBytes, "oldcache": cmdOldCache, "recorded": cmdRecorded,
+			"samebytes": cmdSameBytes, "oldcache": cmdOldCache, "recorded": cmdRecorded, "scrape": cmdScrape,
 		},
 		RequireExplicitExec: true,
 		Condition: func(cond string) (bool, error) {
@@ -77,7 +77,7 @@ func TestScripts(t *testing.T) {
 // run the program as it is built for users also where the tests are built with the
 // race detector: it takes most of a second to start one that has it.
 var manyAtOnce = map[string]bool{
-	"cacheprune": true, "cacheverify": true, "deps": true, "fetch": true, "probe": true, "probewatch": true,
+	"cacheprune": true, "cacheverify": true, "deps": true, "fetch": true, "metrics": true, "probe": true, "probewatch": true,
 	"run": true, "serve": true, "status": true, "watch": true,
 }
 

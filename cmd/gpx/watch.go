@@ -10,18 +10,28 @@ import (
 )
 
 func watchCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	tell := ""
+	cmd := &cobra.Command{
 		Use: "watch", Short: "Watch and record without a screen",
 		Long: `Probes what the screen probes, records it in the history, and ends what has run out,
 such as a sumdb off --for. It prints a line whenever the verdict is another one; with
---json each snapshot is one. It goes on until ctrl+c.`,
+--json each snapshot is one. It goes on until ctrl+c.
+
+With --metrics it tells Prometheus what it sees: http://HOST:PORT/metrics. Rules
+and alerts for that are in gpx's docs/prometheus, a unit for systemd beside them.`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runWatch(cmd.Context(), a) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runWatch(cmd.Context(), a, tell) },
 	}
+	cmd.Flags().StringVar(&tell, "metrics", "", "answer Prometheus on `HOST:PORT` of this machine; port 0 takes a free one")
+	return cmd
 }
 
-func runWatch(ctx context.Context, a *app) error {
+func runWatch(ctx context.Context, a *app, tell string) error {
 	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	metrics, err := listenMetrics(ctx, tell)
 	if err != nil {
 		return err
 	}
@@ -31,6 +41,7 @@ func runWatch(ctx context.Context, a *app) error {
 	defer live.work.Wait()
 	defer cancel()
 	live.work.Go(live.start)
+	live.serveMetrics(metrics)
 
 	snaps, end := live.Subscribe()
 	defer end()
