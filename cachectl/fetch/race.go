@@ -307,7 +307,7 @@ func (g *get) won(a outcome) {
 		}
 		t := Tried{Hop: s.name, Class: probe.Timeout, Detail: "no answer within " + before.hedge.Round(time.Millisecond).String()}
 		if !before.begun.IsZero() {
-			t.Detail = "another was faster"
+			t.Class, t.Detail = probe.Stalled, "it began to send, and another was done before"
 		} else {
 			s.took(time.Now(), waited)
 		}

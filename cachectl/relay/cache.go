@@ -20,17 +20,17 @@ import (
 )
 
 // inCache is where the go command keeps what t asks for.
-func (r *Relay) inCache(t target) string {
-	if r.o.Cache == "" {
+func (c *core) inCache(t target) string {
+	if c.Cache == "" {
 		return ""
 	}
-	return filepath.Join(r.o.Cache, filepath.FromSlash(t.String()[1:]))
+	return filepath.Join(c.Cache, filepath.FromSlash(t.String()[1:]))
 }
 
 // cached opens a constant file of the go command's own cache, when it is fit to
 // be passed on; nil when it is not, or is not there.
-func (r *Relay) cached(ctx context.Context, t target) *os.File {
-	name := r.inCache(t)
+func (c *core) cached(ctx context.Context, t target) *os.File {
+	name := c.inCache(t)
 	if name == "" {
 		return nil
 	}
@@ -38,7 +38,7 @@ func (r *Relay) cached(ctx context.Context, t target) *os.File {
 	if err != nil {
 		return nil
 	}
-	if r.fit(ctx, t, f) {
+	if c.fit(ctx, t, f) {
 		return f
 	}
 	f.Close()
@@ -47,13 +47,13 @@ func (r *Relay) cached(ctx context.Context, t target) *os.File {
 
 // fit reports whether a file of the cache is what the go command would go on
 // with. Files that were cut or changed since are not: an upstream has better ones.
-func (r *Relay) fit(ctx context.Context, t target, f *os.File) bool {
+func (c *core) fit(ctx context.Context, t target, f *os.File) bool {
 	switch t.file {
 	case probe.Zip:
-		return r.zipFits(ctx, t, f)
+		return c.zipFits(ctx, t, f)
 	case probe.Mod:
 		data, err := bounded.ReadFile(f.Name(), probe.MaxSize(probe.Mod))
-		return err == nil && len(data) > 0 && r.agrees(module.Version{Path: t.m.Path, Version: t.m.Version + "/go.mod"}, probe.ModSum(data))
+		return err == nil && len(data) > 0 && c.agrees(module.Version{Path: t.m.Path, Version: t.m.Version + "/go.mod"}, probe.ModSum(data))
 	}
 	var info struct{ Version string }
 	data, err := bounded.ReadFile(f.Name(), probe.MaxSize(probe.Info))
@@ -61,21 +61,21 @@ func (r *Relay) fit(ctx context.Context, t target, f *os.File) bool {
 }
 
 // agrees reports whether go.sum does not contradict a hash.
-func (r *Relay) agrees(key module.Version, sum string) bool {
-	lines := r.o.Sums[key]
+func (c *core) agrees(key module.Version, sum string) bool {
+	lines := c.Sums[key]
 	return slices.Contains(lines, sum) || !slices.ContainsFunc(lines, func(h string) bool { return strings.HasPrefix(h, "h1:") })
 }
 
 // zipFits reports whether a zip has the hash that the go command wrote beside it
 // when it had verified it.
-func (r *Relay) zipFits(ctx context.Context, t target, f *os.File) bool {
+func (c *core) zipFits(ctx context.Context, t target, f *os.File) bool {
 	data, err := bounded.ReadFile(f.Name()+"hash", 1<<10) // .ziphash
 	if err != nil {
 		return false
 	}
 	want := strings.TrimSpace(string(data))
-	sum, err := r.zips.sum(ctx, f)
-	return err == nil && sum == want && r.agrees(t.m, sum)
+	sum, err := c.r.zips.sum(ctx, f)
+	return err == nil && sum == want && c.agrees(t.m, sum)
 }
 
 func openRegular(name string) (*os.File, error) {
@@ -141,12 +141,12 @@ func (z *zips) sum(ctx context.Context, f *os.File) (string, error) {
 }
 
 // stale is what the cache knows of a list or of @latest; nil for nothing.
-func (r *Relay) stale(t target) []byte {
-	if r.o.Cache == "" || t.file == probe.Info {
+func (c *core) stale(t target) []byte {
+	if c.Cache == "" || t.file == probe.Info {
 		return nil
 	}
 	list := target{m: t.m, file: probe.List}
-	text, err := vlist.Of(filepath.Dir(r.inCache(list)))
+	text, err := vlist.Of(filepath.Dir(c.inCache(list)))
 	if err != nil || text == "" {
 		return nil
 	}
@@ -168,7 +168,7 @@ func (r *Relay) stale(t target) []byte {
 	for _, choice := range [][]string{releases, tagged, versions} {
 		for _, v := range slices.Backward(choice) {
 			info := target{m: module.Version{Path: t.m.Path, Version: v}, file: probe.Info}
-			if data, err := bounded.ReadFile(r.inCache(info), probe.MaxSize(probe.Info)); err == nil && json.Valid(data) {
+			if data, err := bounded.ReadFile(c.inCache(info), probe.MaxSize(probe.Info)); err == nil && json.Valid(data) {
 				return data
 			}
 		}

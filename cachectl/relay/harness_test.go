@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func must(t *testing.T, err error) {
 
 // A world is a lab, and a relay in front of some of its proxies.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	lab   *lab.Lab
 	o     Options
 	relay *Relay
@@ -40,17 +40,17 @@ type world struct {
 	slow  time.Duration // what slow clients have, if not as usual
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	l, err := lab.Start(lab.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, l.Close()) })
 	return worldOf(t, l)
 }
 
-func worldOf(t *testing.T, l *lab.Lab) *world {
+func worldOf(t testing.TB, l *lab.Lab) *world {
 	e := &env.Env{Environ: l.GoEnv(t.TempDir(), "off")}
 	return &world{t: t, lab: l, o: Options{
-		Dir: t.TempDir(), Prober: probe.New(probe.DefaultConfig(), e), Hedge: 5 * time.Second, // nothing here is late but what hangs
+		Behind: Behind{Prober: probe.New(probe.DefaultConfig(), e)}, Dir: t.TempDir(), Hedge: 5 * time.Second, // nothing here is late but what hangs
 		Patience: probe.Patience{FirstByte: 20 * time.Second, Stall: time.Second},
 	}}
 }

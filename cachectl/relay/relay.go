@@ -18,9 +18,9 @@
 // would have come to version control (see Chain). Any other failure is 502 with a
 // text that the go command prints: each upstream with what it did.
 //
-// It is for the machine that it runs on: requests with another host's name are
-// refused, it stores nothing in the module cache, and shows a path to nobody who
-// would not be asked without it.
+// It is for the machine that it runs on, unless it is told otherwise and has a
+// token: requests with another host's name are refused, it stores nothing in the
+// module cache, and shows a path to nobody who would not be asked without it.
 package relay
 
 import (
@@ -29,51 +29,26 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
-	"golang.org/x/mod/module"
-
-	"gpx/cachectl/fetch"
-	"gpx/cachectl/internal/stage"
-	"gpx/envctl/chain"
-	"gpx/envctl/project"
 	"gpx/envctl/redact"
-	"gpx/envctl/sumdb"
 	"gpx/probe"
 )
 
-// Options say where files come from.
+// Options say what a relay does.
 type Options struct {
-	Cache string // GOMODCACHE/cache/download; "" for none
+	Behind
 	// Dir is a folder of the relay's own, which exists. What is in it afterwards
 	// is worth nothing.
 	Dir string
 	// Most is how much of Dir is kept, in bytes; 0 means DefaultMost.
 	Most int64
-
-	// Sources are the endpoints that may be asked about a module, the best first;
-	// a list or @latest has no version. One of kind direct is not asked: the
-	// client does that.
-	Sources func(m module.Version) []probe.Endpoint
-	// Public reports whether a source is anybody's: it is asked when those of Sources
-	// before it that are not have failed, not when they are late. Nil: none is.
-	Public func(ep probe.Endpoint) bool
-	// Chain is what stands in GOPROXY without the relay.
-	Chain chain.Chain
-	// Hidden reports whether a module is none of the upstreams' business: it goes
-	// to version control. Nil: none is.
-	Hidden func(path string) bool
-	Prober *probe.Prober
-
-	Sums project.Sums           // go.sum of the project, if there is one
-	Skip func(path string) bool // what is not verified; see stage.Proofs
-	// SumDB is the checksum database, nil when it is off. Its Remote is not used:
-	// Routes are ways to ask, the best first.
-	SumDB  *sumdb.Options
-	Routes []chain.Chain
 
 	Patience probe.Patience // zero means probe.DefaultPatience
 	// Longer is what those have that were late, when nobody else gives a file; zero
@@ -81,6 +56,12 @@ type Options struct {
 	Longer probe.Patience
 	Hedge  time.Duration // 0 means fetch.DefaultHedge
 	Rest   time.Duration // how long who failed twice is asked last; 0 means DefaultRest
+
+	// Token is the first element of every path, when it is not "": who does not
+	// know it is told nothing at all.
+	Token string
+	// Network lets other machines ask, by the address that they reach this one at.
+	Network bool
 
 	Log func(Served) // called for each request when it was answered; may be nil
 	// Metrics answers for /metrics; nil: there is no such path.
@@ -117,18 +98,16 @@ type Served struct {
 // A Relay is the [http.Handler].
 type Relay struct {
 	o      Options
-	stage  *stage.Stage
-	kept   *kept
 	zips   zips
-	racer  *fetch.Racer
-	vain   rest  // of patience
-	sums   *sums // nil: off
 	slots  chan struct{}
 	counts counters
+	ctx    context.Context // of all work
+	cancel context.CancelFunc
 
-	files   flights[fetched]
-	answers flights[answer]
-	cancel  context.CancelFunc
+	mu       sync.Mutex
+	core     *core
+	cores    int            // that there were
+	retiring sync.WaitGroup // those that are still used
 
 	headerTime, writeStall time.Duration // what slow clients have
 }
@@ -137,38 +116,53 @@ type Relay struct {
 func New(o Options) (*Relay, error) {
 	o.Rest, o.Most = cmp.Or(o.Rest, DefaultRest), cmp.Or(o.Most, DefaultMost)
 	o.Patience, o.Longer = cmp.Or(o.Patience, probe.DefaultPatience), cmp.Or(o.Longer, DefaultLonger)
-	ctx, cancel := context.WithCancel(context.Background())
-	r := &Relay{o: o, kept: &kept{most: o.Most}, slots: make(chan struct{}, atOnce), cancel: cancel, headerTime: headerTime, writeStall: writeStall}
-	r.files.base, r.answers.base, r.zips.flights.base = ctx, ctx, ctx
-	proofs := &stage.Proofs{Sums: o.Sums, Skip: o.Skip, Pass: true}
-	if o.SumDB != nil {
-		s, err := newSums(ctx, o)
-		if err != nil {
-			cancel()
-			return nil, err
-		}
-		r.sums, s.untrusted = s, r.counts.untrusted
-		proofs.Lookup = s.proof
-	}
-	var err error
-	if r.stage, err = stage.Open(o.Dir, proofs); err != nil {
-		cancel()
+	r := &Relay{o: o, slots: make(chan struct{}, atOnce), headerTime: headerTime, writeStall: writeStall}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.zips.flights.base = r.ctx
+	if err := r.Change(o.Behind); err != nil {
+		r.cancel()
 		return nil, err
 	}
-	r.racer = &fetch.Racer{Prober: o.Prober, Patience: o.Patience, Hedge: o.Hedge, Rest: o.Rest, Public: o.Public, Temp: r.stage.Temp}
 	return r, nil
+}
+
+// Change puts something else behind the relay for the requests that come from now
+// on. Those under way end with what they began with. After an error nothing is
+// changed.
+func (r *Relay) Change(b Behind) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next, err := r.newCore(b, filepath.Join(r.o.Dir, strconv.Itoa(r.cores)))
+	if err != nil {
+		return err
+	}
+	old := r.core
+	r.core = next
+	r.cores++
+	if old != nil {
+		r.retiring.Go(func() {
+			old.users.Wait()
+			old.close()
+			os.RemoveAll(old.stage.Dir)
+		})
+	}
+	return nil
+}
+
+// use is the core for one request, which calls Done on its users.
+func (r *Relay) use() *core {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.core.users.Add(1)
+	return r.core
 }
 
 // Close ends what is under way. No request may come any more.
 func (r *Relay) Close() {
 	r.cancel()
-	r.files.wait()
-	r.answers.wait()
+	r.retiring.Wait()
+	r.core.close()
 	r.zips.flights.wait()
-	r.racer.Close()
-	if r.sums != nil {
-		r.sums.close()
-	}
 }
 
 // Stats says what it did so far.
@@ -194,12 +188,16 @@ func refuse(status int, format string, args ...any) *refusal {
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	start := time.Now()
 	out := newWriter(w, r.writeStall)
-	from, err := r.serve(out, req)
+	path, err := r.admit(out, req)
+	from := ""
+	if err == nil {
+		from, err = r.serve(out, req, path)
+	}
 	if err != nil {
 		r.fail(out, req, err)
 	}
 	out.end()
-	if req.URL.Path == healthPath || req.URL.Path == metricsPath && r.o.Metrics != nil {
+	if path == healthPath || path == metricsPath && r.o.Metrics != nil {
 		return
 	}
 	r.counts.count(func(s *Stats) {
@@ -207,7 +205,7 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		s.Bytes += out.n
 	})
 	if r.o.Log != nil {
-		r.o.Log(Served{redact.Clean(req.Method), redact.Clean(req.URL.Path), out.status, out.n, from, time.Since(start)})
+		r.o.Log(Served{redact.Clean(req.Method), redact.Clean(path), out.status, out.n, from, time.Since(start)})
 	}
 }
 
@@ -217,61 +215,31 @@ const (
 	metricsPath = "/metrics"
 )
 
-func (r *Relay) serve(w *writer, req *http.Request) (from string, err error) {
-	if no := admit(w, req); no != nil {
-		return "", no
-	}
+// serve answers a request for path that was admitted.
+func (r *Relay) serve(w *writer, req *http.Request, path string) (from string, err error) {
 	switch {
-	case req.URL.Path == healthPath:
+	case path == healthPath:
 		w.text(http.StatusOK, "ok")
 		return "", nil
-	case req.URL.Path == metricsPath && r.o.Metrics != nil:
+	case path == metricsPath && r.o.Metrics != nil:
 		r.o.Metrics.ServeHTTP(w, req)
 		return "", nil
 	}
-	t, err := parse(req.URL.Path)
+	t, err := parse(path)
+	if err != nil {
+		return "", refuse(http.StatusBadRequest, "%s: %v", path, err)
+	}
+	c := r.use()
+	defer c.users.Done()
 	switch {
-	case err != nil:
-		return "", refuse(http.StatusBadRequest, "%s: %v", req.URL.Path, err)
 	case t.file == "":
-		return "", r.serveSum(w, req, t.sum)
+		return "", c.serveSum(w, req, t.sum)
+	case c.Withheld != nil && c.Withheld(t.m.Path):
+		return "", refuse(http.StatusNotFound, "%s is private (GOPRIVATE, GONOPROXY), and is given to nobody else", t.m.Path)
 	case t.constant():
-		return r.serveFile(w, req, t)
+		return c.serveFile(w, req, t)
 	}
-	return r.serveAnswer(w, req, t)
-}
-
-// admit refuses what no go command sends. A web page that a browser shows could
-// send requests here, by a name of its own that leads to this machine; its name
-// is then in the Host header.
-func admit(w *writer, req *http.Request) *refusal {
-	if req.Method != http.MethodGet && req.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		w.shut()
-		return refuse(http.StatusMethodNotAllowed, "%s: a module proxy is only read", req.Method)
-	}
-	if req.ContentLength != 0 {
-		w.shut()
-		return refuse(http.StatusBadRequest, "a request with a body")
-	}
-	if !loopback(req.Host) {
-		return refuse(http.StatusMisdirectedRequest, "%s is not this machine; ask for localhost or 127.0.0.1", req.Host)
-	}
-	return nil
-}
-
-// loopback reports whether a Host header names this machine, with any port: a
-// tunnel may have another than the listener.
-func loopback(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	}
-	if strings.EqualFold(name, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(strings.Trim(name, "[]"))
-	return ip != nil && ip.IsLoopback()
+	return c.serveAnswer(w, req, t)
 }
 
 // fail answers with what went wrong, when nothing was sent yet.

@@ -171,21 +171,23 @@ func TestOneTransfer(t *testing.T) {
 		})
 	}
 	for waiting := 0; waiting < 21; {
-		w.relay.files.mu.Lock()
-		if fl := w.relay.files.by[path]; fl != nil {
+		w.relay.core.files.mu.Lock()
+		if fl := w.relay.core.files.by[path]; fl != nil {
 			waiting = fl.waiting
 		} else {
 			waiting = 21 // the machine is slow, and it is over
 		}
-		w.relay.files.mu.Unlock()
+		w.relay.core.files.mu.Unlock()
 	}
 	leave()
 	all.Wait()
 	if n := len(one.Log()); n != 1 {
 		t.Errorf("%d transfers", n)
 	}
-	if info, err := ziphash.SumFile(t.Context(), filepath.Join(w.o.Dir, "lab.example.com", "big", "@v", "v1.0.0.zip")); err != nil {
-		t.Error(info, err)
+	name, err := w.relay.core.stage.File(module.Version{Path: "lab.example.com/big", Version: "v1.0.0"}, probe.Zip)
+	must(t, err)
+	if sum, err := ziphash.SumFile(t.Context(), name); err != nil {
+		t.Error(sum, err)
 	}
 }
 

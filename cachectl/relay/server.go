@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -28,18 +29,24 @@ const (
 
 // Listen opens addr, which must be of this machine alone.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
-	host, port, err := net.SplitHostPort(addr)
+	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
-	if host == "localhost" {
-		host = "127.0.0.1"
-	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("%s is an address that other machines reach: %w", addr, ErrNotLoopback)
 	}
+	return ListenNetwork(ctx, addr)
+}
+
+// ListenNetwork opens addr, which other machines may reach: without a host, all
+// addresses of this one.
+func ListenNetwork(ctx context.Context, addr string) (net.Listener, error) {
+	if port, ok := strings.CutPrefix(addr, "localhost:"); ok {
+		addr = "127.0.0.1:" + port
+	}
 	var lc net.ListenConfig
-	return lc.Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	return lc.Listen(ctx, "tcp", addr)
 }
 
 // ErrNotLoopback says that an address is not one of this machine alone.
@@ -57,7 +64,7 @@ func ServeLocal(ctx context.Context, l net.Listener, h http.Handler) error {
 	return serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		out := newWriter(w, writeStall)
 		defer out.end()
-		if no := admit(out, req); no != nil {
+		if no := admit(out, req, false); no != nil {
 			out.text(no.status, no.text)
 			return
 		}

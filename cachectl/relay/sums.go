@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,16 +57,15 @@ type sums struct {
 	heads   map[int64]head    // signed, by the size of their tree
 }
 
-func newSums(ctx context.Context, o Options) (*sums, error) {
-	v, err := note.NewVerifier(o.SumDB.DB.Key)
+func newSums(ctx context.Context, b Behind, hedge time.Duration, untrusted func(name string)) (*sums, error) {
+	v, err := note.NewVerifier(b.SumDB.DB.Key)
 	if err != nil {
 		return nil, fmt.Errorf("checksum database: %w", err)
 	}
-	hedge := o.Hedge
-	if hedge == 0 {
-		hedge = fetch.DefaultHedge
+	s := &sums{
+		o: *b.SumDB, verifier: v, routes: newRoutes(b.Prober, b.Routes, b.SumDB.DB, cmp.Or(hedge, fetch.DefaultHedge)),
+		untrusted: untrusted, tiles: map[string][]byte{}, heads: map[int64]head{},
 	}
-	s := &sums{o: *o.SumDB, verifier: v, routes: newRoutes(o.Prober, o.Routes, o.SumDB.DB, hedge), tiles: map[string][]byte{}, heads: map[int64]head{}}
 	s.flights.base = ctx
 	s.o.Remote, s.o.Used, s.o.Alone = s.routes.Get, s.used, true
 	s.forget()
@@ -181,18 +181,18 @@ func (s *sums) lines(ctx context.Context, m module.Version) (lines []string, err
 }
 
 // serveSum answers a request below /sumdb/.
-func (r *Relay) serveSum(w *writer, req *http.Request, rest string) error {
+func (c *core) serveSum(w *writer, req *http.Request, rest string) error {
 	name := "…"
-	if r.sums != nil {
-		name = r.sums.o.DB.Name
+	if c.sums != nil {
+		name = c.sums.o.DB.Name
 	}
 	path, ok := strings.CutPrefix(rest, name+"/")
-	if !ok || r.sums == nil { // then the client asks the database itself
+	if !ok || c.sums == nil { // then the client asks the database itself
 		return refuse(http.StatusNotFound, "%s: this relay does not answer for that checksum database", rest)
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), sumTime)
 	defer cancel()
-	data, contentType, err := r.sums.get(ctx, path)
+	data, contentType, err := c.sums.get(ctx, path)
 	if err != nil {
 		if ctx.Err() != nil && req.Context().Err() == nil {
 			err = errors.New("no answer in time")

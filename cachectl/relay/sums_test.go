@@ -69,12 +69,11 @@ func (g *growing) relayOf(t *testing.T, cache, config string, routes ...string) 
 	t.Helper()
 	db, err := chain.ParseSumDB(g.key)
 	must(t, err)
-	w := &world{t: t, o: Options{
-		Dir: t.TempDir(), Prober: probe.New(probe.DefaultConfig(), &env.Env{Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}}),
+	w := &world{t: t, o: Options{Dir: t.TempDir(), Hedge: 5 * time.Second, Behind: Behind{
+		Prober:  probe.New(probe.DefaultConfig(), &env.Env{Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}}),
 		Sources: func(module.Version) []probe.Endpoint { return nil },
 		SumDB:   &ours.Options{DB: db, Cache: cache, Config: config},
-		Hedge:   5 * time.Second,
-	}}
+	}}}
 	for _, r := range routes {
 		c, err := chain.Parse(r)
 		must(t, err)

@@ -40,14 +40,14 @@ const (
 )
 
 // serveFile answers with a constant file.
-func (r *Relay) serveFile(w *writer, req *http.Request, t target) (from string, err error) {
+func (c *core) serveFile(w *writer, req *http.Request, t target) (from string, err error) {
 	ctx := req.Context()
-	if f := r.cached(ctx, t); f != nil {
+	if f := c.cached(ctx, t); f != nil {
 		defer f.Close()
-		r.counts.count(func(s *Stats) { s.FromCache++ })
+		c.r.counts.count(func(s *Stats) { s.FromCache++ })
 		return "cache", w.file(req, t.file, f, "cache")
 	}
-	name, err := r.stage.File(t.m, t.file)
+	name, err := c.stage.File(t.m, t.file)
 	if err != nil {
 		return "", err
 	}
@@ -57,14 +57,14 @@ func (r *Relay) serveFile(w *writer, req *http.Request, t target) (from string, 
 		if err == nil {
 			defer f.Close()
 			if got.rescued {
-				r.counts.count(func(s *Stats) { s.Rescued++ })
+				c.r.counts.count(func(s *Stats) { s.Rescued++ })
 			}
 			return got.from, w.file(req, t.file, f, got.from)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
-		if got, err = r.files.do(ctx, t.String(), func(ctx context.Context) (fetched, error) { return r.fetch(ctx, t, name) }); err != nil {
+		if got, err = c.files.do(ctx, t.String(), func(ctx context.Context) (fetched, error) { return c.fetch(ctx, t, name) }); err != nil {
 			return "", err
 		}
 	}
@@ -74,34 +74,34 @@ func (r *Relay) serveFile(w *writer, req *http.Request, t target) (from string, 
 	}
 	defer f.Close()
 	if got.rescued {
-		r.counts.count(func(s *Stats) { s.Rescued++ })
+		c.r.counts.count(func(s *Stats) { s.Rescued++ })
 	}
 	return got.from, w.file(req, t.file, f, got.from)
 }
 
 // fetch gets a constant file into the stage.
-func (r *Relay) fetch(ctx context.Context, t target, name string) (fetched, error) {
-	if r.stage.Has(t.m, t.file) { // it came between the asker's look and now
+func (c *core) fetch(ctx context.Context, t target, name string) (fetched, error) {
+	if c.stage.Has(t.m, t.file) { // it came between the asker's look and now
 		return fetched{name: name, from: "stage"}, nil
 	}
-	race, err := r.race(ctx, t, func(ctx context.Context, file string) error {
-		_, err := r.stage.Add(ctx, t.m, t.file, file)
+	race, err := c.race(ctx, t, func(ctx context.Context, file string) error {
+		_, err := c.stage.Add(ctx, t.m, t.file, file)
 		return err
 	})
 	if err != nil {
 		return fetched{}, err
 	}
-	r.kept.add(name)
-	return fetched{name, race.Source, rescued(r.o.Chain, race)}, nil
+	c.kept.add(name)
+	return fetched{name, race.Source, rescued(c.Chain, race)}, nil
 }
 
 // serveAnswer answers with what changes.
-func (r *Relay) serveAnswer(w *writer, req *http.Request, t target) (from string, err error) {
-	got, err := r.answers.do(req.Context(), t.String(), func(ctx context.Context) (answer, error) { return r.ask(ctx, t) })
+func (c *core) serveAnswer(w *writer, req *http.Request, t target) (from string, err error) {
+	got, err := c.answers.do(req.Context(), t.String(), func(ctx context.Context) (answer, error) { return c.ask(ctx, t) })
 	if err != nil {
 		return "", err
 	}
-	r.counts.count(func(s *Stats) {
+	c.r.counts.count(func(s *Stats) {
 		if got.rescued {
 			s.Rescued++
 		}
@@ -118,9 +118,9 @@ func (r *Relay) serveAnswer(w *writer, req *http.Request, t target) (from string
 }
 
 // ask asks the upstreams what changes; when none answers, the cache.
-func (r *Relay) ask(ctx context.Context, t target) (answer, error) {
+func (c *core) ask(ctx context.Context, t target) (answer, error) {
 	bodies := make(chan []byte, 1)
-	race, err := r.race(ctx, t, func(_ context.Context, file string) error {
+	race, err := c.race(ctx, t, func(_ context.Context, file string) error {
 		data, err := bounded.ReadFile(file, probe.MaxSize(t.file))
 		if err == nil {
 			select {
@@ -133,9 +133,9 @@ func (r *Relay) ask(ctx context.Context, t target) (answer, error) {
 	var no *refusal
 	switch {
 	case err == nil:
-		return answer{body: <-bodies, from: race.Source, rescued: rescued(r.o.Chain, race)}, nil
+		return answer{body: <-bodies, from: race.Source, rescued: rescued(c.Chain, race)}, nil
 	case errors.As(err, &no) && no.status >= 500:
-		if data := r.stale(t); data != nil {
+		if data := c.stale(t); data != nil {
 			return answer{body: data, from: "cache", stale: true}, nil
 		}
 	}
@@ -143,36 +143,36 @@ func (r *Relay) ask(ctx context.Context, t target) (answer, error) {
 }
 
 // race asks the upstreams, and makes of "nobody" what the client is told.
-func (r *Relay) race(ctx context.Context, t target, take func(context.Context, string) error) (fetch.Race, error) {
+func (c *core) race(ctx context.Context, t target, take func(context.Context, string) error) (fetch.Race, error) {
 	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
+	case c.r.slots <- struct{}{}:
+		defer func() { <-c.r.slots }()
 	case <-ctx.Done():
 		return fetch.Race{}, ctx.Err()
 	}
-	if r.o.Hidden != nil && r.o.Hidden(t.m.Path) {
+	if c.Hidden != nil && c.Hidden(t.m.Path) {
 		return fetch.Race{}, refuse(http.StatusNotFound, "%s is private (GONOPROXY): no proxy is asked for it, and it is not in the module cache", t.m.Path)
 	}
-	eps := slices.DeleteFunc(slices.Clone(r.o.Sources(t.m)), func(ep probe.Endpoint) bool { return ep.Kind == probe.KindDirect })
-	race := r.rounds(ctx, eps, t, take)
+	eps := slices.DeleteFunc(slices.Clone(c.Sources(t.m)), func(ep probe.Endpoint) bool { return ep.Kind == probe.KindDirect })
+	race := c.rounds(ctx, eps, t, take)
 	switch {
 	case race.Won:
 		return race, nil
 	case ctx.Err() != nil:
 		return race, ctx.Err()
 	}
-	return race, r.refusalOf(t, race)
+	return race, c.refusalOf(t, race)
 }
 
 // rounds asks once; again, where an upstream broke rather than answered; and in
 // the end with more patience, where one was only late: unless that was in vain a
 // moment ago.
-func (r *Relay) rounds(ctx context.Context, eps []probe.Endpoint, t target, take func(context.Context, string) error) fetch.Race {
+func (c *core) rounds(ctx context.Context, eps []probe.Endpoint, t target, take func(context.Context, string) error) fetch.Race {
 	var before []fetch.Tried
 	round := func(p probe.Patience) fetch.Race {
-		race := r.racer.GetWithin(ctx, p, eps, t.m, t.file, take)
+		race := c.racer.GetWithin(ctx, p, eps, t.m, t.file, take)
 		if race.Won || ctx.Err() == nil { // what was given up says nothing
-			r.counts.race(race)
+			c.r.counts.race(race)
 		}
 		if race.Won { // what came before is what it was saved from
 			race.Passed = append(race.Passed, before...)
@@ -181,13 +181,13 @@ func (r *Relay) rounds(ctx context.Context, eps []probe.Endpoint, t target, take
 		return race
 	}
 	over := func(race fetch.Race) bool { return race.Won || ctx.Err() != nil }
-	race := round(r.o.Patience)
+	race := round(c.r.o.Patience)
 	if !over(race) && slices.ContainsFunc(race.Tried, passing) {
-		race = round(r.o.Patience)
+		race = round(c.r.o.Patience)
 	}
-	if !over(race) && slices.ContainsFunc(race.Tried, late) && !r.vain.now() {
-		if race = round(r.o.Longer); !over(race) {
-			r.vain.begin(vainRest)
+	if !over(race) && slices.ContainsFunc(race.Tried, late) && !c.vain.now() {
+		if race = round(c.r.o.Longer); !over(race) {
+			c.vain.begin(vainRest)
 		}
 	}
 	return race
@@ -227,7 +227,7 @@ func passing(t fetch.Tried) bool {
 const maxNamed = 6
 
 // refusalOf is what the client is told when nobody gave a file.
-func (r *Relay) refusalOf(t target, race fetch.Race) *refusal {
+func (c *core) refusalOf(t target, race fetch.Race) *refusal {
 	var b strings.Builder
 	status := http.StatusBadGateway
 	switch {
@@ -239,7 +239,7 @@ func (r *Relay) refusalOf(t target, race fetch.Race) *refusal {
 	default:
 		fmt.Fprintf(&b, "%s: no upstream gives it", what(t))
 	}
-	if toDirect(r.o.Chain, race.Tried) {
+	if toDirect(c.Chain, race.Tried) {
 		status = http.StatusNotFound
 	}
 	for i, tried := range race.Tried {

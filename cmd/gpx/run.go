@@ -54,7 +54,7 @@ func runRun(ctx context.Context, a *app, args []string, noSums bool) error {
 		return failed(op, "", err)
 	}
 	defer l.Close()
-	r, err := a.newRelay(ctx, op, noSums, nil, nil)
+	r, err := a.newRelay(ctx, l, relayNeeds{op: op, noSums: noSums})
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func runRun(ctx context.Context, a *app, args []string, noSums bool) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- r.Serve(serving, l) }()
-	vars := []string{"GOPROXY=" + r.childChain(l)}
+	vars := []string{"GOPROXY=" + r.childChain()}
 	if noSums {
 		vars = append(vars, "GOSUMDB=off")
 		a.errs.text("", "gpx run: "+a.errs.warn("the checksum database is off for this command")+"; what go.sum does not know is not verified")

@@ -2,27 +2,21 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"path/filepath"
-	"slices"
-	"sort"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/module"
 
 	"gpx/cachectl/relay"
 	"gpx/cmd/gpx/internal/metrics"
-	"gpx/envctl/chain"
-	"gpx/envctl/env"
-	"gpx/envctl/project"
-	"gpx/envctl/sumdb"
-	"gpx/probe"
-	"gpx/probe/catalog"
+	"gpx/envctl/bounded"
 )
 
 // A serveDocument is printed when the relay listens.
@@ -30,58 +24,101 @@ type serveDocument struct {
 	GOPROXY string `json:"goproxy"`
 }
 
+// serveFlags are those of gpx serve.
+type serveFlags struct {
+	addr      string
+	lan       bool
+	private   bool
+	tokenFile string
+	verbose   bool
+}
+
 func serveCommand(a *app) *cobra.Command {
-	addr, verbose := "", false
+	var f serveFlags
 	cmd := &cobra.Command{
 		Use: "serve", Short: "A GOPROXY on this machine that goes on while the proxies behind it fail",
 		Long: `Serves the GOPROXY protocol on loopback, checksum database included: first what
 the module cache has, then the hops of the chain, each with the deadlines that
 the go command lacks. One that hangs costs half a second, wrong bytes are thrown
-away, and nobody public is told of a private module. It goes on until ctrl+c.
+away, and nobody public is told of a private module. It goes on until ctrl+c, and
+notices when the go settings or the project's go.sum change.
 
 It prints the GOPROXY to use first. For one command there is "gpx run". The same
-address answers /metrics for Prometheus, and /healthz.`,
+address answers /metrics for Prometheus, and /healthz.
+
+With --lan other machines may use it. The URL that it prints holds a token, and
+who has that gets every module in the module cache, and what the upstreams give
+with this user's credentials. Private modules (GOPRIVATE, GONOPROXY) are not among
+them without --lan-private. It is plain http: who can listen in can read the token.
+On a machine with several users --token alone keeps the others out.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runServe(cmd.Context(), a, addr, verbose)
+			if f.lan && !cmd.Flags().Changed("addr") {
+				f.addr = ":0"
+			}
+			return runServe(cmd.Context(), a, f)
 		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen on `HOST:PORT` of this machine; port 0 takes a free one")
-	cmd.Flags().BoolVar(&verbose, "verbose", false, "print a line for each request")
+	cmd.Flags().StringVar(&f.addr, "addr", "127.0.0.1:0", "listen on `HOST:PORT` of this machine; port 0 takes a free one")
+	cmd.Flags().BoolVar(&f.lan, "lan", false, "let other machines ask, who know the token; :0 is the default of --addr then")
+	cmd.Flags().BoolVar(&f.private, "lan-private", false, "with --lan: private modules too")
+	cmd.Flags().StringVar(&f.tokenFile, "token", "", "take the token from `FILE` (with --lan one is made without it)")
+	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "print a line for each request")
 	return cmd
 }
 
-func runServe(ctx context.Context, a *app, addr string, verbose bool) error {
+func runServe(ctx context.Context, a *app, f serveFlags) error {
 	const op = "serve"
-	l, err := relay.Listen(ctx, addr)
-	switch {
-	case errors.Is(err, relay.ErrNotLoopback):
-		return usage(op, "%v", err).hint("name a loopback address, as in --addr 127.0.0.1:3000")
-	case err != nil:
-		return failed(op, addr, err)
+	if f.private && !f.lan {
+		return usage(op, "--lan-private says what --lan gives, and there is no --lan")
+	}
+	token, err := tokenOf(f)
+	if err != nil {
+		return err
+	}
+	l, err := listenFor(ctx, f)
+	if err != nil {
+		return err
 	}
 	defer l.Close()
+	var lines sync.Mutex
+	say := func(line string) {
+		lines.Lock()
+		defer lines.Unlock()
+		a.errs.line(line)
+	}
 	told := metrics.NewRelay(readVersion().Version)
 	log := told.Observe
-	if verbose && !a.flags.json {
-		line := a.logServed()
-		log = func(s relay.Served) { told.Observe(s); line(s) }
+	if f.verbose && !a.flags.json {
+		log = func(s relay.Served) { told.Observe(s); say(servedLine(s)) }
 	}
-	r, err := a.newRelay(ctx, op, false, log, told.Handler())
+	r, err := a.newRelay(ctx, l, relayNeeds{
+		op: op, lan: f.lan, secret: f.private,
+		Options: relay.Options{Token: token, Network: f.lan, Log: log, Metrics: told.Handler()},
+	})
 	if err != nil {
 		return err
 	}
 	defer r.close()
 	told.Follow(r.Stats)
+	if f.lan {
+		a.warnOfNetwork(l, f.private)
+	}
 	if a.flags.json {
-		a.out.document(serveDocument{r.url(l)})
+		a.out.document(serveDocument{r.url()})
 	} else {
-		a.out.line("export GOPROXY='" + r.childChain(l) + "'")
+		a.out.line("export GOPROXY='" + r.childChain() + "'")
 	}
 	if a.out.err != nil {
 		return a.out.err
 	}
-	if err := r.Serve(ctx, l); err != nil {
+	ctx, stop := context.WithCancel(ctx)
+	followed := make(chan struct{})
+	go func() { defer close(followed); r.follow(ctx, say) }()
+	err = r.Serve(ctx, l)
+	stop()
+	<-followed
+	if err != nil {
 		return failed(op, l.Addr().String(), err)
 	}
 	if !a.flags.json {
@@ -94,170 +131,63 @@ func runServe(ctx context.Context, a *app, addr string, verbose bool) error {
 	return nil
 }
 
-// logServed prints requests, one at a time.
-func (a *app) logServed() func(relay.Served) {
-	lines := make(chan struct{}, 1)
-	return func(s relay.Served) {
-		lines <- struct{}{}
-		defer func() { <-lines }()
-		a.errs.line(fmt.Sprintf("%d %s %s  %s %s  %s", s.Status, s.Method, s.Path, size(s.Bytes), s.Took.Round(time.Millisecond), s.From))
+// listenFor opens the address, which is one of loopback unless the network may ask.
+func listenFor(ctx context.Context, f serveFlags) (net.Listener, error) {
+	const op = "serve"
+	listen := relay.Listen
+	if f.lan {
+		listen = relay.ListenNetwork
 	}
-}
-
-// A relayRun is a relay with what it needs and what is its own.
-type relayRun struct {
-	*relay.Relay
-	e   *env.Env
-	c   chain.Chain
-	end func()
-}
-
-func (r *relayRun) close() { r.end() }
-
-func (r *relayRun) url(l net.Listener) string { return "http://" + l.Addr().String() }
-
-// childChain is the GOPROXY of who is behind the relay.
-func (r *relayRun) childChain(l net.Listener) string { return relay.Chain(r.url(l), r.c) }
-
-// newRelay builds a relay for the project at hand. Without sums the checksum
-// database is not asked, whatever GOSUMDB says. told answers for /metrics, nil where
-// nobody wants any.
-func (a *app) newRelay(ctx context.Context, op string, noSums bool, log func(relay.Served), told http.Handler) (*relayRun, error) {
-	e, p, err := a.both(ctx)
-	if err != nil {
-		return nil, failed(op, "", err)
-	}
-	c, err := e.Chain()
-	if err != nil {
-		return nil, failed(op, "GOPROXY", err)
-	}
-	o, err := a.relayOptions(ctx, e, p, c, noSums)
-	if err != nil {
-		return nil, failed(op, "", err)
-	}
-	base := a.stateFile("relay", e.Get("GOMODCACHE"))
-	if base == "" {
-		return nil, failed(op, "", errors.New("there is no folder for files of its own")).hint("set HOME or XDG_STATE_HOME")
-	}
-	dir, remove, err := relay.Folder(base)
-	if err != nil {
-		return nil, failed(op, "", err)
-	}
-	o.Dir, o.Log, o.Metrics = dir, log, told
-	r, err := relay.New(o)
-	if err != nil {
-		remove()
-		return nil, failed(op, "", err)
-	}
-	return &relayRun{Relay: r, e: e, c: c, end: func() { r.Close(); remove() }}, nil
-}
-
-func (a *app) relayOptions(ctx context.Context, e *env.Env, p *project.Project, c chain.Chain, noSums bool) (relay.Options, error) {
-	var own []string
-	o := relay.Options{
-		Chain:  c,
-		Public: func(ep probe.Endpoint) bool { return ep.Kind == probe.KindProxy && catalog.Public(e, ep.URL) },
-		Hidden: func(path string) bool { return module.MatchPrefixPatterns(e.NoProxy(), path) },
-		Skip:   func(path string) bool { return noSums || !sumdb.Verifies(e, path) },
-	}
-	if p != nil {
-		own, o.Sums = p.Modules, p.Sums
-	}
-	if dir := e.Get("GOMODCACHE"); dir != "" {
-		o.Cache = filepath.Join(dir, "cache", "download")
-	}
-	r, err := a.reacher(ctx, e, own)
-	if err != nil {
-		return o, err
-	}
-	o.Sources = r.Sources
-	if o.Prober, err = a.prober(ctx); err != nil {
-		return o, err
-	}
-	if noSums {
-		return o, nil
-	}
-	db, err := sumdb.Of(e)
+	l, err := listen(ctx, f.addr)
 	switch {
-	case errors.Is(err, sumdb.ErrOff):
-		return o, nil
+	case errors.Is(err, relay.ErrNotLoopback):
+		return nil, usage(op, "%v", err).hint("name a loopback address, as in --addr 127.0.0.1:3000; --lan lets other machines ask")
 	case err != nil:
-		return o, err
+		return nil, failed(op, f.addr, err)
 	}
-	o.SumDB, o.Routes = &db, sumRoutes(c, db.DB)
-	return o, nil
+	return l, nil
 }
 
-// sumRoutes are the ways to the checksum database: by each hop of the chain, and
-// to the database itself where anybody may be asked on the network.
-func sumRoutes(c chain.Chain, db chain.SumDB) []chain.Chain {
-	if db.URL != "" { // it bypasses every hop
-		return []chain.Chain{c}
+// warnOfNetwork says what other machines get. It goes to standard error, also with
+// --json: who starts it must see it.
+func (a *app) warnOfNetwork(l net.Listener, private bool) {
+	left := "private modules (GOPRIVATE, GONOPROXY) are not given away"
+	if private {
+		left = "PRIVATE MODULES (GOPRIVATE, GONOPROXY) ARE AMONG THEM"
 	}
-	var routes []chain.Chain
-	network := false
-	for _, h := range c.Hops {
-		network = network || h.Kind == chain.Proxy || h.Kind == chain.Direct
-		if h.Kind == chain.Proxy || h.Kind == chain.File {
-			h.Separator = chain.Last
-			routes = append(routes, chain.Chain{Hops: []chain.Hop{h}})
-		}
-	}
-	if direct, err := chain.Parse("direct"); err == nil && network {
-		routes = append(routes, direct)
-	}
-	return routes
+	a.errs.text("", "gpx serve: "+a.errs.warn("other machines may ask at port "+portOf(l.Addr().String()))+
+		": who has the token gets every module in the module cache, and what the upstreams give with your credentials; "+left)
 }
 
-// relayNews says what the relay did for the go command, and what it could not.
-func relayNews(s relay.Stats) []string {
-	var lines []string
-	if s.Rescued > 0 {
-		lines = append(lines, fmt.Sprintf("%d of %s were answered although an upstream failed%s", s.Rescued, count(s.Requests, "request", "requests"), blame(s)))
+// tokenForm is what a token may be: a path element that means itself, and long
+// enough not to be guessed.
+var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`)
+
+// tokenOf is the token that is asked for, "" for none.
+func tokenOf(f serveFlags) (string, error) {
+	const op = "serve"
+	if f.tokenFile == "" {
+		if f.lan {
+			return rand.Text(), nil
+		}
+		return "", nil
 	}
-	if s.Wrong > 0 {
-		lines = append(lines, "WRONG BYTES were thrown away"+blameFor(s, probe.ChecksumMismatch))
+	name, err := filepath.Abs(f.tokenFile)
+	if err != nil {
+		return "", failed(op, f.tokenFile, err)
 	}
-	if s.Stale > 0 {
-		lines = append(lines, count(s.Stale, "list of versions", "lists of versions")+" came out of the module cache, and may be old")
+	data, err := bounded.ReadFile(name, 1<<10)
+	if err != nil {
+		return "", failed(op, f.tokenFile, err)
 	}
-	if s.Failed > 0 {
-		lines = append(lines, count(s.Failed, "request", "requests")+" could not be answered; the last: "+strings.ReplaceAll(s.LastFailure, "\n", "; "))
+	token := strings.TrimSpace(string(data))
+	if !tokenForm.MatchString(token) { // which is not shown
+		return "", usage(op, "%s holds no token", f.tokenFile).hint("16 to 200 letters, digits, - and _; make one with: head -c 24 /dev/urandom | base64 | tr +/ -_")
 	}
-	return lines
+	return token, nil
 }
 
-// blame names the upstreams that failed, and how.
-func blame(s relay.Stats) string {
-	var parts []string
-	for _, u := range s.Upstreams {
-		var how []string
-		for class, n := range u.Classes {
-			if class != probe.NotFound {
-				how = append(how, fmt.Sprintf("%s %d", class, n))
-			}
-		}
-		if len(how) > 0 {
-			sort.Strings(how)
-			parts = append(parts, u.Hop+" ("+strings.Join(how, ", ")+")")
-		}
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(parts, "; ")
-}
-
-// blameFor names the upstreams that failed like that.
-func blameFor(s relay.Stats, class probe.Class) string {
-	var hops []string
-	for _, u := range s.Upstreams {
-		if u.Classes[class] > 0 && !slices.Contains(hops, u.Hop) {
-			hops = append(hops, u.Hop)
-		}
-	}
-	if len(hops) == 0 {
-		return ""
-	}
-	return ", from " + strings.Join(hops, ", ")
+// servedLine is what --verbose says of a request.
+func servedLine(s relay.Served) string {
+	return fmt.Sprintf("%d %s %s  %s %s  %s", s.Status, s.Method, s.Path, size(s.Bytes), s.Took.Round(time.Millisecond), s.From)
 }
