@@ -51,6 +51,8 @@ func classify(ctx context.Context, err error, at progress, forward *url.URL) fin
 	switch {
 	case errors.Is(err, errInsecureRedirect):
 		return finding{RedirectInsecure, LayerHTTP, text}
+	case errors.Is(err, errInward):
+		return finding{ProtocolInvalid, LayerHTTP, text}
 	case errors.Is(err, errRedirects):
 		return finding{RedirectLoop, LayerHTTP, text}
 	}

@@ -120,6 +120,9 @@ func (s *session) dial(ctx context.Context, network, addr string) (net.Conn, err
 		defer context.AfterFunc(req, cancel)()
 	}
 	d := net.Dialer{Timeout: goDialTimeout, KeepAlive: 30 * time.Second, Resolver: s.resolver()}
+	if t, ok := ctx.Value(trackerKey{}).(*tracker); ok && s.p.guarded {
+		d.Control = t.control
+	}
 	conn, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
@@ -205,6 +208,9 @@ func (s *session) proxyFor(req *http.Request) (*url.URL, error) {
 func (s *session) checkRedirect(req *http.Request, via []*http.Request) error {
 	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" && !s.insecure {
 		return fmt.Errorf("%w: %s", errInsecureRedirect, redact.URL(req.URL.String()))
+	}
+	if err := s.guard(req, via); err != nil {
+		return err
 	}
 	if len(via) >= s.p.cfg.Redirects {
 		return fmt.Errorf("%w: stopped after %d", errRedirects, len(via))

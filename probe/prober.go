@@ -49,6 +49,7 @@ type Prober struct {
 	now      func() time.Time
 	forward  func(*url.URL) (*url.URL, error)
 	auth     *authority
+	guarded  bool // see WithGuardedRedirects
 	files    fileReader
 }
 

@@ -41,6 +41,8 @@ type tracker struct {
 	onTunnel func()    // called when a forward proxy let the connection through
 	answered bool      // some answer has been received completely, before a redirect
 	retried  bool      // net/http asks again: the request was sent on a connection that then ended
+	outside  bool      // the first host is none of this machine's network; see guard
+	guarding bool      // what is dialled now may not be inside
 }
 
 func newTracker() *tracker {

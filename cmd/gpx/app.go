@@ -377,8 +377,7 @@ func (a *app) prober(ctx context.Context) (*probe.Prober, error) {
 	return a.proberFor(s, e), nil
 }
 
-func (a *app) proberFor(s settings, e *env.Env) *probe.Prober {
-	var opts []probe.Option
+func (a *app) proberFor(s settings, e *env.Env, opts ...probe.Option) *probe.Prober {
 	if a.roots != nil {
 		opts = append(opts, probe.WithRootCAs(a.roots))
 	}

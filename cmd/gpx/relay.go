@@ -209,7 +209,11 @@ func (r *relayRun) behind(ctx context.Context, e *env.Env, p *project.Project, c
 	if err != nil {
 		return b, err
 	}
-	b.Prober = a.proberFor(s, e)
+	if r.o.lan {
+		b.Prober = a.proberFor(s, e, probe.WithGuardedRedirects())
+	} else {
+		b.Prober = a.proberFor(s, e)
+	}
 	if r.o.noSums {
 		return b, nil
 	}
