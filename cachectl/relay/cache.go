@@ -27,9 +27,29 @@ func (c *core) inCache(t target) string {
 	return filepath.Join(c.Cache, filepath.FromSlash(t.String()[1:]))
 }
 
-// cached opens a constant file of the go command's own cache, when it is fit to
-// be passed on; nil when it is not, or is not there.
-func (c *core) cached(ctx context.Context, t target) *os.File {
+// cachedSmall is an .info or .mod of the go command's own cache, when it is fit to
+// be passed on: what the go command would go on with. Files that were cut or changed
+// since are not: an upstream has better ones.
+func (c *core) cachedSmall(t target) (small, bool) {
+	name := c.inCache(t)
+	if name == "" {
+		return small{}, false
+	}
+	got, err := c.r.smalls.read(name, probe.MaxSize(t.file))
+	if err != nil {
+		return small{}, false
+	}
+	if t.file == probe.Mod {
+		key := module.Version{Path: t.m.Path, Version: t.m.Version + "/go.mod"}
+		return got, len(got.data) > 0 && c.agrees(key, func() string { return probe.ModSum(got.data) })
+	}
+	var info struct{ Version string }
+	return got, json.Unmarshal(got.data, &info) == nil && info.Version == t.m.Version
+}
+
+// cachedZip opens a zip of the go command's own cache, when it is fit; nil when it
+// is not, or is not there.
+func (c *core) cachedZip(ctx context.Context, t target) *os.File {
 	name := c.inCache(t)
 	if name == "" {
 		return nil
@@ -38,44 +58,33 @@ func (c *core) cached(ctx context.Context, t target) *os.File {
 	if err != nil {
 		return nil
 	}
-	if c.fit(ctx, t, f) {
+	if c.zipFits(ctx, t, f) {
 		return f
 	}
 	f.Close()
 	return nil
 }
 
-// fit reports whether a file of the cache is what the go command would go on
-// with. Files that were cut or changed since are not: an upstream has better ones.
-func (c *core) fit(ctx context.Context, t target, f *os.File) bool {
-	switch t.file {
-	case probe.Zip:
-		return c.zipFits(ctx, t, f)
-	case probe.Mod:
-		data, err := bounded.ReadFile(f.Name(), probe.MaxSize(probe.Mod))
-		return err == nil && len(data) > 0 && c.agrees(module.Version{Path: t.m.Path, Version: t.m.Version + "/go.mod"}, probe.ModSum(data))
-	}
-	var info struct{ Version string }
-	data, err := bounded.ReadFile(f.Name(), probe.MaxSize(probe.Info))
-	return err == nil && json.Unmarshal(data, &info) == nil && info.Version == t.m.Version
-}
-
 // agrees reports whether go.sum does not contradict a hash.
-func (c *core) agrees(key module.Version, sum string) bool {
+func (c *core) agrees(key module.Version, hash func() string) bool {
 	lines := c.Sums[key]
+	if len(lines) == 0 {
+		return true
+	}
+	sum := hash()
 	return slices.Contains(lines, sum) || !slices.ContainsFunc(lines, func(h string) bool { return strings.HasPrefix(h, "h1:") })
 }
 
 // zipFits reports whether a zip has the hash that the go command wrote beside it
 // when it had verified it.
 func (c *core) zipFits(ctx context.Context, t target, f *os.File) bool {
-	data, err := bounded.ReadFile(f.Name()+"hash", 1<<10) // .ziphash
+	hash, err := c.r.smalls.read(f.Name()+"hash", 1<<10) // .ziphash
 	if err != nil {
 		return false
 	}
-	want := strings.TrimSpace(string(data))
+	want := strings.TrimSpace(string(hash.data))
 	sum, err := c.r.zips.sum(ctx, f)
-	return err == nil && sum == want && c.agrees(t.m, sum)
+	return err == nil && sum == want && c.agrees(t.m, func() string { return sum })
 }
 
 func openRegular(name string) (*os.File, error) {
@@ -113,7 +122,7 @@ func (z *zips) sum(ctx context.Context, f *os.File) (string, error) {
 	z.mu.Lock()
 	had, ok := z.by[f.Name()]
 	z.mu.Unlock()
-	if ok && os.SameFile(had.info, info) && had.info.Size() == info.Size() && had.info.ModTime().Equal(info.ModTime()) {
+	if ok && same(had.info, info) {
 		return had.sum, nil
 	}
 	return z.flights.do(ctx, f.Name(), func(ctx context.Context) (string, error) {

@@ -99,6 +99,7 @@ type Served struct {
 type Relay struct {
 	o      Options
 	zips   zips
+	smalls smalls
 	slots  chan struct{}
 	counts counters
 	ctx    context.Context // of all work

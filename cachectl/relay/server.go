@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 const (
@@ -79,7 +77,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, headerTime time.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- srv.Serve(netutil.LimitListener(l, maxConns)) }()
+	go func() { stopped <- srv.Serve(limit(l, maxConns)) }()
 	select {
 	case err := <-stopped:
 		srv.Close()

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,10 +43,8 @@ const (
 // serveFile answers with a constant file.
 func (c *core) serveFile(w *writer, req *http.Request, t target) (from string, err error) {
 	ctx := req.Context()
-	if f := c.cached(ctx, t); f != nil {
-		defer f.Close()
-		c.r.counts.count(func(s *Stats) { s.FromCache++ })
-		return "cache", w.file(req, t.file, f, "cache")
+	if ok, err := c.serveCached(w, req, t); ok {
+		return fromCache, err
 	}
 	name, err := c.stage.File(t.m, t.file)
 	if err != nil {
@@ -77,6 +76,28 @@ func (c *core) serveFile(w *writer, req *http.Request, t target) (from string, e
 		c.r.counts.count(func(s *Stats) { s.Rescued++ })
 	}
 	return got.from, w.file(req, t.file, f, got.from)
+}
+
+const fromCache = "cache"
+
+// serveCached answers out of the go command's own cache, if it can.
+func (c *core) serveCached(w *writer, req *http.Request, t target) (ok bool, err error) {
+	count := func() { c.r.counts.count(func(s *Stats) { s.FromCache++ }) }
+	if t.file != probe.Zip {
+		got, ok := c.cachedSmall(t)
+		if ok {
+			count()
+			w.content(req, t.file, got.info.ModTime(), bytes.NewReader(got.data), fromCache)
+		}
+		return ok, nil
+	}
+	f := c.cachedZip(req.Context(), t)
+	if f == nil {
+		return false, nil
+	}
+	defer f.Close()
+	count()
+	return true, w.file(req, t.file, f, fromCache)
 }
 
 // fetch gets a constant file into the stage.
@@ -136,7 +157,7 @@ func (c *core) ask(ctx context.Context, t target) (answer, error) {
 		return answer{body: <-bodies, from: race.Source, rescued: rescued(c.Chain, race)}, nil
 	case errors.As(err, &no) && no.status >= 500:
 		if data := c.stale(t); data != nil {
-			return answer{body: data, from: "cache", stale: true}, nil
+			return answer{body: data, from: fromCache, stale: true}, nil
 		}
 	}
 	return answer{}, err

@@ -123,9 +123,14 @@ func (w *writer) file(req *http.Request, kind probe.File, f *os.File, from strin
 	if err != nil {
 		return err
 	}
-	w.head(kind, from)
-	http.ServeContent(w, req, "", info.ModTime(), f)
+	w.content(req, kind, info.ModTime(), f, from)
 	return nil
+}
+
+// content is file with what was read or opened already.
+func (w *writer) content(req *http.Request, kind probe.File, at time.Time, content io.ReadSeeker, from string) {
+	w.head(kind, from)
+	http.ServeContent(w, req, "", at, content)
 }
 
 // body answers with what is in memory. net/http leaves it out for HEAD.
