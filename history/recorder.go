@@ -62,6 +62,10 @@ func (s *Store) Record(ctx context.Context, snaps <-chan monitor.Snapshot, o Rec
 		t := time.NewTicker(flushEvery)
 		defer t.Stop()
 		tick = t.C
+		// The lease is taken at once: what gpx does by itself waits for it.
+		if err := r.flush(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
 	}
 	for {
 		var err error

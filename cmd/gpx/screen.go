@@ -35,6 +35,7 @@ type session struct {
 	failed  error
 	changer *change.Changer
 	monitor *monitor.Monitor
+	auto    *autopilot
 
 	mu      sync.Mutex
 	env     *env.Env
@@ -57,7 +58,9 @@ type session struct {
 
 // session is a live world that ends with ctx, once its start is run.
 func (a *app) session(ctx context.Context, s settings) *session {
-	return &session{app: a, ctx: ctx, read: s, ready: make(chan struct{}), look: make(chan struct{}, 1)}
+	live := &session{app: a, ctx: ctx, read: s, ready: make(chan struct{}), look: make(chan struct{}, 1)}
+	live.auto = newAutopilot(live)
+	return live
 }
 
 // A replay is what the screen starts with; the zero value is what is now.
@@ -138,6 +141,7 @@ func (s *session) start() {
 	})
 	s.work.Go(func() { s.watchReadiness(ctx) })
 	s.work.Go(func() { s.record(ctx) })
+	s.work.Go(func() { s.auto.run(ctx) })
 	s.work.Go(func() { s.watchAudit(ctx) })
 	if c := clean(ctx, in.Env, s.app.now()); c != nil {
 		s.work.Go(func() {

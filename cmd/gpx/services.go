@@ -180,13 +180,22 @@ func (s *session) planEnv(ctx context.Context, title string, as []change.Assignm
 // apply does what a plan says, tells the calling shell, and lets the monitor
 // follow. The chain that a switch left goes on being watched until it is back.
 func (s *session) apply(ctx context.Context, p *change.Plan) (change.Change, error) {
+	if err := s.wait(ctx); err != nil {
+		return change.Change{}, err
+	}
+	return s.applyBy(ctx, s.changer, p, nil)
+}
+
+// applyBy is apply in the name of another. leaves is the chain to go on watching; nil
+// is the one that was in force before the first switch.
+func (s *session) applyBy(ctx context.Context, by *change.Changer, p *change.Plan, leaves *chain.Chain) (change.Change, error) {
 	before, _, err := s.current(ctx)
 	if err != nil {
 		return change.Change{}, err
 	}
 	var done change.Change
 	if !p.Empty() { // else it is for the calling shell alone
-		if done, err = s.changer.Apply(ctx, p); err != nil {
+		if done, err = by.Apply(ctx, p); err != nil {
 			return done, err
 		}
 	}
@@ -198,7 +207,10 @@ func (s *session) apply(ctx context.Context, p *change.Plan) (change.Change, err
 		return done, err
 	}
 	s.mu.Lock()
-	s.in.Original = original(s.in.Original, before, after)
+	if s.in.Original = original(s.in.Original, before, after); leaves != nil {
+		s.in.Original = leaves
+	}
+	s.env = after // so that refresh sees no other's change in it
 	s.mu.Unlock()
 	return done, s.refresh(ctx)
 }

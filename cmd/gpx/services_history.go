@@ -25,7 +25,10 @@ func (s *session) record(ctx context.Context) {
 	snaps, end := s.monitor.Subscribe()
 	defer end()
 	settings := incidentSettings(s.read)
-	o := history.RecorderOptions{Settings: func() incident.Settings { return settings }}
+	o := history.RecorderOptions{Notes: s.auto.notes, Acts: s.auto.acts, Settings: func() incident.Settings {
+		settings.Automatic = s.auto.acts()
+		return settings
+	}}
 	if err := store.Record(ctx, snaps, o); err != nil && ctx.Err() == nil {
 		s.note("nothing is recorded any more: " + err.Error())
 	}

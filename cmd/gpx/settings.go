@@ -50,6 +50,9 @@ type screenSettings struct {
 type switchSettings struct {
 	Strategy string `toml:"strategy" json:"strategy" comment:"latency, availability, region or manual"`
 	Region   string `toml:"region" json:"region" comment:"preferred region of the catalog, such as cn; for the strategy region"`
+	// Automatic and Quiet are the autopilot's.
+	Automatic bool     `toml:"automatic" json:"automatic" comment:"switch by itself in an outage, and back: the screen (key A) and gpx watch (--auto)"`
+	Quiet     duration `toml:"quiet" json:"quiet" comment:"how long the chain that was left must be well before it comes back by itself"`
 }
 
 type catalogSettings struct {
@@ -111,7 +114,7 @@ func defaultSettings() settings {
 		Endpoints: []string{},
 		Chains:    map[string]string{},
 		Screen:    screenSettings{Theme: "auto", Color: true, Mouse: true},
-		Switch:    switchSettings{Strategy: string(failover.Latency)},
+		Switch:    switchSettings{Strategy: string(failover.Latency), Quiet: duration(failover.DefaultPilotConfig().Quiet)},
 		Catalog:   catalogSettings{Probe: "ask"},
 		Probe: probeSettings{
 			Attempt: duration(p.Attempt), VCSAttempt: duration(p.VCSAttempt),
@@ -210,6 +213,9 @@ func (s settings) check() error {
 		if d <= 0 {
 			return fmt.Errorf("%s must be longer than 0", key)
 		}
+	}
+	if s.Switch.Quiet < duration(time.Second) || s.Switch.Quiet > duration(24*time.Hour) {
+		return errors.New("switch.quiet must be between 1s and 24h")
 	}
 	for key, d := range map[string]duration{"schedule.hop_every": s.Schedule.HopEvery, "schedule.other_every": s.Schedule.OtherEvery} {
 		if d < duration(time.Second) {

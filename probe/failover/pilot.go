@@ -48,6 +48,9 @@ type Step struct {
 	Chain chain.Chain // raw
 	Why   string      // one clean line; of Stay, why it does nothing in an outage
 	News  bool        // Why was not said of the snapshot before
+	// NoChain says that it stays because nothing better is known: another proxy that
+	// is watched may change that.
+	NoChain bool
 }
 
 // A Pilot decides when another chain is put in the place of the one that a person
@@ -224,7 +227,9 @@ func (p *Pilot) outage(s monitor.Snapshot, r Request, hidden bool) Step {
 	rec := Recommend(r)
 	switch {
 	case !rec.Found:
-		return stay("no better chain is known: %s", strings.Join(rec.Reasons, "; "))
+		step := stay("no better chain is known: %s", strings.Join(rec.Reasons, "; "))
+		step.NoChain = true
+		return step
 	case !rec.Sure:
 		return stay("it is not known whether %s verifies what go.sum does not have", named(rec.Chain))
 	case len(rec.Leaks) > 0:

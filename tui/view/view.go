@@ -46,6 +46,10 @@ type Services struct {
 	Apply func(ctx context.Context, p *change.Plan) (change.Change, error)
 	// Changes lists what was applied, newest first.
 	Changes func(ctx context.Context) ([]change.Change, error)
+	// Automatic says how automatic switching stands, at once; SetAutomatic switches
+	// it on or off for as long as the screen is open.
+	Automatic    func() Automatic
+	SetAutomatic func(on bool)
 
 	// ProbeNow asks the monitor to probe endpoints at once; none means all.
 	ProbeNow func(keys ...string)
@@ -63,6 +67,7 @@ type Services struct {
 	// SetConsent remembers the answer; granted starts watching the catalog.
 	SetConsent func(ctx context.Context, granted bool) error
 
+	Relay
 	Caches
 	Deps
 	History
@@ -80,6 +85,19 @@ type Status struct {
 	SumDBModules string    // GONOSUMDB patterns; "" means every module
 	Unaudited    int       // module versions that arrived while checksums were off, and that no audit has proven
 	Notices      []string  // what the user should know: a damaged database, recovered changes
+}
+
+// Automatic is how automatic switching stands.
+type Automatic struct {
+	On    bool
+	Waits string // why it does not act although it is on, "" when it may
+	Said  string // what it has done, or why not; the last of it
+	// Own and Now are redacted chains while it has put Now in the place of Own, ""
+	// otherwise. Own comes back when it has been well for Quiet; Well is since when
+	// it is, zero while it is not.
+	Own, Now    string
+	Since, Well time.Time
+	Quiet       time.Duration
 }
 
 // A Profile is a named bundle of settings that is planned as one change.
