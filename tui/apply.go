@@ -29,9 +29,11 @@ func (m *model) propose(p view.Proposal) tea.Cmd {
 		return m.c.Say(theme.Text, "there is nothing to do: it is as it should be")
 	}
 	typed, notes := word(p.Plan)
-	m.c.Dialogs.Push(dialog.NewPlan(p.Plan, p.Why, append(notes, p.Notes...), typed,
-		func() tea.Cmd { return m.apply(p) },
-		func() tea.Cmd { return m.c.Say(theme.Dim, "cancelled: nothing was changed") }))
+	cancelled := p.Cancelled
+	if cancelled == nil {
+		cancelled = func() tea.Cmd { return m.c.Say(theme.Dim, "cancelled: nothing was changed") }
+	}
+	m.c.Dialogs.Push(dialog.NewPlan(p.Plan, p.Why, append(notes, p.Notes...), typed, func() tea.Cmd { return m.apply(p) }, cancelled))
 	return nil
 }
 

@@ -153,6 +153,7 @@ type fake struct {
 	cache   *caches
 	project *project
 	past    *past
+	relay   relay
 }
 
 func (f *fake) note(format string, args ...any) {
@@ -275,6 +276,7 @@ func (f *fake) services() Services {
 				{Name: "gocenter", URL: "https://gocenter.io", Kind: catalog.Proxy, Operator: "JFrog", Region: "none", SumDB: "n/a", State: "retired", Confidence: "high", Date: "2021-05", Source: "its announcement", Retired: true},
 			}
 		},
+		Relay:       f.relayServices(),
 		Caches:      f.caches(),
 		Deps:        f.deps(),
 		History:     f.history(),

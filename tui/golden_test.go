@@ -50,6 +50,8 @@ var scenes = []struct {
 	{"plan", func(s *screen) { s.show(outage()); s.press("s") }},
 	{"pending", func(s *screen) { s.show(outage()); s.press("j", "t", "|") }},
 	{"deep", func(s *screen) { s.show(outage()); s.press("j", "D", "enter") }},
+	{"relay", func(s *screen) { s.relaying() }},
+	{"relay-plan", func(s *screen) { s.show(outage()); s.press("S") }},
 	{"env", func(s *screen) { s.show(outage()); s.press("2") }},
 	{"env-pending", func(s *screen) { s.show(outage()); s.press("2", "enter", "ctrl+u"); s.typed("off"); s.press("enter") }},
 	{"sumdb-off", func(s *screen) {

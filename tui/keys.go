@@ -67,7 +67,7 @@ func (m *model) actions() actions.Table {
 	}
 	t = append(t,
 		actions.Action{ID: "suspend", Key: actions.On("suspend", "ctrl+z"), Help: "suspend gpx; fg brings it back", Do: func() tea.Cmd { return tea.Suspend }},
-		actions.Action{ID: "quit", Key: actions.On("quit", "q"), Footer: 99, Help: "quit; asks when edits are pending", Do: m.quit},
+		actions.Action{ID: "quit", Key: actions.On("quit", "q"), Footer: 99, Help: "quit; asks when edits are pending, or a relay is in use", Do: m.quit},
 		actions.Action{ID: "kill", Key: actions.On("quit at once", "ctrl+c"), Help: "quit without a question", Do: func() tea.Cmd { return tea.Quit }},
 	)
 	for _, v := range m.views {
@@ -182,11 +182,19 @@ func (m *model) pending() int {
 }
 
 func (m *model) quit() tea.Cmd {
-	n := m.pending()
-	if n == 0 {
+	var cost []string
+	if n := m.pending(); n > 0 {
+		cost = append(cost, fmt.Sprintf("Pending edits that are not written would be lost: %d.", n))
+	}
+	if now := m.c.Services.RelayNow; now != nil {
+		if r, on := now(); on && r.InForce {
+			cost = append(cost, "The relay ends with gpx, and GOPROXY is then what it was before.")
+		}
+	}
+	if len(cost) == 0 {
 		return tea.Quit
 	}
-	m.c.Dialogs.Push(dialog.NewConfirm("Quit?", []string{fmt.Sprintf("Pending edits that are not written would be lost: %d.", n)},
+	m.c.Dialogs.Push(dialog.NewConfirm("Quit?", cost,
 		"Stay", "Quit (y)", func(yes bool) tea.Cmd {
 			if yes {
 				return tea.Quit

@@ -121,8 +121,10 @@ type Proposal struct {
 	Why []string
 	// Notes are warnings beside the plan's own.
 	Notes []string
-	// Applied runs after the plan was applied.
-	Applied func(change.Change) tea.Cmd
+	// Applied runs after the plan was applied, Cancelled when the user does not
+	// want it; nil says so and nothing else.
+	Applied   func(change.Change) tea.Cmd
+	Cancelled func() tea.Cmd
 }
 
 // A Message stands on the line above the footer.

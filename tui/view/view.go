@@ -68,6 +68,7 @@ type Services struct {
 	SetConsent func(ctx context.Context, granted bool) error
 
 	Relay
+	Relay
 	Caches
 	Deps
 	History
