@@ -68,7 +68,6 @@ type Services struct {
 	SetConsent func(ctx context.Context, granted bool) error
 
 	Relay
-	Relay
 	Caches
 	Deps
 	History
