@@ -11,7 +11,6 @@
 GO          ?= go
 BIN         ?= bin/gpx
 GOTESTFLAGS ?= -timeout 5m
-PACKAGES    ?= ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS     := -X main.version=$(VERSION)
@@ -27,12 +26,13 @@ run: build
 test: toolchain
 	$(GO) test $(GOTESTFLAGS) ./...
 
-# -count=1: what these tests meet (servers, namespaces) is not in the test cache's key.
+# The tests that do more than in make test. -count=1: what they meet (servers,
+# namespaces) is not in the test cache's key.
 test-system: toolchain
-	GPX_TEST_SCALE=system $(GO) test -count=1 -timeout 25m $(SYSTEMFLAGS) $(PACKAGES)
+	tests=$$($(GO) run ./.ci/scaled) && GPX_TEST_SCALE=system $(GO) test -count=1 -timeout 25m $(SYSTEMFLAGS) $$tests
 
 soak: toolchain
-	GPX_TEST_SCALE=soak $(GO) test -count=1 -timeout 4h -v ./...
+	tests=$$($(GO) run ./.ci/scaled) && GPX_TEST_SCALE=soak $(GO) test -count=1 -timeout 4h -v $$tests
 
 bench: build
 	$(GO) test -run '^$$' -bench . -benchtime 200ms ./envctl/... ./probe/... ./cachectl/deps ./history/... ./tui/...
