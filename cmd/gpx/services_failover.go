@@ -88,12 +88,6 @@ func (a *autopilot) status() view.Automatic {
 	return a.state
 }
 
-func (a *autopilot) set(st view.Automatic) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.state = st
-}
-
 // run looks at every snapshot until ctx ends.
 func (a *autopilot) run(ctx context.Context) {
 	snaps, end := a.s.monitor.Subscribe()
