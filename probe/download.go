@@ -43,8 +43,9 @@ func MaxSize(f File) int64 {
 // like such a file; whether it is the right one the caller decides by its hash.
 // Whatever it is not, w may have got a part.
 //
-// began, which may be nil, is told once, when the first bytes are there.
-func (v *Visit) Download(ctx context.Context, m module.Version, f File, w io.Writer, p Patience, began func()) Result {
+// began, which may be nil, is told once, when the first bytes are there, how many
+// there will be; -1 if nobody says.
+func (v *Visit) Download(ctx context.Context, m module.Version, f File, w io.Writer, p Patience, began func(size int64)) Result {
 	base, x := parseBase(v.ep)
 	if x != nil {
 		return v.p.result(v.ep, m, x)
@@ -56,7 +57,7 @@ func (v *Visit) Download(ctx context.Context, m module.Version, f File, w io.Wri
 	v.p.auth.prepare(ctx)
 	dog := watch(ctx, p.FirstByte)
 	defer dog.stop()
-	out := &intake{w: w, dog: dog, stall: p.Stall, began: began}
+	out := &intake{w: w, dog: dog, stall: p.Stall, size: -1, began: began}
 	x = &exchange{}
 	if u.Scheme == "file" {
 		path, err := filePath(u)
@@ -96,7 +97,7 @@ func (x *exchange) download(ctx context.Context, s *session, u *url.URL, out *in
 	if res.TLS != nil {
 		t.leaf(*res.TLS)
 	}
-	x.status = res.StatusCode
+	x.status, out.size = res.StatusCode, res.ContentLength
 	n, err := io.Copy(out, io.LimitReader(res.Body, limit+1))
 	x.copy(t.now())
 	switch {
@@ -151,7 +152,8 @@ type intake struct {
 	w     io.Writer
 	dog   *watchdog
 	stall time.Duration
-	began func()
+	size  int64 // of all, if that is known
+	began func(size int64)
 
 	head []byte
 	n    int64
@@ -160,7 +162,7 @@ type intake struct {
 
 func (i *intake) Write(p []byte) (int, error) {
 	if i.n == 0 && len(p) > 0 && i.began != nil {
-		i.began()
+		i.began(i.size)
 	}
 	i.dog.heard(i.stall)
 	if room := headBytes - len(i.head); room > 0 {

@@ -53,7 +53,7 @@ func TestDownload(t *testing.T) {
 			defer v.Close()
 			var got bytes.Buffer
 			began := 0
-			r := v.Download(t.Context(), big, probe.Zip, &got, soon, func() { began++ })
+			r := v.Download(t.Context(), big, probe.Zip, &got, soon, func(int64) { began++ })
 			if r.Class != tt.class {
 				t.Fatalf("the class is %s (%s), want %s", r.Class, r.Detail, tt.class)
 			}

@@ -239,8 +239,12 @@ type asking struct {
 // alone. A module of a megabyte takes a minute then.
 const leastRate = 16 << 10
 
+// endlessTime is what a zip has of which nobody says how long it is: it may be a
+// body without end, at any rate.
+const endlessTime = 3 * time.Second
+
 // slow reports whether the next source is asked too: nothing has come, a small
-// file does not come to its end, or a zip hardly moves. What came whole and is
+// file does not come to its end, or a zip hardly moves, or may have no end. What came whole and is
 // being verified is waited for.
 func (a *asking) slow(f probe.File, now time.Time) bool {
 	sending := now.Sub(a.begun)
@@ -251,6 +255,8 @@ func (a *asking) slow(f probe.File, now time.Time) bool {
 		return false
 	case f != probe.Zip:
 		return true
+	case a.came.endless.Load() && sending >= endlessTime:
+		return true
 	}
 	return float64(a.came.n.Load()) < leastRate*sending.Seconds()
 }
@@ -260,6 +266,8 @@ type intake struct {
 	w     io.Writer
 	n     atomic.Int64
 	whole atomic.Bool
+	// endless: its size is not known.
+	endless atomic.Bool
 }
 
 // Write implements [io.Writer].
@@ -355,7 +363,8 @@ func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version,
 	defer tmp.Close()
 	came.w = tmp
 	start := time.Now()
-	res := s.visit.Download(ctx, m, f, came, p, func() {
+	res := s.visit.Download(ctx, m, f, came, p, func(size int64) {
+		came.endless.Store(size < 0)
 		s.took(time.Now(), time.Since(start))
 		began()
 	})

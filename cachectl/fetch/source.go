@@ -15,7 +15,7 @@ import (
 
 // A visitor is what a source is asked through: a [probe.Visit].
 type visitor interface {
-	Download(ctx context.Context, m module.Version, f probe.File, w io.Writer, p probe.Patience, began func()) probe.Result
+	Download(ctx context.Context, m module.Version, f probe.File, w io.Writer, p probe.Patience, began func(size int64)) probe.Result
 	Close()
 }
 

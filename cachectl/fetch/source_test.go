@@ -21,12 +21,14 @@ type fake struct {
 	takes time.Duration // to the first byte; negative: for ever
 	body  time.Duration // from the first byte to the last
 	size  int           // of the body, if it takes a time
-	class probe.Class
-	asked []time.Duration // since the fakes were made
-	start time.Time
+	// length is what it says of its size.
+	length int64
+	class  probe.Class
+	asked  []time.Duration // since the fakes were made
+	start  time.Time
 }
 
-func (f *fake) Download(ctx context.Context, m module.Version, _ probe.File, w io.Writer, p probe.Patience, began func()) probe.Result {
+func (f *fake) Download(ctx context.Context, m module.Version, _ probe.File, w io.Writer, p probe.Patience, began func(size int64)) probe.Result {
 	f.asked = append(f.asked, time.Since(f.start))
 	wait, class := f.takes, f.class
 	if wait < 0 || wait > p.FirstByte {
@@ -38,7 +40,7 @@ func (f *fake) Download(ctx context.Context, m module.Version, _ probe.File, w i
 		return probe.Result{Class: probe.ClassUnknown}
 	}
 	if class == probe.OK {
-		began()
+		began(f.length)
 		const parts = 200
 		for range parts {
 			select {
@@ -243,21 +245,23 @@ func TestSlowBodies(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		file   probe.File
+		length int64
 		size   int
 		body   time.Duration
 		accept time.Duration
 		by     string
 	}{
-		"a small file":                {probe.Mod, 1000, 300 * time.Millisecond, 0, "a"},
-		"a small file, byte by byte":  {probe.Mod, 1000, time.Minute, 0, "b"},
-		"a zip on a slow line":        {probe.Zip, 10 << 20, time.Minute, 0, "a"},
-		"a zip, byte by byte":         {probe.Zip, 1000, time.Minute, 0, "b"},
-		"whole, and verified at ease": {probe.Mod, 1000, 0, 10 * time.Second, "a"},
+		"a small file":                {probe.Mod, 1000, 1000, 300 * time.Millisecond, 0, "a"},
+		"a small file, byte by byte":  {probe.Mod, 1000, 1000, time.Minute, 0, "b"},
+		"a zip on a slow line":        {probe.Zip, 10 << 20, 10 << 20, time.Minute, 0, "a"},
+		"a zip, byte by byte":         {probe.Zip, 1000, 1000, time.Minute, 0, "b"},
+		"a zip that may never end":    {probe.Zip, -1, 100 << 20, time.Minute, 0, "b"},
+		"whole, and verified at ease": {probe.Mod, 1000, 1000, 0, 10 * time.Second, "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tr := newTrack(t, "a", "b")
-				tr.fakes[0].size, tr.fakes[0].body = tt.size, tt.body
+				tr.fakes[0].length, tr.fakes[0].size, tr.fakes[0].body = tt.length, tt.size, tt.body
 				race := tr.Get(t.Context(), tr.eps, module.Version{Path: "example.com/m", Version: "v1.0.0"}, tt.file, func(context.Context, string) error {
 					time.Sleep(tt.accept) // of the bubble's clock
 					return nil
