@@ -148,6 +148,29 @@ func TestSettingsAndProjects(t *testing.T) {
 	}
 }
 
+// TestProjectIsWrittenOnceAnHour: what is the last used already costs no write.
+func TestProjectIsWrittenOnceAnHour(t *testing.T) {
+	s := sound(t, filepath.Join(t.TempDir(), "history.db"))
+	at := noon
+	s.now = func() time.Time { return at }
+	for _, tt := range []struct {
+		root  string
+		after time.Duration
+		want  bool
+	}{
+		{"/a", 0, true}, {"/a", time.Minute, false}, {"/b", time.Minute, true}, {"/a", time.Minute, true},
+		{"/a", 59 * time.Minute, false}, {"/a", 2 * time.Minute, true}, {"/a", -3 * time.Hour, true},
+	} {
+		at = at.Add(tt.after)
+		must(t, s.RememberProject(t.Context(), tt.root))
+		var last int64
+		must(t, s.db.QueryRow(`SELECT last_seen FROM projects WHERE root = ?`, tt.root).Scan(&last))
+		if written := last == at.UnixMicro(); written != tt.want {
+			t.Errorf("%s at %v: written %v", tt.root, at, written)
+		}
+	}
+}
+
 func TestFilesArePrivate(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a b#c?d%41.db")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"gpx/envctl/redact"
 )
@@ -47,7 +48,8 @@ func (s *Store) SetSetting(ctx context.Context, key, value string) error {
 }
 
 // RememberProject adds the root of a module or workspace to the known
-// projects, or makes it the last used.
+// projects, or makes it the last used. What is that already is written down once an
+// hour: a command that changes nothing need not wait for the disk.
 func (s *Store) RememberProject(ctx context.Context, root string) error {
 	if s.db == nil {
 		s.mu.Lock()
@@ -58,7 +60,9 @@ func (s *Store) RememberProject(ctx context.Context, root string) error {
 	}
 	now := micros(s.now())
 	_, err := s.db.ExecContext(ctx, `INSERT INTO projects (root, first_seen, last_seen) VALUES (?, ?, ?)
-		ON CONFLICT (root) DO UPDATE SET last_seen = excluded.last_seen`, root, now, now)
+		ON CONFLICT (root) DO UPDATE SET last_seen = excluded.last_seen
+		WHERE excluded.last_seen NOT BETWEEN last_seen AND last_seen + ? OR root <> (SELECT root FROM projects ORDER BY last_seen DESC LIMIT 1)`,
+		root, now, now, time.Hour.Microseconds())
 	if err != nil {
 		return fmt.Errorf("history: project %s: %w", redact.Clean(root), err)
 	}
