@@ -167,6 +167,13 @@ func (a *app) recover(ctx context.Context) {
 	if len(done) > 0 {
 		a.forgetEnv()
 	}
+	switch said, err := a.takeBackRelay(ctx, ch); {
+	case err != nil && !errors.Is(err, context.Canceled):
+		a.notice(err.Error())
+	case said != "":
+		a.forgetEnv()
+		a.notice(said)
+	}
 	plans, err := profiles.Expired(ctx, ch, a.now())
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.notice("could not take back a change whose time has run out: " + err.Error())

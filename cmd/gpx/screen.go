@@ -36,6 +36,7 @@ type session struct {
 	changer *change.Changer
 	monitor *monitor.Monitor
 	auto    *autopilot
+	relay   ownRelay
 
 	mu      sync.Mutex
 	env     *env.Env
@@ -106,6 +107,7 @@ func runScreen(ctx context.Context, a *app, mode tui.Mode, r replay) error {
 		Output:   a.std.out,
 	})
 	interruptedBySignal := ctx.Err() != nil
+	live.endRelay()
 	cancel()
 	live.work.Wait()
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -241,6 +243,15 @@ func (s *session) poll(ctx context.Context) {
 		s.note(err.Error())
 	}
 	changed := false
+	if s.relay.run.Load() == nil {
+		switch said, err := s.app.takeBackRelay(ctx, s.changer); {
+		case err != nil && ctx.Err() == nil:
+			s.note(err.Error())
+		case said != "":
+			s.note(said)
+			changed = true
+		}
+	}
 	for _, p := range plans {
 		if _, err := s.changer.Apply(ctx, p); err != nil {
 			s.note(err.Error())

@@ -47,6 +47,8 @@ func (s *session) services() tui.Services {
 			}
 			return s.changer.Changes(ctx)
 		},
+		Automatic:    s.auto.status,
+		SetAutomatic: s.auto.turn,
 		ProbeNow: func(keys ...string) {
 			select {
 			case <-s.ready:
@@ -67,6 +69,7 @@ func (s *session) services() tui.Services {
 		RemoveEndpoint: s.removeEndpoint,
 		Consent:        s.consent,
 		SetConsent:     s.setConsent,
+		Relay:          s.relayServices(),
 		Caches:         s.caches(),
 		Deps:           s.deps(),
 		Crash:          s.crash,
