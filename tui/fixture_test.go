@@ -19,6 +19,7 @@ import (
 	"gpx/probe/failover"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
+	"gpx/tui/view"
 )
 
 // now is the fixed clock of every frame.
@@ -154,6 +155,7 @@ type fake struct {
 	project *project
 	past    *past
 	relay   relay
+	auto    view.Automatic
 }
 
 func (f *fake) note(format string, args ...any) {
@@ -276,7 +278,18 @@ func (f *fake) services() Services {
 				{Name: "gocenter", URL: "https://gocenter.io", Kind: catalog.Proxy, Operator: "JFrog", Region: "none", SumDB: "n/a", State: "retired", Confidence: "high", Date: "2021-05", Source: "its announcement", Retired: true},
 			}
 		},
-		Relay:       f.relayServices(),
+		Relay: f.relayServices(),
+		Automatic: func() view.Automatic {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return f.auto
+		},
+		SetAutomatic: func(on bool) {
+			f.note("automatic %v", on)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.auto.On = on
+		},
 		Caches:      f.caches(),
 		Deps:        f.deps(),
 		History:     f.history(),

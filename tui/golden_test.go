@@ -51,6 +51,8 @@ var scenes = []struct {
 	{"pending", func(s *screen) { s.show(outage()); s.press("j", "t", "|") }},
 	{"deep", func(s *screen) { s.show(outage()); s.press("j", "D", "enter") }},
 	{"relay", func(s *screen) { s.relaying() }},
+	{"automatic", func(s *screen) { s.flying(); s.show(healthy()) }},
+	{"automatic-ask", func(s *screen) { s.show(outage()); s.press("A") }},
 	{"relay-plan", func(s *screen) { s.show(outage()); s.press("S") }},
 	{"env", func(s *screen) { s.show(outage()); s.press("2") }},
 	{"env-pending", func(s *screen) { s.show(outage()); s.press("2", "enter", "ctrl+u"); s.typed("off"); s.press("enter") }},

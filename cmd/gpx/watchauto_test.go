@@ -132,7 +132,9 @@ func (w *autoWorld) watchAuto(args ...string) (stop func() string) {
 		if !over {
 			over = true
 			cmd.Process.Signal(os.Interrupt)
+			kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() }) // interrupts may be ignored here
 			cmd.Wait()
+			kill.Stop()
 		}
 		return said.String()
 	}

@@ -18,7 +18,7 @@ func (v *View) Render(w, h int) view.Body {
 	if h <= 0 {
 		return b
 	}
-	band := append(v.relayBand(w), v.band(w, h)...)
+	band := append(append(v.autoBand(w), v.relayBand(w)...), v.band(w, h)...)
 	b.Lines = append(v.list(w, v.listHeight(h, len(band)), now), band...)
 	b.Lines = b.Lines[:min(len(b.Lines), h)]
 	b.Status = v.status()
