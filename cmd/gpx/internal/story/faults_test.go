@@ -218,15 +218,19 @@ func (d *download) run(chain string, within time.Duration, name string, args ...
 		return result{err: err}
 	}
 	defer os.RemoveAll(dir)
-	project := d.project(filepath.Join(dir, "project"))
+	return d.in(d.project(filepath.Join(dir, "project")), dir, chain, within, name, args...)
+}
+
+// in runs a command in a project, with its caches and settings below home.
+func (d *download) in(project, home, chain string, within time.Duration, name string, args ...string) result {
 	ctx, cancel := context.WithTimeout(d.t.Context(), within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	var said bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = project, d.lab.GoEnv(dir, chain), &said, &said
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = project, d.lab.GoEnv(home, chain), &said, &said
 	cmd.WaitDelay = time.Second
 	start := time.Now()
-	err = cmd.Run()
+	err := cmd.Run()
 	took := time.Since(start)
 	if ctx.Err() != nil {
 		err = ctx.Err()

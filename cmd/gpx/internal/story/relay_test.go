@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -97,7 +96,9 @@ func TestRelayKilled(t *testing.T) {
 	if _, said, status := b.run(gpx, "status"); status != 0 || strings.Contains(said, "relay") || b.settings() == mine {
 		t.Errorf("another gpx takes back the relay of one that lives: %d, %s", status, said)
 	}
-	must(t, syscall.Kill(term.program(), syscall.SIGKILL))
+	program, err := os.FindProcess(term.program())
+	must(t, err)
+	must(t, program.Kill())
 	term.exited()
 	if !strings.Contains(b.settings(), "GOPROXY=http://127.0.0.1:") {
 		t.Fatalf("GOPROXY was put back by somebody:\n%s", b.settings())
