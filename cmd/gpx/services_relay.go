@@ -19,6 +19,9 @@ import (
 	"gpx/envctl/profiles"
 	"gpx/envctl/project"
 	"gpx/envctl/redact"
+	"gpx/probe"
+	"gpx/probe/catalog"
+	"gpx/probe/monitor"
 	"gpx/tui/view"
 )
 
@@ -33,7 +36,10 @@ import (
 // refuses at once, and the go command asks CHAIN as ever. It also means that what
 // the relay refuses is asked for along CHAIN, as it would be without a relay: there
 // a hop that hangs holds up a question that the relay has answered with "nobody has
-// it". gpx run, whose relay cannot be left behind, has no such limit.
+// it". So public hops that hang when the relay starts are left out of CHAIN until it
+// ends; one that begins to hang later is not, and a hop that may be private never is,
+// since those behind it would be asked in its place. gpx run, whose relay cannot be
+// left behind, has no such limit.
 
 // relayTitle is the change in the journal.
 const relayTitle = "GOPROXY through a relay in this gpx"
@@ -120,7 +126,8 @@ func (s *session) serveRelay(ctx context.Context, e *env.Env, p *project.Project
 	if err := own.hold.Set(r.url()); err != nil {
 		return nil, err
 	}
-	through, err := chain.Parse(r.url() + "|" + c.String())
+	behind, without := behindRelay(c, hangs(e, c, s.monitor.Snapshot()))
+	through, err := chain.Parse(r.url() + "|" + behind.String())
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +136,35 @@ func (s *session) serveRelay(ctx context.Context, e *env.Env, p *project.Project
 		return nil, err
 	}
 	plan.Title = relayTitle
+	if len(without) > 0 {
+		plan.Warn("left out until the relay ends, since go would hang there on what the relay does not find: " + strings.Join(without, ", "))
+	}
 	return plan, nil
+}
+
+// behindRelay is the chain behind the relay: c without the hops that hang, whose
+// names are without. A chain of nothing else stays whole.
+func behindRelay(c chain.Chain, hangs func(i int) bool) (rest chain.Chain, without []string) {
+	rest = c
+	for i := len(c.Hops) - 1; i >= 0; i-- {
+		if !hangs(i) {
+			continue
+		}
+		less, err := rest.Remove(i)
+		if err != nil {
+			return c, nil
+		}
+		rest, without = less, append([]string{c.Hops[i].Redacted()}, without...)
+	}
+	return rest, without
+}
+
+// hangs reports of a chain's hops whether they are public and the go command would
+// hang there, as the latest snapshot has it.
+func hangs(e *env.Env, c chain.Chain, snap monitor.Snapshot) func(i int) bool {
+	return func(i int) bool {
+		return snap.Chain.Value == c.Redacted() && i < len(snap.Chain.Hops) && snap.Chain.Hops[i].GoWill == probe.Hang && catalog.Public(e, c.Hops[i].URL)
+	}
 }
 
 // close ends the relay, if there is one. The lock is held.
