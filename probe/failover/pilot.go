@@ -145,14 +145,14 @@ func (p *Pilot) next(s monitor.Snapshot, r Request, hidden bool) Step {
 		p.known, p.proven, p.current = true, true, r.Current
 	}
 	p.watchOwn(s, r)
+	if p.flying && !p.well.IsZero() && s.At.Sub(p.well) >= p.quiet {
+		return Step{Deed: Return, Chain: p.own, Why: fmt.Sprintf("%s has been well for %s", named(p.own), short(p.quiet))}
+	}
 	switch s.Verdict.State {
 	case monitor.StateOutage:
 		return p.outage(s, r, hidden)
 	case monitor.StateOK, monitor.StateDegraded:
 		p.proven = true
-		if p.flying && !p.well.IsZero() && s.At.Sub(p.well) >= p.quiet {
-			return Step{Deed: Return, Chain: p.own, Why: fmt.Sprintf("%s has been well for %s", named(p.own), short(p.quiet))}
-		}
 	}
 	return Step{}
 }
