@@ -7,10 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"gpx/cachectl/relay"
+	"gpx/probe/gotext"
 )
 
 func runCommand(a *app) *cobra.Command {
@@ -19,8 +22,9 @@ func runCommand(a *app) *cobra.Command {
 		Use: "run [--no-sumdb] [--] COMMAND…", Short: "Run a command behind a relay, so that it builds while proxies fail",
 		Long: `Runs a command with GOPROXY set to a relay of its own (see "gpx serve"), which
 ends with it. Nothing else changes: the command has the terminal, gets the
-signals, and its exit status is that of gpx run. In the end one line on standard
-error says what was rescued, or why something could not be had.
+signals, and its exit status is that of gpx run. In the end a line on standard
+error says what was rescued, or why something could not be had. Where standard
+error is no terminal, what the go command said last is explained too.
 
   gpx run go build ./...
   gpx run --no-sumdb -- go mod download`,
@@ -68,7 +72,8 @@ func runRun(ctx context.Context, a *app, args []string, noSums bool) error {
 		vars = append(vars, "GOSUMDB=off")
 		a.errs.text("", "gpx run: "+a.errs.warn("the checksum database is off for this command")+"; what go.sum does not know is not verified")
 	}
-	status, err := a.runChild(args, r.e.With(vars...))
+	child, heard := a.overhear()
+	status, err := a.runChild(args, r.e.With(vars...), child)
 	stop()
 	serveErr := <-served
 	switch {
@@ -81,20 +86,44 @@ func runRun(ctx context.Context, a *app, args []string, noSums bool) error {
 		a.errs.text("", "gpx run: "+line)
 	}
 	if status != 0 {
+		for _, line := range explain(heard(), r.url()) {
+			a.errs.text("", "gpx run: "+line)
+		}
 		return childStatus(status)
 	}
 	return nil
 }
 
-// runChild runs a command in gpx's place: in the same process group, with the same
-// streams, and with the signals that gpx alone is sent.
-func (a *app) runChild(args, environ []string) (status int, err error) {
+// explain says what the go command's words mean, but for those about the relay at
+// url: they are the relay's own, which has said why.
+func explain(output []byte, url string) []string {
+	var lines []string
+	for _, f := range gotext.Find(output) {
+		switch {
+		case f.Security:
+			lines = append(lines, "SECURITY: "+f.Means+" "+f.Fix)
+		case !strings.Contains(f.Line, url):
+			lines = append(lines, f.Means+" "+f.Fix)
+		}
+	}
+	return lines
+}
+
+// strayTime is how long gpx stays for processes that the command left behind, when
+// they still have the stream that gpx passes on.
+const strayTime = time.Second
+
+// runChild runs a command in gpx's place: in the same process group, with the
+// streams of std, and with the signals that gpx alone is sent.
+func (a *app) runChild(args, environ []string, std streams) (status int, err error) {
 	if a.keepInterrupts != nil {
 		a.keepInterrupts()
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = environ
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.std.in, a.std.out, a.std.err
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.out, std.err
+	cmd.WaitDelay = strayTime
+	outlivePipes()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, passedOn()...)
 	defer signal.Stop(signals)
@@ -124,12 +153,9 @@ func (a *app) runChild(args, environ []string) (status int, err error) {
 	err = cmd.Wait()
 	close(ended)
 	<-passing
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return 0, nil
-	case errors.As(err, &exit):
-		return exitStatusOf(exit), nil
+	if cmd.ProcessState == nil {
+		return 0, failed("run", args[0], err)
 	}
-	return 0, failed("run", args[0], err)
+	// An error beside that is of a stream that nobody reads, or that somebody holds.
+	return exitStatusOf(cmd.ProcessState), nil
 }

@@ -2,10 +2,7 @@
 
 package main
 
-import (
-	"os"
-	"os/exec"
-)
+import "os"
 
 // passedOn are the signals that gpx must outlive; the console sends ctrl+c to the
 // command by itself.
@@ -13,4 +10,6 @@ func passedOn() []os.Signal { return []os.Signal{os.Interrupt} }
 
 func fromTerminal(os.Signal) bool { return true }
 
-func exitStatusOf(e *exec.ExitError) int { return e.ExitCode() }
+func exitStatusOf(s *os.ProcessState) int { return s.ExitCode() }
+
+func outlivePipes() {}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"os/signal"
 	"slices"
 	"syscall"
@@ -34,10 +33,14 @@ func fromTerminal(s os.Signal) bool {
 	return err == nil && group == unix.Getpgrp()
 }
 
+// outlivePipes lets gpx live on when nobody reads its output any more: the command
+// still needs the relay.
+func outlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
 // exitStatusOf is what a shell makes of the end of a process.
-func exitStatusOf(e *exec.ExitError) int {
-	if w, ok := e.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+func exitStatusOf(s *os.ProcessState) int {
+	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
 		return statusSignal + int(w.Signal())
 	}
-	return e.ExitCode()
+	return s.ExitCode()
 }
