@@ -292,6 +292,9 @@ func (s *session) send(ctx context.Context, u *url.URL, x *exchange) (*http.Resp
 	if r, ok := ctx.Value(rangeKey{}).(string); ok {
 		req.Header.Set("Range", r)
 	}
+	if s.p.marked && u.Scheme == "http" && net.ParseIP(u.Hostname()).IsLoopback() {
+		req.Header.Set(MarkHeader, "1")
+	}
 	if u.Scheme == "https" && !s.tunnelOnly {
 		if why := s.p.auth.refusal(); why != "" {
 			x.finding = finding{ConfigInvalid, LayerConfig, why}

@@ -50,6 +50,7 @@ type Prober struct {
 	forward  func(*url.URL) (*url.URL, error)
 	auth     *authority
 	guarded  bool // see WithGuardedRedirects
+	marked   bool // see WithMark
 	files    fileReader
 }
 
@@ -65,6 +66,14 @@ func WithNow(now func() time.Time) Option { return func(p *Prober) { p.now = now
 // WithRootCAs trusts the authorities of pool instead of the system's, as
 // SSL_CERT_FILE does for the go command.
 func WithRootCAs(pool *x509.CertPool) Option { return func(p *Prober) { p.roots = pool } }
+
+// MarkHeader is in the requests of a prober [WithMark].
+const MarkHeader = "Gpx-Probe"
+
+// WithMark has requests to plain http on this machine say that they are probes, so
+// that a relay there does not take them for somebody's work. Elsewhere nothing tells
+// them from those of the go command.
+func WithMark() Option { return func(p *Prober) { p.marked = true } }
 
 // New returns a Prober that behaves as the go command would in e.
 func New(cfg Config, e *env.Env, opts ...Option) *Prober {

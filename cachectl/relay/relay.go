@@ -189,6 +189,7 @@ func refuse(status int, format string, args ...any) *refusal {
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	start := time.Now()
 	out := newWriter(w, r.writeStall)
+	out.probe = req.Header.Get(probe.MarkHeader) != ""
 	path, err := r.admit(out, req)
 	from := ""
 	if err == nil {
@@ -198,15 +199,23 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.fail(out, req, err)
 	}
 	out.end()
-	if path == healthPath || path == metricsPath && r.o.Metrics != nil {
+	if path == healthPath || path == metricsPath && r.o.Metrics != nil || out.probe {
 		return
 	}
-	r.counts.count(func(s *Stats) {
+	r.count(out, func(s *Stats) {
 		s.Requests++
 		s.Bytes += out.n
 	})
 	if r.o.Log != nil {
 		r.o.Log(Served{redact.Clean(req.Method), redact.Clean(path), out.status, out.n, from, time.Since(start)})
+	}
+}
+
+// count counts what was done for a request, unless that is a probe: gpx watches a
+// relay as it watches every hop, and nobody's build waits for that.
+func (r *Relay) count(w *writer, f func(*Stats)) {
+	if !w.probe {
+		r.counts.count(f)
 	}
 }
 
@@ -259,7 +268,7 @@ func (r *Relay) fail(w *writer, req *http.Request, err error) {
 		no = refuse(http.StatusInternalServerError, "gpx: %v", err)
 	}
 	if no.status >= 500 {
-		r.counts.count(func(s *Stats) { s.Failed++; s.LastFailure = no.text })
+		r.count(w, func(s *Stats) { s.Failed++; s.LastFailure = no.text })
 	}
 	w.text(no.status, no.text)
 }

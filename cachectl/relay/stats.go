@@ -12,7 +12,7 @@ import (
 
 // Stats say what the relay did so far.
 type Stats struct {
-	Requests  int64 // that were for something: not /healthz or /metrics
+	Requests  int64 // that were for something: not /healthz or /metrics, and no probes of gpx
 	Rescued   int64 // answered although an upstream before failed, was late, or sent wrong bytes
 	FromCache int64 // answered with what the go command had
 	Stale     int64 // lists and latest versions out of the cache, since nobody answered

@@ -56,7 +56,7 @@ func (c *core) serveFile(w *writer, req *http.Request, t target) (from string, e
 		if err == nil {
 			defer f.Close()
 			if got.rescued {
-				c.r.counts.count(func(s *Stats) { s.Rescued++ })
+				c.r.count(w, func(s *Stats) { s.Rescued++ })
 			}
 			return got.from, w.file(req, t.file, f, got.from)
 		}
@@ -73,7 +73,7 @@ func (c *core) serveFile(w *writer, req *http.Request, t target) (from string, e
 	}
 	defer f.Close()
 	if got.rescued {
-		c.r.counts.count(func(s *Stats) { s.Rescued++ })
+		c.r.count(w, func(s *Stats) { s.Rescued++ })
 	}
 	return got.from, w.file(req, t.file, f, got.from)
 }
@@ -82,7 +82,7 @@ const fromCache = "cache"
 
 // serveCached answers out of the go command's own cache, if it can.
 func (c *core) serveCached(w *writer, req *http.Request, t target) (ok bool, err error) {
-	count := func() { c.r.counts.count(func(s *Stats) { s.FromCache++ }) }
+	count := func() { c.r.count(w, func(s *Stats) { s.FromCache++ }) }
 	if t.file != probe.Zip {
 		got, ok := c.cachedSmall(t)
 		if ok {
@@ -122,7 +122,7 @@ func (c *core) serveAnswer(w *writer, req *http.Request, t target) (from string,
 	if err != nil {
 		return "", err
 	}
-	c.r.counts.count(func(s *Stats) {
+	c.r.count(w, func(s *Stats) {
 		if got.rescued {
 			s.Rescued++
 		}

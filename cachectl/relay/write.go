@@ -25,6 +25,7 @@ type writer struct {
 	status  int
 	n       int64
 	closing bool
+	probe   bool // the request is one of gpx's own
 	stall   time.Duration
 }
 

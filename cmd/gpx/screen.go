@@ -14,6 +14,7 @@ import (
 	"gpx/envctl/env"
 	"gpx/envctl/profiles"
 	"gpx/envctl/project"
+	"gpx/probe"
 	"gpx/probe/monitor"
 	"gpx/tui"
 )
@@ -192,7 +193,7 @@ func (s *session) inputs(ctx context.Context) (monitor.Inputs, error) {
 	}
 	s.env, s.project = e, p
 	s.in.Env, s.in.Project = e, p
-	s.in.Prober = s.app.proberFor(s.read, e)
+	s.in.Prober = s.app.proberFor(s.read, e, probe.WithMark())
 	s.stamps = stampsOf(e, p)
 	select { // the project may need other modules now
 	case s.look <- struct{}{}:
