@@ -207,7 +207,7 @@ func TestPilotThroughOutages(t *testing.T) {
 	t.Parallel()
 	plan := plan()
 	if os.Getenv("GPX_TEST_SCALE") == "system" {
-		plan.length /= 2
+		plan.length /= 4
 	}
 	length := plan.length
 	for seed := range plan.seeds {
