@@ -90,7 +90,7 @@ func TestNginx(t *testing.T) {
 			// No go.sum, so that the checksum database is asked too.
 			must(t, os.WriteFile(filepath.Join(project, "go.mod"), []byte("module example.com/shop\n\ngo 1.21\n\nrequire "+strings.Replace(module, "@", " ", 1)+"\n"), 0o644))
 			environ := func(chain string) []string {
-				return append(l.GoEnv(home, chain), "SSL_CERT_FILE="+roots, "GOCACHE="+buildCache(t))
+				return append(l.GoEnv(home, chain), "SSL_CERT_FILE="+roots, "GOCACHE="+lab.BuildCache())
 			}
 			var probed struct{ Results []probe.Result }
 			said := ask(t, project, environ(urls[i]), &probed, "probe", urls[i])

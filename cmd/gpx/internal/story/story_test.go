@@ -90,17 +90,8 @@ func newBox(t *testing.T, separator string) *box {
 	})
 	b := &box{Sandbox: sandbox, t: t, primary: sandbox.Servers[0], backup: sandbox.Servers[1], userFile: sandbox.Getenv("GOENV")}
 	must(t, os.WriteFile(b.userFile, []byte("# mine, by hand\n\n"+b.settings()), 0o644))
-	b.environ = append(sandbox.Environ(), "GOCACHE="+buildCache(t))
+	b.environ = append(sandbox.Environ(), "GOCACHE="+lab.BuildCache())
 	return b
-}
-
-// buildCache is the build cache of whoever runs the tests: the sandbox's own is
-// empty, and compiling the standard library is not the story.
-func buildCache(t *testing.T) string {
-	t.Helper()
-	out, err := exec.Command("go", "env", "GOCACHE").Output()
-	must(t, err)
-	return strings.TrimSpace(string(out))
 }
 
 // settings is what the user file holds now.
