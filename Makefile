@@ -36,7 +36,7 @@ soak: toolchain
 
 bench: build
 	$(GO) test -run '^$$' -bench . -benchtime 200ms ./envctl/... ./probe/... ./cachectl/deps ./history/... ./tui/...
-	GPX_BENCH=1 $(GO) test -p 1 -count=1 -timeout 60m -run 'Ratios?$$' -v ./cachectl/... ./history ./cmd/gpx
+	GPX_BENCH=1 $(GO) test -p 1 -count=1 -timeout 60m -run 'Ratios?$$|FaultTable' -v ./cachectl/... ./history ./cmd/gpx ./cmd/gpx/internal/story
 
 lint: toolchain
 	$(GO) vet ./...
