@@ -108,7 +108,7 @@ scrape_configs: [{job_name: gpx, static_configs: [{targets: [%q]}]}]
 	see(`ALERTS{alertname="GpxChainBroken",alertstate="pending"}`)
 	see(`ALERTS{alertname="GpxHopDown",alertstate="pending",endpoint="` + b.primary.URL() + `"}`)
 	b.primary.SetFault(lab.OK())
-	see(`gpx_verdict_state{state="ok"} == 1 and on(instance) gpx_incident_open == 0`)
+	see(`gpx_verdict_state{state="ok"} == 1 and on(instance) gpx_endpoint_health{health="up",endpoint="` + b.primary.URL() + `"} == 1`)
 }
 
 // starts starts gpx in the box until the test ends, and returns what the first group
