@@ -199,6 +199,9 @@ type keptFile struct {
 	size int64
 }
 
+// maxKept bounds how many files are noted, some 200 bytes each.
+const maxKept = 100_000
+
 // add notes a file that is in the folder now. Who reads one that goes may read on.
 func (k *kept) add(name string) {
 	info, err := os.Stat(name)
@@ -209,7 +212,7 @@ func (k *kept) add(name string) {
 	defer k.mu.Unlock()
 	k.files = append(k.files, keptFile{name, info.Size()})
 	k.total += info.Size()
-	for k.total > k.most && len(k.files) > 1 {
+	for (k.total > k.most || len(k.files) > maxKept) && len(k.files) > 1 {
 		os.Remove(k.files[0].name)
 		k.total -= k.files[0].size
 		k.files = k.files[1:]

@@ -213,3 +213,33 @@ func TestBoundedFolder(t *testing.T) {
 		t.Errorf("%d bytes", total)
 	}
 }
+
+// That a file of the relay's own is gone is no word about a module.
+func TestFolderGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.behind(w.lab.Proxy("one", nil))
+	w.start()
+	const url = "/lab.example.com/alpha/@v/v1.0.0."
+	if status, _, _ := w.get(url + "mod"); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	must(t, os.RemoveAll(w.o.Dir))
+	for _, file := range []string{"mod", "zip", "info"} {
+		if status, body, _ := w.get(url + file); status < 500 {
+			t.Errorf("%s: %d %s", file, status, body)
+		}
+	}
+}
+
+// However many files there are, only so many are remembered.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(name, []byte("x"), 0o600))
+	k := kept{most: 1 << 20, files: make([]keptFile, maxKept, maxKept+1)}
+	k.add(name)
+	if len(k.files) != maxKept || k.files[maxKept-1].name != name {
+		t.Errorf("%d files", len(k.files))
+	}
+}

@@ -28,7 +28,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -262,9 +261,7 @@ func (r *Relay) fail(w *writer, req *http.Request, err error) {
 	case errors.As(err, &no):
 	case errors.Is(err, context.Canceled):
 		no = refuse(http.StatusServiceUnavailable, "the relay is stopping")
-	case errors.Is(err, fs.ErrNotExist):
-		no = refuse(http.StatusNotFound, "not found")
-	default:
+	default: // also when a file of its own is gone: 404 is a word about the module
 		no = refuse(http.StatusInternalServerError, "gpx: %v", err)
 	}
 	if no.status >= 500 {

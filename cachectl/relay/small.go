@@ -10,8 +10,10 @@ import (
 const (
 	// smallFile is more than nearly every go.mod has, in bytes.
 	smallFile = 64 << 10
-	// maxSmall bounds what is kept of small files, in bytes: some 50,000 of them.
+	// maxSmall bounds what is kept of small files, in bytes: some 20,000 of them.
 	maxSmall = 16 << 20
+	// smallCost is what one has beside its content and name.
+	smallCost = 400
 )
 
 // Smalls keep the content of small files, as long as size, time and inode stay
@@ -66,7 +68,7 @@ func (s *smalls) read(name string, most int64) (small, error) {
 func (s *smalls) keep(name string, got small) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if size := int64(len(got.data) + len(name)); s.by == nil || s.total+size > maxSmall {
+	if size := int64(len(got.data) + len(name) + smallCost); s.by == nil || s.total+size > maxSmall {
 		s.by, s.total = map[string]small{}, 0
 	} else {
 		s.total += size

@@ -51,31 +51,24 @@ func (c *core) serveFile(w *writer, req *http.Request, t target) (from string, e
 		return "", err
 	}
 	got := fetched{name: name, from: "stage"}
-	for range 2 { // a file may be the oldest, and gone, before it is opened
+	for try := 0; ; try++ { // a file may be the oldest, and gone, before it is opened
 		f, err := openRegular(got.name)
-		if err == nil {
+		switch {
+		case err == nil:
 			defer f.Close()
 			if got.rescued {
 				c.r.count(w, func(s *Stats) { s.Rescued++ })
 			}
 			return got.from, w.file(req, t.file, f, got.from)
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		case !errors.Is(err, fs.ErrNotExist):
 			return "", err
+		case try == 2:
+			return "", fmt.Errorf("the relay's folder is too small: %w", err)
 		}
 		if got, err = c.files.do(ctx, t.String(), func(ctx context.Context) (fetched, error) { return c.fetch(ctx, t, name) }); err != nil {
 			return "", err
 		}
 	}
-	f, err := openRegular(got.name)
-	if err != nil {
-		return "", fmt.Errorf("the relay's folder is too small: %w", err)
-	}
-	defer f.Close()
-	if got.rescued {
-		c.r.count(w, func(s *Stats) { s.Rescued++ })
-	}
-	return got.from, w.file(req, t.file, f, got.from)
 }
 
 const fromCache = "cache"
