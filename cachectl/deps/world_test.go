@@ -56,10 +56,9 @@ var sources = []source{
 
 // A world is a proxy, and machines that build from it.
 type world struct {
-	t       *testing.T
-	lab     *lab.Lab
-	proxy   string
-	gocache string
+	t     *testing.T
+	lab   *lab.Lab
+	proxy string
 }
 
 func newWorld(t *testing.T) *world {
@@ -79,7 +78,7 @@ func newWorld(t *testing.T) *world {
 	l, err := lab.Start(lab.Options{Modules: modules, SumDBName: "sumdb.lab.example"})
 	must(t, err)
 	t.Cleanup(func() { must(t, l.Close()) })
-	return &world{t: t, lab: l, proxy: l.Proxy("one", nil).URL(), gocache: t.TempDir()}
+	return &world{t: t, lab: l, proxy: l.Proxy("one", nil).URL()}
 }
 
 // A machine is a home folder with a project.
@@ -126,7 +125,7 @@ func (m *machine) edit(name string, change func(string) string) {
 
 // env is the environment of a go command without a network.
 func (m *machine) env(proxy string) []string {
-	return append(append(m.w.lab.GoEnv(m.dir, proxy), "GOCACHE="+m.w.gocache, "GOFLAGS=-modcacherw"), m.environ...)
+	return append(append(m.w.lab.GoEnv(m.dir, proxy), "GOCACHE="+lab.BuildCache(), "GOFLAGS=-modcacherw"), m.environ...)
 }
 
 func (m *machine) run(proxy string, args ...string) (string, error) {

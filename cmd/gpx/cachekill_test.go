@@ -51,7 +51,7 @@ func newKillWorld(t *testing.T) *killWorld {
 	must(t, os.WriteFile(filepath.Join(w.app, "go.mod"), []byte("module example.com/app\n\ngo 1.21\n\nrequire lab.example.com/gamma v0.3.0\n"), 0o666))
 	must(t, os.WriteFile(filepath.Join(w.app, "main.go"), []byte("package main\n\nimport _ \"lab.example.com/gamma\"\n\nfunc main() {}\n"), 0o666))
 	w.environ = append(l.GoEnv(w.dir, l.Proxy("ONE", nil).URL()),
-		"XDG_STATE_HOME="+filepath.Join(w.dir, "state"), "XDG_CONFIG_HOME="+filepath.Join(w.dir, "config"), "GOFLAGS=", "GOCACHE="+sharedBuildCache())
+		"XDG_STATE_HOME="+filepath.Join(w.dir, "state"), "XDG_CONFIG_HOME="+filepath.Join(w.dir, "config"), "GOFLAGS=", "GOCACHE="+lab.BuildCache())
 	w.run("go", "mod", "tidy")
 	w.run("go", append([]string{"mod", "download"}, names...)...)
 	w.run("gpx", "status")                                  // which makes the project a known one

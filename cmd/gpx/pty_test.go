@@ -167,10 +167,7 @@ func home(t *testing.T, l *lab.Lab, chain string) (environ []string, goenv strin
 		}
 		environ = append(environ, kv)
 	}
-	environ = append(environ, "GOENV="+goenv, "TERM=xterm-256color", "LANG=C.UTF-8")
-	if cache, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil {
-		environ = append(environ, "GOCACHE="+strings.TrimSpace(string(cache)))
-	}
+	environ = append(environ, "GOENV="+goenv, "TERM=xterm-256color", "LANG=C.UTF-8", "GOCACHE="+lab.BuildCache())
 	settings := "# mine\n\nGOPROXY=" + chain + "\nGOSUMDB=" + l.VerifierKey() + "\n"
 	if err := os.WriteFile(goenv, []byte(settings), 0o644); err != nil {
 		t.Fatal(err)

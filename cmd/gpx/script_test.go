@@ -117,7 +117,7 @@ func setupScript(e *testscript.Env) error {
 	e.Setenv("GOFLAGS", "-modcacherw")
 	e.Setenv("GOTOOLCHAIN", "local")
 	e.Setenv("GOTELEMETRY", "off")
-	e.Setenv("GOCACHE", sharedBuildCache())
+	e.Setenv("GOCACHE", lab.BuildCache())
 	e.Setenv("TERM", "xterm-256color")
 	s := &scriptLab{proxies: map[string]*lab.Server{}}
 	e.Values[labKey{}] = s
@@ -135,19 +135,6 @@ func setupScript(e *testscript.Env) error {
 		}
 	})
 	return nil
-}
-
-// sharedBuildCache is the developer's own GOCACHE, which go commands may use: an
-// empty one means a minute of compiling.
-func sharedBuildCache() string {
-	if dir := os.Getenv("GOCACHE"); dir != "" {
-		return dir
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return filepath.Join(os.TempDir(), "gpx-test-gocache")
-	}
-	return filepath.Join(dir, "go-build")
 }
 
 func labOf(ts *testscript.TestScript) *scriptLab { return ts.Value(labKey{}).(*scriptLab) }

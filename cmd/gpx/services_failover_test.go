@@ -31,7 +31,7 @@ func newAutoWorld(t *testing.T) *autoWorld {
 	must(t, err)
 	t.Cleanup(func() { l.Close() })
 	w := &autoWorld{t: t, lab: l, one: l.Proxy("one", nil), two: l.Proxy("two", nil), dir: t.TempDir()}
-	for _, kv := range append(l.GoEnv(w.dir, ""), "GOCACHE="+sharedBuildCache()) {
+	for _, kv := range append(l.GoEnv(w.dir, ""), "GOCACHE="+lab.BuildCache()) {
 		switch name, value, _ := strings.Cut(kv, "="); name {
 		case "GOPROXY":
 			continue

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,16 +25,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// sharedCache is the developer's own build cache: an empty one costs 256 folders
-// for each go command.
-var sharedCache = sync.OnceValue(func() string {
-	dir, err := exec.Command("go", "env", "GOCACHE").Output()
-	if err != nil {
-		return "GOCACHE="
-	}
-	return "GOCACHE=" + strings.TrimSpace(string(dir))
-})
 
 // What is recommended after one burst of real probes works in the real go command,
 // which has to verify the module by the checksum database.
@@ -92,7 +81,7 @@ func TestTheGoCommandWorksWithIt(t *testing.T) {
 			names := strings.NewReplacer(
 				"A", l.Proxy("a", w.a).URL(), "B", l.Proxy("b", w.b).URL(), "C", l.Proxy("c", w.c).URL(), "T", "file://"+filepath.ToSlash(tree))
 			dir := t.TempDir()
-			environ := append(l.GoEnv(dir, names.Replace(w.chain)), sharedCache())
+			environ := append(l.GoEnv(dir, names.Replace(w.chain)), "GOCACHE="+lab.BuildCache())
 			rec := recommend(t, l, environ, dir)
 			switch {
 			case rec.Found != (w.want == another):
@@ -148,7 +137,7 @@ func TestTheGoCommandWorksInRandomWorlds(t *testing.T) {
 			own := []lab.Fault{{}, lab.Refuse(), lab.Status(503, ""), lab.Of(lab.ModeBadTile)}[r.IntN(4)]
 			l.SumDB().SetFault(own)
 			dir := t.TempDir()
-			environ := append(l.GoEnv(dir, chain), sharedCache())
+			environ := append(l.GoEnv(dir, chain), "GOCACHE="+lab.BuildCache())
 			rec := recommend(t, l, environ, dir)
 			if !rec.Found {
 				return

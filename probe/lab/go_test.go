@@ -53,7 +53,7 @@ func goTool(t *testing.T, dir string, env []string, servers []*lab.Server, args 
 	defer hangs(nil)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = work
-	cmd.Env = append(env, sharedCache())
+	cmd.Env = append(env, "GOCACHE="+lab.BuildCache())
 	cmd.WaitDelay = 5 * time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -80,17 +80,6 @@ func waitHanging(ctx context.Context, s *lab.Server) bool {
 	}
 	return false
 }
-
-// sharedCache is the setting that makes a go command use the developer's own
-// build cache: an empty one costs 256 folders, and an index of the standard
-// library, for each of a hundred commands.
-var sharedCache = sync.OnceValue(func() string {
-	dir, err := exec.Command("go", "env", "GOCACHE").Output()
-	if err != nil {
-		return "GOCACHE=" // the default, below the sandbox's home
-	}
-	return "GOCACHE=" + strings.TrimSpace(string(dir))
-})
 
 const generous = 30 * time.Second
 

@@ -74,7 +74,7 @@ func TestEveryScenarioBeginsHealthyAndBreaksAndCanBeMended(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			b := startScenario(t, s.Name)
-			cache := []string{sharedCache()}
+			cache := []string{"GOCACHE=" + lab.BuildCache()}
 			if out, err := inSandbox(t, b, generous, cache, list...); err != nil || !strings.Contains(out, "lab.example.com/gamma@v0.3.0") {
 				t.Fatalf("before the outage: %v\n%s", err, out)
 			}
@@ -90,13 +90,13 @@ func TestEveryScenarioBeginsHealthyAndBreaksAndCanBeMended(t *testing.T) {
 				}
 			}
 			if s.Cached {
-				offline := []string{sharedCache(), "GOPROXY=file://" + filepath.Join(b.Getenv("HOME"), "go/pkg/mod/cache/download")}
+				offline := []string{"GOCACHE=" + lab.BuildCache(), "GOPROXY=file://" + filepath.Join(b.Getenv("HOME"), "go/pkg/mod/cache/download")}
 				if out, err := inSandbox(t, b, generous, offline, list...); err != nil {
 					t.Errorf("offline: %v\n%s", err, out)
 				}
 				return
 			}
-			fresh := []string{sharedCache(), "GOMODCACHE=" + filepath.Join(b.Dir, "fresh")}
+			fresh := []string{"GOCACHE=" + lab.BuildCache(), "GOMODCACHE=" + filepath.Join(b.Dir, "fresh")}
 			command := list
 			if s.Name == "sumdb" {
 				command = []string{"go", "mod", "download", "lab.example.com/nightly@latest"}
@@ -125,7 +125,7 @@ func TestSandboxProjectBuildsAndRuns(t *testing.T) {
 	t.Parallel()
 	b := startScenario(t, lab.DefaultScenario)
 	// The standard library compiles for many seconds in an empty cache.
-	out, err := inSandbox(t, b, time.Minute, []string{sharedCache()}, "go", "run", ".")
+	out, err := inSandbox(t, b, time.Minute, []string{"GOCACHE=" + lab.BuildCache()}, "go", "run", ".")
 	if err != nil || !strings.Contains(out, "built with gamma v0.3.0 and delta v2.0.1") {
 		t.Fatalf("go run: %v\n%s", err, out)
 	}
