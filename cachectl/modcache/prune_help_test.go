@@ -45,7 +45,7 @@ func newHouse(t testing.TB, modules []*lab.Module) *house {
 	t.Cleanup(func() { must(t, l.Close()) })
 	dir := writable(t)
 	h := &house{t: t, dir: dir, cache: filepath.Join(dir, "gopath", "pkg", "mod"), now: time.Now()}
-	h.environ = append(l.GoEnv(dir, l.Proxy("one", nil, lab.Private()).URL()), "GOFLAGS=", "GONOSUMDB=corp.example.com")
+	h.environ = append(l.GoEnv(dir, l.Proxy("one", nil, lab.Private()).URL()), "GOFLAGS=", "GOCACHE="+lab.BuildCache(), "GONOSUMDB=corp.example.com")
 	h.changer = h.newChanger(change.NewMemoryJournal())
 	return h
 }

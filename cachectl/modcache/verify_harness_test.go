@@ -93,7 +93,7 @@ func (p *playground) settle(proxy string) {
 	p.project = filepath.Join(p.dir, "project")
 	// The go command's default is trees that cannot be written to.
 	p.proxy = proxy
-	p.environ = append(p.lab.GoEnv(p.dir, proxy), "GOFLAGS=-mod=mod")
+	p.environ = append(p.lab.GoEnv(p.dir, proxy), "GOFLAGS=-mod=mod", "GOCACHE="+lab.BuildCache())
 }
 
 // play returns a copy for a test of its own.
