@@ -29,6 +29,7 @@ import (
 // 10m). A seed that it printed is GPX_SEED.
 func TestChaosDownloads(t *testing.T) {
 	needs(t, "git")
+	t.Parallel()
 	during := time.Minute
 	if os.Getenv("GPX_TEST_SCALE") == "soak" {
 		during = 30 * time.Minute

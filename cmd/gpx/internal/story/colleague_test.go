@@ -21,6 +21,7 @@ import (
 // GPX_COLLEAGUE_BUILD what to build of it (./... unless it says so).
 func TestColleague(t *testing.T) {
 	needs(t, "git", "unshare", "ip")
+	t.Parallel()
 	if err := exec.Command("unshare", "-n", "true").Run(); err != nil {
 		t.Skip("unshare is not permitted here")
 	}

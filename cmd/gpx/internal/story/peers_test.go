@@ -29,6 +29,7 @@ import (
 // them, as it does in the tests of many programs.
 func TestGoTestModules(t *testing.T) {
 	needs(t, "git")
+	t.Parallel()
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	must(t, err)
 	dir := filepath.Join(strings.TrimSpace(string(root)), "src", "cmd", "go", "testdata", "mod")
@@ -114,6 +115,7 @@ func testModules(t *testing.T, dir, tree string) (versions, paths []string) {
 // nobody behind it answers.
 func TestCachingNginxBehindRelay(t *testing.T) {
 	needs(t, "nginx", "git")
+	t.Parallel()
 	up := realUpstream(t)
 	addr, dir := freePort(t), t.TempDir()
 	startNginx(t, addr, "worker_processes 1;\nevents { worker_connections 256; }\n", fmt.Sprintf(`
@@ -146,6 +148,7 @@ func TestCachingNginxBehindRelay(t *testing.T) {
 // not pass on.
 func TestNginxBeforeRelay(t *testing.T) {
 	needs(t, "nginx", "git")
+	t.Parallel()
 	l := emptyLab(t)
 	environ := l.GoEnv(t.TempDir(), l.Proxy("one", nil).URL())
 	relay := serve(t, t.TempDir(), environ)
