@@ -1,13 +1,19 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"gpx/cachectl/relay"
 	"gpx/envctl/chain"
 	"gpx/envctl/env"
 	"gpx/probe"
+	"gpx/probe/lab"
 	"gpx/probe/monitor"
 )
 
@@ -48,4 +54,80 @@ func TestBehindRelay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The relay of a session from S to its end, and again to the end of gpx.
+func TestRelayOfASession(t *testing.T) {
+	t.Parallel()
+	w := newAutoWorld(t)
+	w.one.SetFault(lab.Status(503, ""))
+	s := w.start(false).live
+	t.Cleanup(s.endRelay) // before the session's own end, which waits for it
+	use := func() (url string) {
+		t.Helper()
+		plan, err := s.startRelay(t.Context())
+		must(t, err)
+		w.has(w.own) // it is only a plan
+		_, err = s.apply(t.Context(), plan)
+		must(t, err)
+		now, on := s.relayNow()
+		if !on || !now.InForce || now.Requests != 0 {
+			t.Errorf("at first: %+v, %v", now, on)
+		}
+		return now.URL
+	}
+
+	url := use()
+	data, err := os.ReadFile(w.file)
+	must(t, err)
+	if want := "GOPROXY=" + url + "|" + w.one.URL() + "," + w.two.URL() + "\n"; !strings.Contains(string(data), want) {
+		t.Errorf("the file holds\n%swant in it\n%s", data, want)
+	}
+	_, err = page(url + "/lab.example.com/alpha/@v/v1.1.0.info")
+	must(t, err)
+	late := time.Now().Add(20 * time.Second)
+	for now, _ := s.relayNow(); now.Requests != 1 || now.Rescued != 1 || now.Bytes == 0; now, _ = s.relayNow() {
+		if time.Now().After(late) {
+			t.Fatalf("%+v", now)
+		}
+		runtime.Gosched() // it is counted after it was answered
+	}
+	if _, err := s.startRelay(t.Context()); err == nil {
+		t.Error("a second relay beside the first")
+	}
+	other := w.start(false).live
+	t.Cleanup(other.endRelay)
+	if _, err := other.startRelay(t.Context()); !errors.Is(err, relay.ErrInUse) {
+		t.Errorf("in another gpx: %v", err)
+	}
+	if said, err := other.app.takeBackRelay(t.Context(), other.changer); said != "" || err != nil {
+		t.Errorf("another gpx takes it back: %q, %v", said, err)
+	}
+
+	plan, err := s.planRelayOff(t.Context())
+	must(t, err)
+	_, err = s.apply(t.Context(), plan)
+	must(t, err)
+	w.has(w.own)
+	must(t, s.relayServices().StopRelay(t.Context()))
+	if now, on := s.relayNow(); on {
+		t.Errorf("after its end: %+v", now)
+	}
+	if _, err := page(url + "/healthz"); err == nil {
+		t.Error("it still answers")
+	}
+
+	use()
+	s.endRelay() // as when gpx quits
+	w.has(w.own)
+	if _, err := s.startRelay(t.Context()); err == nil {
+		t.Error("it starts again while gpx quits")
+	}
+	plan, err = other.startRelay(t.Context())
+	must(t, err)
+	if plan.Title != relayTitle {
+		t.Errorf("%q", plan.Title)
+	}
+	other.endRelay()
+	w.has(w.own)
 }
