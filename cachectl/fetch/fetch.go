@@ -50,6 +50,7 @@ type Options struct {
 	// Sources are the endpoints that may be asked for a version, the best first.
 	// One of kind direct is asked last.
 	Sources func(m module.Version) []probe.Endpoint
+	Circle  func(ep probe.Endpoint) Circle // see Racer; may be nil
 	Prober  *probe.Prober
 	// Direct fetches a version from its version control, and calls got with each
 	// of its files. Nil: it is not asked.
@@ -115,7 +116,7 @@ func Get(ctx context.Context, o Options) (Result, error) {
 	if o.AtOnce == 0 {
 		o.AtOnce = 8
 	}
-	g := &getter{o: o, stage: s, racer: Racer{Prober: o.Prober, Patience: o.Patience, Hedge: o.Hedge, Temp: s.Temp}}
+	g := &getter{o: o, stage: s, racer: Racer{Prober: o.Prober, Patience: o.Patience, Hedge: o.Hedge, Circle: o.Circle, Temp: s.Temp}}
 	defer g.racer.Close()
 	next := make(chan Want)
 	var all sync.WaitGroup

@@ -23,9 +23,9 @@ import (
 // by several goroutines at once.
 //
 // It asks in the order that it is given, but first who was much faster lately, and
-// last who failed. Nobody public is moved before who is not, and none is asked
-// because somebody who is not is late: that a hop is slow is no reason to tell
-// others what was asked of it.
+// last who failed. Nobody is moved before who is in a narrower circle, and nobody is
+// asked because one of those is late: that a hop is slow is no reason to tell
+// strangers what was asked of it.
 type Racer struct {
 	Prober   *probe.Prober
 	Patience probe.Patience // zero means probe.DefaultPatience
@@ -36,8 +36,8 @@ type Racer struct {
 	// Rest is how long a source that failed twice in a row is asked last. After it
 	// one request tries it again. 0: it is not asked any more while others are.
 	Rest time.Duration
-	// Public reports whether an endpoint is anybody's; nil means that none is.
-	Public func(ep probe.Endpoint) bool
+	// Circle says how far from the user an endpoint is; nil means that all are alike.
+	Circle func(ep probe.Endpoint) Circle
 	// Temp makes a file for what comes. Its error concerns everything, and is
 	// kept in Err.
 	Temp func() (*os.File, error)
@@ -48,6 +48,16 @@ type Racer struct {
 
 	visit func(ep probe.Endpoint) visitor // of tests; nil is Prober's
 }
+
+// A Circle is of those who may learn the same of what the user needs.
+type Circle int
+
+// The circles, the narrowest first.
+const (
+	Own    Circle = iota // files, and hops that are not public
+	Public               // public hops of the chain
+	Beyond               // who is not in the chain
+)
 
 // A Race is what came of asking for one file.
 type Race struct {
@@ -93,11 +103,18 @@ func (r *Racer) of(eps []probe.Endpoint) []*source {
 	for i, ep := range eps {
 		key := ep.Key()
 		if r.sources[key] == nil {
-			r.sources[key] = newSource(ep, r.Public != nil && r.Public(ep), r.visitor(ep))
+			r.sources[key] = newSource(ep, r.circle(ep), r.visitor(ep))
 		}
 		list[i] = r.sources[key]
 	}
 	return list
+}
+
+func (r *Racer) circle(ep probe.Endpoint) Circle {
+	if r.Circle == nil {
+		return Own
+	}
+	return r.Circle(ep)
 }
 
 func (r *Racer) visitor(ep probe.Endpoint) visitor {
@@ -108,8 +125,8 @@ func (r *Racer) visitor(ep probe.Endpoint) visitor {
 }
 
 // order puts those that failed lately behind the others, or leaves them out, and
-// says what they did. The others stand by their pace, the public ones and those
-// that are not each among themselves.
+// says what they did. The others stand by their pace, neighbours of one circle among
+// themselves.
 func (r *Racer) order(list []*source, now time.Time) (sources []*source, resting map[*source]Tried) {
 	resting = map[*source]Tried{}
 	var bad, run []*source
@@ -118,7 +135,7 @@ func (r *Racer) order(list []*source, now time.Time) (sources []*source, resting
 		sources, run = append(sources, run...), nil
 	}
 	for i, s := range list {
-		if i > 0 && s.public != list[i-1].public {
+		if i > 0 && s.circle != list[i-1].circle {
 			flush()
 		}
 		if why, is := s.bad(now, r.Rest); is {
@@ -292,7 +309,7 @@ func (g *get) launch() {
 		return
 	}
 	s := g.sources[next]
-	if s.public && slices.ContainsFunc(g.sources[:next], func(b *source) bool { return !b.public && !g.asked[b].over }) {
+	if slices.ContainsFunc(g.sources[:next], func(b *source) bool { return b.circle < s.circle && !g.asked[b].over }) {
 		return // it is launched when that one fails
 	}
 	now := time.Now()

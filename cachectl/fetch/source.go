@@ -22,7 +22,7 @@ type visitor interface {
 // A source is one endpoint, and what was learned of it.
 type source struct {
 	name   string // redacted
-	public bool
+	circle Circle
 	visit  visitor
 
 	mu      sync.Mutex
@@ -32,8 +32,8 @@ type source struct {
 	pace    pace
 }
 
-func newSource(ep probe.Endpoint, public bool, visit visitor) *source {
-	return &source{name: redact.URL(ep.URL), public: public, visit: visit}
+func newSource(ep probe.Endpoint, circle Circle, visit visitor) *source {
+	return &source{name: redact.URL(ep.URL), circle: circle, visit: visit}
 }
 
 // bad reports whether others come first, and why.

@@ -57,7 +57,8 @@ func (f *fake) Download(ctx context.Context, m module.Version, _ probe.File, w i
 
 func (*fake) Close() {}
 
-// A track is a racer with fakes; those whose name begins with p are public.
+// A track is a racer with fakes; those whose name begins with p are public, with x
+// beyond the chain.
 type track struct {
 	*Racer
 	t     *testing.T
@@ -75,7 +76,15 @@ func newTrack(t *testing.T, names ...string) *track {
 	}
 	tr.Racer = &Racer{
 		Rest: 10 * time.Second, Temp: func() (*os.File, error) { return os.CreateTemp(dir, "*") },
-		Public: func(ep probe.Endpoint) bool { return strings.HasPrefix(ep.URL, "https://p") },
+		Circle: func(ep probe.Endpoint) Circle {
+			switch {
+			case strings.HasPrefix(ep.URL, "https://p"):
+				return Public
+			case strings.HasPrefix(ep.URL, "https://x"):
+				return Beyond
+			}
+			return Own
+		},
 		visit: func(ep probe.Endpoint) visitor {
 			return tr.fakes[slices.IndexFunc(tr.fakes, func(f *fake) bool { return "https://"+f.name == ep.URL })]
 		},
@@ -222,6 +231,25 @@ func TestPublicWaits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// One beyond the chain is asked after the hops of the chain, however fast it is.
+func TestBeyondWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrack(t, "public", "xtra")
+		hop, extra := tr.fakes[0], tr.fakes[1]
+		hop.takes = 900 * time.Millisecond
+		tr.warm(0)
+		told := len(extra.asked)
+		if _, by, _ := tr.race(); by != "public" || len(extra.asked) > told {
+			t.Errorf("%s, and the other was told %d times", by, len(extra.asked)-told)
+		}
+		hop.class = probe.ServerError
+		if race, by, _ := tr.race(); by != "xtra" || len(race.Passed) != 1 {
+			t.Errorf("%s, %+v", by, race)
+		}
+	})
 }
 
 // A second private one is asked when the first is late, and a public one behind

@@ -22,9 +22,9 @@ type Behind struct {
 	// a list or @latest has no version. One of kind direct is not asked: the
 	// client does that.
 	Sources func(m module.Version) []probe.Endpoint
-	// Public reports whether a source is anybody's: it is asked when those of Sources
-	// before it that are not have failed, not when they are late. Nil: none is.
-	Public func(ep probe.Endpoint) bool
+	// Circle says who may learn from another's being late what is asked for; see
+	// fetch.Racer. Nil: all may.
+	Circle func(ep probe.Endpoint) fetch.Circle
 	// Chain is what stands in GOPROXY without the relay.
 	Chain chain.Chain
 	// Hidden reports whether a module is none of the upstreams' business: it goes
@@ -73,7 +73,7 @@ func (r *Relay) newCore(b Behind, dir string) (*core, error) {
 	if c.stage, err = stage.Open(dir, proofs); err != nil {
 		return nil, err
 	}
-	c.racer = &fetch.Racer{Prober: b.Prober, Patience: r.o.Patience, Hedge: r.o.Hedge, Rest: r.o.Rest, Public: b.Public, Temp: c.stage.Temp}
+	c.racer = &fetch.Racer{Prober: b.Prober, Patience: r.o.Patience, Hedge: r.o.Hedge, Rest: r.o.Rest, Circle: b.Circle, Temp: c.stage.Temp}
 	return c, nil
 }
 

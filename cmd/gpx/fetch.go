@@ -184,8 +184,12 @@ func (a *app) newFetcher(ctx context.Context, e *env.Env, p *project.Project) (*
 		return nil, err
 	}
 	f := &fetcher{a: a, e: e, p: p, end: func() { end(); unlock() }}
+	c, err := e.Chain()
+	if err != nil { // then it has no hops, for the go command either
+		c = chain.Chain{}
+	}
 	f.o = fetch.Options{
-		Sources: r.Sources, Prober: prober, Direct: fetch.Direct(e), Stage: stage,
+		Sources: r.Sources, Circle: circles(e, c), Prober: prober, Direct: fetch.Direct(e), Stage: stage,
 		Proofs: &fetch.Proofs{Lookup: lookup, Skip: func(path string) bool { return !sumdb.Verifies(e, path) }},
 		Report: func(p fetch.Progress) {
 			a.progress(fmt.Sprintf("fetched %d of %d, %s: %s", p.Done, p.Total, size(p.Bytes), p.Last))

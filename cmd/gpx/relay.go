@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/cachectl/fetch"
 	"gpx/cachectl/relay"
 	"gpx/envctl/chain"
 	"gpx/envctl/env"
@@ -186,7 +187,7 @@ func (r *relayRun) behind(ctx context.Context, e *env.Env, p *project.Project, c
 	var own []string
 	b := relay.Behind{
 		Chain:  c,
-		Public: func(ep probe.Endpoint) bool { return ep.Kind == probe.KindProxy && catalog.Public(e, ep.URL) },
+		Circle: circles(e, c),
 		Hidden: func(path string) bool { return module.MatchPrefixPatterns(e.NoProxy(), path) },
 		Skip:   func(path string) bool { return r.o.noSums || !sumdb.Verifies(e, path) },
 	}
@@ -258,6 +259,21 @@ func (r *relayRun) follow(ctx context.Context, say func(string)) {
 		default:
 			say("gpx " + r.o.op + ": the settings or the project were changed; that holds from now on")
 		}
+	}
+}
+
+// circles says of endpoints how far from the user they are.
+func circles(e *env.Env, c chain.Chain) func(ep probe.Endpoint) fetch.Circle {
+	return func(ep probe.Endpoint) fetch.Circle {
+		switch {
+		case ep.Kind == probe.KindFile:
+			return fetch.Own
+		case !slices.ContainsFunc(c.Hops, func(h chain.Hop) bool { return h.URL == ep.URL }):
+			return fetch.Beyond
+		case catalog.Public(e, ep.URL):
+			return fetch.Public
+		}
+		return fetch.Own
 	}
 }
 
