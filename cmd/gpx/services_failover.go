@@ -218,7 +218,11 @@ func (a *autopilot) takeOff(ctx context.Context) error {
 	}
 	l := failover.ReadLogbook(records)
 	a.pilot.Recall(l)
-	e, _, err := a.s.current(ctx)
+	// The process before may have changed it in this moment.
+	e, err := a.s.app.freshEnv(ctx)
+	if err == nil {
+		err = a.s.refresh(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -238,7 +242,7 @@ func (a *autopilot) takeOff(ctx context.Context) error {
 	for _, r := range l.Open {
 		a.flight = append(a.flight, r.ID)
 	}
-	a.pilot.Resume(own, now, l.Open[0].DoneAt)
+	a.pilot.Resume(own, now, l.Open[0].DoneAt, a.s.app.now())
 	a.tell(fmt.Sprintf("automatic switching goes on: an earlier gpx has put %s in the place of %s", now.Redacted(), own.Redacted()))
 	a.s.mu.Lock()
 	a.s.in.Original = &own

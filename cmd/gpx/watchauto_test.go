@@ -45,6 +45,7 @@ const (
 // fault to the instant at which the user's go env file names a chain that serves,
 // which a go command with an empty module cache then has to confirm.
 func TestWatchAutoRTO(t *testing.T) {
+	t.Parallel()
 	outages := map[string]int{"system": 6, "soak": 50}[os.Getenv("GPX_TEST_SCALE")]
 	if outages == 0 {
 		t.Skip("outages of real seconds: GPX_TEST_SCALE=system has 6 of them, soak 50")
@@ -84,7 +85,7 @@ func TestWatchAutoRTO(t *testing.T) {
 // rto is the time of one outage in a world of its own.
 func rto(t *testing.T, fault lab.Fault, r *rand.Rand) time.Duration {
 	w := newAutoWorld(t)
-	stop := w.watchAuto()
+	program := w.watchAuto()
 	w.warm()
 	// The outage begins anywhere between two probes.
 	timer := time.NewTimer(time.Duration(r.Int64N(int64(4400 * time.Millisecond))))
@@ -110,47 +111,58 @@ func rto(t *testing.T, fault lab.Fault, r *rand.Rand) time.Duration {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if said := stop(); !strings.Contains(said, "by itself gpx switched to "+w.two.URL()) {
+	if said := program.stop(); !strings.Contains(said, "by itself gpx switched to "+w.two.URL()) {
 		t.Errorf("it says\n%s", said)
 	}
 	return d
 }
 
-// watchAuto runs the real program until stop, which returns what it said.
-func (w *autoWorld) watchAuto(args ...string) (stop func() string) {
+// An autoProcess is the real program.
+type autoProcess struct {
+	cmd  *exec.Cmd
+	said bytes.Buffer // to be read when it has ended
+	over bool
+}
+
+// watchAuto runs the program until it is stopped.
+func (w *autoWorld) watchAuto(args ...string) *autoProcess {
 	w.t.Helper()
 	self, err := os.Executable()
 	must(w.t, err)
-	cmd := exec.Command("gpx", append([]string{"watch", "--auto"}, args...)...)
-	cmd.Path, cmd.Err = self, nil
-	cmd.Dir, cmd.Env = w.dir, w.environ
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	must(w.t, cmd.Start())
-	over := false
-	stop = func() string {
-		if !over {
-			over = true
-			cmd.Process.Signal(os.Interrupt)
-			kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() }) // interrupts may be ignored here
-			cmd.Wait()
-			kill.Stop()
-		}
-		return said.String()
+	p := &autoProcess{cmd: exec.Command("gpx", append([]string{"watch", "--auto"}, args...)...)}
+	p.cmd.Path, p.cmd.Err = self, nil
+	p.cmd.Dir, p.cmd.Env = w.dir, w.environ
+	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
+	must(w.t, p.cmd.Start())
+	w.t.Cleanup(func() { p.stop() })
+	return p
+}
+
+// stop ends it, and returns what it has said.
+func (p *autoProcess) stop() string {
+	if !p.over {
+		p.over = true
+		p.cmd.Process.Signal(os.Interrupt)
+		kill := time.AfterFunc(10*time.Second, func() { p.cmd.Process.Kill() }) // interrupts may be ignored here
+		p.cmd.Wait()
+		kill.Stop()
 	}
-	w.t.Cleanup(func() { stop() })
-	return stop
+	return p.said.String()
+}
+
+// history is where the program keeps it.
+func (w *autoWorld) history() string {
+	for _, kv := range w.environ {
+		if dir, ok := strings.CutPrefix(kv, "XDG_STATE_HOME="); ok {
+			return filepath.Join(dir, "gpx", "history.db")
+		}
+	}
+	return ""
 }
 
 // warm waits until the program records and has seen both proxies well.
 func (w *autoWorld) warm() {
 	w.t.Helper()
-	var db string
-	for _, kv := range w.environ {
-		if dir, ok := strings.CutPrefix(kv, "XDG_STATE_HOME="); ok {
-			db = filepath.Join(dir, "gpx", "history.db")
-		}
-	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for late := time.Now().Add(20 * time.Second); ; <-tick.C {
@@ -160,7 +172,7 @@ func (w *autoWorld) warm() {
 		if asked(w.one) < 2 || asked(w.two) < 2 {
 			continue
 		}
-		s, err := history.Open(w.t.Context(), db, history.Options{})
+		s, err := history.Open(w.t.Context(), w.history(), history.Options{})
 		must(w.t, err)
 		pid, err := s.Recorder(w.t.Context())
 		s.Close()

@@ -76,7 +76,7 @@ func TestPilotRecalls(t *testing.T) {
 	c := newCabin(t, two)
 	c.own = one
 	c.p.Recall(ReadLogbook(records("a auto -60m undone", "b auto -50m a", "c auto -40m undone", "d auto -30m c", "e auto -20m")))
-	c.p.Resume(c.chain(one), c.chain(two), takeoff)
+	c.p.Resume(c.chain(one), c.chain(two), takeoff, takeoff)
 	if f, _ := c.p.Flight(); f.Quiet != 20*time.Minute {
 		t.Errorf("it waits for %v", f.Quiet)
 	}

@@ -18,8 +18,10 @@ type PilotConfig struct {
 	// came back and fails again has come back too soon: Quiet then doubles. A chain
 	// that fails every twenty minutes is so left alone after the third time.
 	MaxQuiet time.Duration
-	// Pause is the least time between two switches while the own chain is down, and
-	// before a switch that failed is tried again. It doubles each time, up to MaxQuiet.
+	// Pause is the least time from the second switch to the third while the own chain
+	// is down, and before a switch that failed is tried again. It doubles each time, up
+	// to MaxQuiet. The second comes at once: the first may have been to what the same
+	// fault was about to take along.
 	Pause time.Duration
 	// Doubt is how long the checksum database may fail through the own chain before
 	// that is unwell: a lost answer is asked for again within half of it.
@@ -85,6 +87,7 @@ type Pilot struct {
 	doubt    time.Time   // since when the database fails through own
 
 	quiet    time.Duration
+	acted    time.Time // when the last step was done
 	returned time.Time // when own came back last
 	fails    int       // steps in a row that could not be done
 	rest     time.Time // no switch before that
@@ -110,11 +113,11 @@ func (p *Pilot) Flight() (f Flight, ok bool) {
 	return Flight{p.own, p.current, p.since, p.well, p.quiet}, p.flying
 }
 
-// Resume goes on with the flight of an earlier pilot, before the first snapshot: it
-// put now in the place of own at since.
-func (p *Pilot) Resume(own, now chain.Chain, since time.Time) {
+// Resume goes on, at an instant before the first snapshot, with the flight of an
+// earlier pilot: it put now in the place of own at since.
+func (p *Pilot) Resume(own, now chain.Chain, since, at time.Time) {
 	p.known, p.proven, p.flying = true, true, true
-	p.own, p.current, p.since, p.switches = own, now, since, 1
+	p.own, p.current, p.since, p.switches, p.acted = own, now, since, 1, at
 }
 
 // Next says what to do about a snapshot. r is the request that was made of it;
@@ -135,7 +138,7 @@ func (p *Pilot) Next(s monitor.Snapshot, r Request, hidden bool) Step {
 func (p *Pilot) next(s monitor.Snapshot, r Request, hidden bool) Step {
 	if p.changed(r.Current) {
 		stood := p.flying
-		*p = Pilot{cfg: p.cfg, quiet: p.cfg.Quiet, known: true, current: r.Current}
+		*p = Pilot{cfg: p.cfg, quiet: p.cfg.Quiet, known: true, current: r.Current, acted: s.At.Time}
 		if stood {
 			return Step{Deed: StandDown, Chain: r.Current,
 				Why: "somebody else has set GOPROXY to " + named(r.Current) + ": it is left alone until that has worked and fails"}
@@ -177,14 +180,14 @@ func (p *Pilot) Done(step Step, at time.Time) {
 		}
 		p.flying = true
 		p.switches++
-		p.rest = at.Add(p.pause(p.switches))
+		p.rest = at.Add(p.pause(p.switches - 1))
 	case Return:
 		p.flying, p.returned, p.rest = false, at, time.Time{}
 	default:
 		return
 	}
 	p.well, p.doubt = time.Time{}, time.Time{}
-	p.current, p.proven = step.Chain, true
+	p.current, p.proven, p.acted = step.Chain, true, at
 }
 
 // Failed tells that a step could not be done: it is tried again after a while. A
@@ -195,8 +198,11 @@ func (p *Pilot) Failed(step Step, at time.Time) {
 	p.well = time.Time{}
 }
 
-// pause is how long there is no switch after the nth.
+// pause is the nth time of rest, of which each is twice the one before.
 func (p *Pilot) pause(n int) time.Duration {
+	if n == 0 {
+		return 0
+	}
 	d := p.cfg.Pause
 	for ; n > 1 && d < p.cfg.MaxQuiet; n-- {
 		d *= 2
@@ -211,8 +217,8 @@ func (p *Pilot) outage(s monitor.Snapshot, r Request, hidden bool) Step {
 	switch why := mendable(s); {
 	case why != "":
 		return stay("%s", why)
-	case !p.proven:
-		return Step{} // a person is at it
+	case !p.proven, s.Verdict.Scope == monitor.ScopeSumDB && p.inDoubt(s):
+		return Step{} // a person is at it, or the cause is about to show
 	case hidden:
 		return stay("the OS environment sets GOPROXY, which hides what gpx would write: unset GOPROXY")
 	case p.flying && !p.well.IsZero() && p.fails == 0:
@@ -266,6 +272,29 @@ func mendable(s monitor.Snapshot) string {
 		return "it has just answered again: " + s.Verdict.Headline
 	}
 	return ""
+}
+
+// inDoubt reports whether it is too early to say that the checksum database is down
+// by itself: a proxy of the chain is in doubt, or has not been asked since. A proxy
+// that dies takes the database along, which may show first; a chain that is made for
+// the database alone could keep the proxy, behind which go waits 30 s for every
+// request. And what is known of the database from before the last step is known of
+// another chain.
+func (p *Pilot) inDoubt(s monitor.Snapshot) bool {
+	var down time.Time
+	for _, e := range s.Endpoints {
+		if e.Kind == probe.KindSumDB {
+			if down = e.Since.Time; e.At.Before(p.acted) {
+				return true
+			}
+		}
+	}
+	for _, e := range s.Endpoints {
+		if e.Kind == probe.KindProxy && len(e.Hops) > 0 && e.Health != monitor.Down && (e.Health == monitor.Suspect || e.At.Before(down)) {
+			return true
+		}
+	}
+	return false
 }
 
 // decider is the hop at which the go command ends, or, before "off", the last one

@@ -368,6 +368,31 @@ func TestPilotAndTheDatabase(t *testing.T) {
 	c.want("return", c.fly(time.Minute))
 }
 
+// A proxy that dies takes the checksum database along: what shows first is not what is
+// switched for.
+func TestPilotWaitsForTheCause(t *testing.T) {
+	c := newCabin(t, one)
+	c.hops[one], c.sumdb = "up refuses sum", "down server_error"
+	asked := c.now.Add(-time.Second)
+	health := monitor.Up
+	c.edit = func(s *monitor.Snapshot, _ *Request) {
+		db := monitor.EndpointStatus{Health: monitor.Down, Since: wire.At(takeoff)}
+		db.Kind, db.At = probe.KindSumDB, wire.At(takeoff)
+		hop := monitor.EndpointStatus{Health: health, Hops: []int{1}}
+		hop.Kind, hop.At = probe.KindProxy, wire.At(asked)
+		s.Endpoints = []monitor.EndpointStatus{db, hop}
+	}
+	c.want("", c.fly(10*time.Second))
+	asked, health = c.now, monitor.Suspect
+	c.want("", c.fly(10*time.Second))
+	health = monitor.Up
+	if got := c.fly(time.Second); !strings.HasPrefix(got, "switch ") {
+		t.Errorf("the proxy is well, and it did %q", got)
+	}
+	c.hops[one] = "down refused"
+	c.want("", c.fly(time.Minute)) // of the database by the new chain nothing is known yet
+}
+
 // Time that nobody has watched is no quiet time, and a snapshot of another chain
 // than the request tells nothing.
 func TestPilotTrustsWhatWasSeen(t *testing.T) {
@@ -394,14 +419,14 @@ func TestPilotResumes(t *testing.T) {
 	c := newCabin(t, two)
 	c.own = one + "," + two
 	c.hops[one] = "down refused"
-	c.p.Resume(c.chain(c.own), c.chain(two), c.now)
+	c.p.Resume(c.chain(c.own), c.chain(two), c.now, c.now)
 	c.want("", c.fly(time.Hour))
 	c.hops[one] = "up"
 	c.want("return", c.fly(6*time.Minute))
 	c.want(one+","+two, c.value)
 
 	c = newCabin(t, three) // changed meanwhile
-	c.p.Resume(c.chain(one), c.chain(two), c.now)
+	c.p.Resume(c.chain(one), c.chain(two), c.now, c.now)
 	c.want("stand down", c.fly(time.Minute))
 }
 

@@ -91,9 +91,13 @@ func (m *Monitor) use(in Inputs, now time.Time) {
 	if in.Prober != nil {
 		m.prober = in.Prober
 	}
+	was := m.plan.chain.String()
 	m.in, m.plan = in, in.plan()
 	before := m.sched.inFlight()
 	m.sched.set(m.plan.specs, now)
+	if was != "" && m.plan.chain.String() != was {
+		m.sched.reroute(now)
+	}
 	after := m.sched.inFlight()
 	for id := range before {
 		if !after[id] && m.cancel[id] != nil {

@@ -394,3 +394,31 @@ func TestReadinessIsInEverySnapshot(t *testing.T) {
 		}
 	})
 }
+
+// A chain that changes leads to the checksum database by another way, which is asked
+// at once: what was known of the old one would be blamed on the new one.
+func TestAnotherChainAsksTheDatabaseAtOnce(t *testing.T) {
+	f := newFake()
+	watching(t, f, inputs(a+","+b), func(m *monitor.Monitor) {
+		wait(20 * time.Second)
+		count := func() (n int) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			for key, asked := range f.asked {
+				if strings.HasPrefix(key, "sumdb ") {
+					n += asked
+				}
+			}
+			return n
+		}
+		before := count()
+		m.SetInputs(inputs(a + "," + b))
+		wait(time.Second)
+		same := count()
+		m.SetInputs(inputs(b))
+		wait(time.Second)
+		if other := count(); same != before || other == same || before == 0 {
+			t.Errorf("the database was asked %d times, %d after nothing has changed, %d by another chain", before, same, other)
+		}
+	})
+}

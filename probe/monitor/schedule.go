@@ -94,6 +94,23 @@ func (s *schedule) set(specs []spec, now time.Time) {
 	}
 }
 
+// reroute says that the chain is another one. The checksum database is asked by
+// another way from now on: what is under way tells of the old one, and what is known
+// of it would be blamed on the new one until the next regular probe.
+func (s *schedule) reroute(now time.Time) {
+	for _, t := range s.targets {
+		if t.role != roleSumDB {
+			continue
+		}
+		for i := range t.flights {
+			t.flights[i].void = true
+		}
+		if t.backoff == 0 {
+			t.next = now
+		}
+	}
+}
+
 func (s *schedule) find(key string) *target {
 	for _, t := range s.targets {
 		if t.key == key || t.last.URL == key && key != "" && t.role != roleThrough {
