@@ -67,7 +67,7 @@ func TestPrometheusSeesAnOutage(t *testing.T) {
 	b := newBox(t, ",")
 	dir := t.TempDir()
 	often := filepath.Join(dir, "often.toml")
-	must(t, os.WriteFile(often, []byte("[schedule]\nhop_every = \"1s\"\n"), 0o600))
+	must(t, os.WriteFile(often, []byte("[schedule]\nhop_every = \"1s\"\nother_every = \"1s\"\n"), 0o600))
 	watch := b.starts(`metrics on http://(\S+)/metrics`, "watch", "--metrics", "127.0.0.1:0", "--config", often)
 	rules, err := filepath.Abs("../../../../docs/prometheus")
 	must(t, err)
