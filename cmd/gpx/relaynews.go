@@ -17,7 +17,7 @@ func relayNews(s relay.Stats) []string {
 		lines = append(lines, fmt.Sprintf("%d of %s were answered although an upstream failed%s", s.Rescued, count(s.Requests, "request", "requests"), blame(s)))
 	}
 	if s.Wrong > 0 {
-		lines = append(lines, "WRONG BYTES were thrown away"+blameFor(s, probe.ChecksumMismatch))
+		lines = append(lines, "WRONG BYTES were thrown away"+blameFor(s, probe.ChecksumMismatch)+": go.sum or the checksum database says otherwise, which is no outage; do not switch checks off")
 	}
 	if s.Stale > 0 {
 		lines = append(lines, count(s.Stale, "list of versions", "lists of versions")+" came out of the module cache, and may be old")
