@@ -124,6 +124,7 @@ func (a *autopilot) tell(text string) {
 func (a *autopilot) look(ctx context.Context, snap monitor.Snapshot) error {
 	if !a.acts() {
 		a.pilot = nil
+		a.giveBack(ctx)
 		return nil
 	}
 	if may, err := a.may(ctx); err != nil || !may {
@@ -140,9 +141,14 @@ func (a *autopilot) look(ctx context.Context, snap monitor.Snapshot) error {
 	s.mu.Lock()
 	in := s.in
 	s.mu.Unlock()
-	if snap.Verdict.State != monitor.StateOutage {
-		a.projects.read(ctx, s, in.Env) // in an outage there is better to do
+	calm := snap.Verdict.State != monitor.StateOutage
+	if calm {
 		a.giveBack(ctx)
+	}
+	if calm || a.projects.at.IsZero() { // in an outage there is better to do
+		if err := a.projects.read(ctx, s.app, in.Env); err != nil {
+			return err
+		}
 	}
 	r := failover.RequestFor(snap, in, failover.Strategy(s.read.Switch.Strategy), s.read.Switch.Region)
 	a.projects.addTo(&r)
@@ -429,16 +435,16 @@ const (
 )
 
 // read reads their go.mod files, where that is due.
-func (k *knownProjects) read(ctx context.Context, s *session, e *env.Env) {
-	if now := time.Now(); now.Sub(k.at) < readProjectsEvery {
-		return
+func (k *knownProjects) read(ctx context.Context, a *app, e *env.Env) error {
+	now := a.now()
+	if now.Sub(k.at) < readProjectsEvery {
+		return nil
 	}
-	k.at = time.Now()
-	roots, err := s.app.store.Projects(ctx)
+	roots, err := a.store.Projects(ctx)
 	if err != nil {
-		return
+		return err
 	}
-	k.modules, k.own = nil, nil
+	k.at, k.modules, k.own = now, nil, nil
 	for _, root := range roots[:min(len(roots), mostProjects)] {
 		p, err := project.Find(root, e)
 		if err != nil || p.Root != root {
@@ -451,6 +457,7 @@ func (k *knownProjects) read(ctx context.Context, s *session, e *env.Env) {
 	}
 	slices.Sort(k.modules)
 	k.modules = slices.Compact(k.modules)
+	return nil
 }
 
 // addTo adds what they require to what the project at hand does.

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"gpx/envctl/env"
+	"gpx/history"
+	"gpx/probe/failover"
 	"gpx/probe/lab"
 )
 
@@ -289,4 +292,41 @@ func TestAutopilotDoesNotAct(t *testing.T) {
 			t.Errorf("the second acts: %+v", f)
 		}
 	})
+}
+
+// The paths of all known projects are kept at home, and not only those of the one
+// that gpx happens to run in.
+func TestKnownProjects(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	store, err := history.Open(t.Context(), filepath.Join(dir, "history.db"), history.Options{})
+	must(t, err)
+	defer store.Close()
+	for name, requires := range map[string]string{"app": "golang.org/x/mod v0.42.0", "secret": "git.corp.example/lib v1.0.0", "gone": ""} {
+		root := filepath.Join(dir, name)
+		must(t, store.RememberProject(t.Context(), root))
+		if requires != "" {
+			must(t, os.Mkdir(root, 0o777))
+			must(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module example.com/"+name+"\n\ngo 1.21\n\nrequire "+requires+"\n"), 0o666))
+		}
+	}
+	now := time.Now()
+	a := &app{store: store, now: func() time.Time { return now }}
+	var k knownProjects
+	must(t, k.read(t.Context(), a, &env.Env{}))
+	r := failover.Request{Modules: []string{"here.example/x"}}
+	k.addTo(&r)
+	if got := strings.Join(r.Modules, " "); got != "here.example/x git.corp.example/lib golang.org/x/mod" || len(r.Own) != 2 {
+		t.Errorf("modules %s, own %v", got, r.Own)
+	}
+	must(t, os.RemoveAll(filepath.Join(dir, "secret")))
+	must(t, k.read(t.Context(), a, &env.Env{})) // not due yet
+	if len(k.modules) != 2 {
+		t.Errorf("read again at once: %v", k.modules)
+	}
+	now = now.Add(time.Hour)
+	must(t, k.read(t.Context(), a, &env.Env{}))
+	if len(k.modules) != 1 {
+		t.Errorf("a project that is gone: %v", k.modules)
+	}
 }

@@ -214,9 +214,9 @@ func (p *Pilot) pause(n int) time.Duration {
 func (p *Pilot) outage(s monitor.Snapshot, r Request, hidden bool) Step {
 	stay := func(format string, args ...any) Step { return Step{Why: fmt.Sprintf(format, args...)} }
 	resting := s.At.Before(p.rest)
-	switch why := mendable(s); {
-	case why != "":
-		return stay("%s", why)
+	switch why, ok := mendable(s); {
+	case !ok:
+		return Step{Why: why}
 	case !p.proven, s.Verdict.Scope == monitor.ScopeSumDB && p.inDoubt(s):
 		return Step{} // a person is at it, or the cause is about to show
 	case hidden:
@@ -251,9 +251,9 @@ func (p *Pilot) outage(s monitor.Snapshot, r Request, hidden bool) Step {
 	return Step{Deed: Switch, Chain: rec.Chain, Why: s.Verdict.Headline}
 }
 
-// mendable says why no other chain would mend an outage by itself, "" where one
-// would: what decides is a hop, or the checksum database, that is down.
-func mendable(s monitor.Snapshot) string {
+// mendable reports whether another chain would mend an outage: what decides is a hop,
+// or the checksum database, that is down. why is "" where that is about to change.
+func mendable(s monitor.Snapshot) (why string, ok bool) {
 	health, class := s.SumDB.Health, s.SumDB.Class
 	switch s.Verdict.Scope {
 	case monitor.ScopeSumDB:
@@ -261,17 +261,15 @@ func mendable(s monitor.Snapshot) string {
 		h := decider(s.Chain.Hops)
 		health, class = h.Health, h.Class
 	default:
-		return "another chain would not mend it: " + s.Verdict.Headline
+		return "another chain would not mend it: " + s.Verdict.Headline, false
 	}
 	switch {
 	case class == probe.ChecksumMismatch || class == probe.SumDBUntrusted:
-		return "wrong bytes are for a person to look at: " + s.Verdict.Headline
-	case health != monitor.Down:
-		return "nothing is down: " + s.Verdict.Headline
-	case !class.Failed():
-		return "it has just answered again: " + s.Verdict.Headline
+		return "wrong bytes are for a person to look at: " + s.Verdict.Headline, false
+	case class == probe.NotFound:
+		return "nothing is down: " + s.Verdict.Headline, false
 	}
-	return ""
+	return "", health == monitor.Down && class.Failed()
 }
 
 // inDoubt reports whether it is too early to say that the checksum database is down
