@@ -63,7 +63,7 @@ func (s *Store) holder(ctx context.Context) (token string, pid int, at time.Time
 // claim takes or keeps the lease, asks for it, or leaves it to a process that acts.
 // What is left is written once more before.
 func (r *recorder) claim(ctx context.Context, tx *sql.Tx, now time.Time) (hold, error) {
-	acts := r.o.Acts != nil && r.o.Acts()
+	acts := r.acts()
 	if !acts && now.Before(r.away) {
 		if r.holding {
 			return hold{}, r.lease.release(ctx, tx)
@@ -76,6 +76,8 @@ func (r *recorder) claim(ctx context.Context, tx *sql.Tx, now time.Time) (hold, 
 	case acts && !h.held:
 		_, err = tx.ExecContext(ctx, `INSERT INTO settings (key, value) VALUES (?, ?)
 			ON CONFLICT (key) DO UPDATE SET value = excluded.value`, wanted, strconv.FormatInt(now.UnixMicro(), 10))
+	case acts && !r.holding:
+		err = unask(ctx, tx)
 	case !acts && h.held:
 		var asked bool
 		if asked, err = r.asked(ctx, tx, now); asked {
@@ -83,6 +85,27 @@ func (r *recorder) claim(ctx context.Context, tx *sql.Tx, now time.Time) (hold, 
 		}
 	}
 	return h, err
+}
+
+func (r *recorder) acts() bool { return r.o.Acts != nil && r.o.Acts() }
+
+// unask takes back what was asked. Another that waits asks again with its next flush.
+func unask(ctx context.Context, q query) error {
+	_, err := q.ExecContext(ctx, `DELETE FROM settings WHERE key = ?`, wanted)
+	return err
+}
+
+// giveUp takes back what a process asked that has waited in vain: nobody would record
+// while one that does not act made room for it.
+func (r *recorder) giveUp(ctx context.Context) error {
+	rec, err := r.s.recordsOf(ctx)
+	if err == nil {
+		err = unask(ctx, rec.db)
+	}
+	if busy(err) {
+		return nil // it is forgotten soon
+	}
+	return err
 }
 
 // asked reports whether a process that acts has asked for the lease of late. Anything

@@ -164,24 +164,15 @@ func (r *recorder) collect(e *monitor.EndpointStatus) {
 		return
 	}
 	key := incident.Endpoint{URL: e.URL, Kind: e.Kind}
-	from := 0
-	if last, ok := r.last[key]; ok {
-		for i, s := range slices.Backward(recent) {
-			if s.At.Equal(last.At.Time) && s.Class == last.Class {
-				from = i + 1
-				break
-			}
-		}
-	}
-	for i := from; i < len(recent); i++ {
-		s := recent[i]
+	fresh := e.Window.After(r.last[key])
+	for i, s := range fresh {
 		if !s.At.After(r.floor) {
 			continue
 		}
 		n := seen{endpoint: key, at: s.At.Time, class: s.Class}
 		n.phases.Total = s.Total
 		// Of the latest probe there is more than its time.
-		if i == len(recent)-1 && s.Class == e.Class && e.At.Sub(s.At.Time).Abs() < 50*time.Millisecond {
+		if i == len(fresh)-1 && s.Class == e.Class && e.At.Sub(s.At.Time).Abs() < 50*time.Millisecond {
 			n.phases, n.status = e.Phases, e.HTTPStatus
 			n.phases.Total = s.Total
 		}
@@ -331,7 +322,11 @@ func (r *recorder) takeOver(ctx context.Context, rec *records, before time.Time)
 func (r *recorder) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyTimeout)
 	defer cancel()
-	if !r.holding {
+	switch {
+	case r.holding:
+	case r.acts():
+		return r.giveUp(ctx)
+	default:
 		return nil
 	}
 	if err := r.flush(ctx); err != nil {
