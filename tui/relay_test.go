@@ -140,3 +140,18 @@ func TestStoryRelayFails(t *testing.T) {
 		s.lacks("Cancel")
 	})
 }
+
+// A replay shows another time: neither the relay of now, nor a way to change it.
+func TestRelayInReplay(t *testing.T) {
+	both(t, func(s *screen) {
+		s.relaying()
+		s.happened()
+		s.press("enter", "]", "1")
+		s.f.called()
+		s.lacks("1204 requests", "leads through it")
+		s.press("S")
+		s.has("relay: ")
+		s.lacks("Apply (y)")
+		s.asked()
+	})
+}
