@@ -226,3 +226,32 @@ func TestPass(t *testing.T) {
 		t.Errorf("%q, %v", by, err)
 	}
 }
+
+// A file that was fetched is moved in when it is the right one, and left alone when
+// it is not.
+func TestAddMoves(t *testing.T) {
+	m := published(t)
+	good := map[probe.File]string{probe.Info: string(m.Info), probe.Mod: m.Files["go.mod"], probe.Zip: string(m.Zip)}
+	wrong := map[probe.File]string{probe.Info: `{"Version":"v9.9.9"}`, probe.Mod: "module other\n", probe.Zip: "no zip"}
+	s, err := Open(t.TempDir(), &Proofs{Sums: sums(m.Version, m.ZipHash, m.ModHash)})
+	must(t, err)
+	for f := range good {
+		for _, data := range []string{wrong[f], good[f]} {
+			tmp, err := s.Temp()
+			must(t, err)
+			_, err = tmp.WriteString(data)
+			must(t, errors.Join(err, tmp.Close()))
+			_, err = s.Add(t.Context(), m.Version, f, tmp.Name())
+			_, gone := os.Lstat(tmp.Name())
+			if right := data == good[f]; (err == nil) != right || errors.Is(gone, fs.ErrNotExist) != right || s.Has(m.Version, f) != right {
+				t.Errorf(".%s, right %v: %v, %v", f, right, err, gone)
+			}
+			os.Remove(tmp.Name())
+		}
+		name, err := s.File(m.Version, f)
+		must(t, err)
+		if data, err := os.ReadFile(name); err != nil || string(data) != good[f] {
+			t.Errorf(".%s: %q, %v", f, data, err)
+		}
+	}
+}
