@@ -78,7 +78,7 @@ func TestScripts(t *testing.T) {
 // race detector: it takes most of a second to start one that has it.
 var manyAtOnce = map[string]bool{
 	"cacheprune": true, "cacheverify": true, "deps": true, "fetch": true, "metrics": true, "probe": true, "probewatch": true,
-	"run": true, "serve": true, "status": true, "watch": true, "watchauto": true,
+	"run": true, "serve": true, "servelan": true, "status": true, "watch": true, "watchauto": true,
 }
 
 // plainProgram builds gpx without the race detector, and returns its folder.
