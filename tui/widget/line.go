@@ -8,6 +8,7 @@ package widget
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -277,7 +278,7 @@ func Wrap(text string, w int) []string {
 	}
 	var out []string
 	for _, para := range strings.Split(text, "\n") {
-		out = append(out, strings.Split(ansi.Wrap(para, w, " ,/"), "\n")...)
+		out = append(out, wrapped(para, w)...)
 	}
 	for i, s := range out {
 		if keep {
@@ -286,6 +287,18 @@ func Wrap(text string, w int) []string {
 		out[i] = strings.TrimRight(s, " ")
 	}
 	return out
+}
+
+// wrapped breaks one paragraph. ansi.Wrap puts a comma or slash at which it breaks
+// beyond the limit where the line is full already.
+func wrapped(para string, w int) (lines []string) {
+	for limit := w; limit > 0; limit-- {
+		lines = strings.Split(ansi.Wrap(para, limit, " ,/"), "\n")
+		if !slices.ContainsFunc(lines, func(s string) bool { return Width(strings.TrimRight(s, " ")) > w }) {
+			break
+		}
+	}
+	return lines
 }
 
 // flags are the hyphens that flags begin with.

@@ -271,6 +271,18 @@ func TestInput(t *testing.T) {
 	}
 }
 
+// A comma or slash at which a line is broken does not stand beyond its end.
+func TestWrapAtCommas(t *testing.T) {
+	text := "what is down, and back when/yours has been well, for a while"
+	for w := 5; w < len(text); w++ {
+		for _, l := range Wrap(text, w) {
+			if Width(l) > w {
+				t.Errorf("%d cells: %q", w, l)
+			}
+		}
+	}
+}
+
 func TestWrap(t *testing.T) {
 	for _, l := range Wrap("a https://very-long-name.example.com/with/a/path and words 界界界界界界界", 20) {
 		if Width(l) > 20 {
