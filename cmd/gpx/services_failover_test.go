@@ -13,8 +13,10 @@ import (
 
 	"gpx/envctl/env"
 	"gpx/history"
+	"gpx/probe/catalog"
 	"gpx/probe/failover"
 	"gpx/probe/lab"
+	"gpx/probe/monitor"
 )
 
 // An autoWorld is a lab with two proxies, and a user whose GOPROXY is both of them.
@@ -328,5 +330,30 @@ func TestKnownProjects(t *testing.T) {
 	must(t, k.read(t.Context(), a, &env.Env{}))
 	if len(k.modules) != 1 {
 		t.Errorf("a project that is gone: %v", k.modules)
+	}
+}
+
+// Where nothing else helps, and only then, the catalog is watched: if that was agreed
+// to, and until all is well. What the user watches stays.
+func TestAutopilotLendsTheCatalog(t *testing.T) {
+	t.Parallel()
+	for _, agreed := range []string{"always", "never"} {
+		set := defaultSettings()
+		set.Catalog.Probe = agreed
+		s := newApp(streams{}).session(t.Context(), set)
+		s.env = &env.Env{Vars: []env.Var{{Name: "GOPROXY", Value: "https://proxy.corp.example"}}}
+		own := catalogEndpoints(catalog.Entries(s.env))[:1]
+		s.in.Env, s.in.Extra = s.env, slices.Clone(own)
+		s.monitor = monitor.New(monitor.DefaultConfig(), nil, s.in) // which is not run: nobody is asked
+		close(s.ready)
+		s.auto.lend(t.Context())
+		s.auto.lend(t.Context())
+		if n := len(s.monitor.Inputs().Extra); (n > 1) != (agreed == "always") {
+			t.Errorf("%s: %d endpoints are watched", agreed, n)
+		}
+		s.auto.giveBack(t.Context())
+		if left := s.monitor.Inputs().Extra; len(left) != 1 || left[0].Key() != own[0].Key() {
+			t.Errorf("%s: %v are left", agreed, left)
+		}
 	}
 }
