@@ -34,6 +34,10 @@ func TestStoryAutomatic(t *testing.T) {
 		s.show(outage())
 		s.has("▲ automatic  it waits: another gpx, process 12")
 
+		s.f.auto.Waits, s.f.auto.StandsDown = "", true
+		s.show(outage())
+		s.has("▲ automatic  it stands down: somebody else has set this chain")
+
 		s.flying()
 		s.show(healthy())
 		s.has("● automatic  switched 14m00s ago, well again, back in 3m00s: https://proxy")

@@ -202,7 +202,7 @@ func (a *autopilot) wait(why string) {
 // show keeps what the screen asks for.
 func (a *autopilot) show() {
 	f, flying := a.pilot.Flight()
-	st := view.Automatic{On: true, Quiet: time.Duration(a.s.read.Switch.Quiet)}
+	st := view.Automatic{On: true, Quiet: time.Duration(a.s.read.Switch.Quiet), StandsDown: a.pilot.StandsDown()}
 	if flying {
 		st.Own, st.Now, st.Since, st.Well, st.Quiet = f.Own.Redacted(), f.Now.Redacted(), f.Since, f.Well, f.Quiet
 	}

@@ -113,6 +113,10 @@ func (p *Pilot) Flight() (f Flight, ok bool) {
 	return Flight{p.own, p.current, p.since, p.well, p.quiet}, p.flying
 }
 
+// StandsDown reports whether the chain in force is left alone, because somebody else
+// has set it and it has not worked since.
+func (p *Pilot) StandsDown() bool { return p.known && !p.proven }
+
 // Resume goes on, at an instant before the first snapshot, with the flight of an
 // earlier pilot: it put now in the place of own at since.
 func (p *Pilot) Resume(own, now chain.Chain, since, at time.Time) {

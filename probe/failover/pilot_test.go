@@ -301,8 +301,14 @@ func TestPilotStandsDown(t *testing.T) {
 	c.want("switch "+two+"|"+three, c.fly(time.Minute))
 	c.value, c.own = one+","+two, "" // undone, by a person who wants it so
 	c.want("stand down", c.fly(time.Hour))
+	if !c.p.StandsDown() {
+		t.Error("it does not say that it stands down")
+	}
 	c.hops[one] = "up"
 	c.want("", c.fly(time.Minute))
+	if c.p.StandsDown() {
+		t.Error("the chain has worked, and it stands down")
+	}
 	c.hops[one] = "down refused"
 	c.want("switch "+two+"|"+three, c.fly(time.Minute))
 

@@ -92,6 +92,9 @@ type Automatic struct {
 	On    bool
 	Waits string // why it does not act although it is on, "" when it may
 	Said  string // what it has done, or why not; the last of it
+	// StandsDown says that somebody else has set the chain in force, which is left
+	// alone until it has worked.
+	StandsDown bool
 	// Own and Now are redacted chains while it has put Now in the place of Own, ""
 	// otherwise. Own comes back when it has been well for Quiet; Well is since when
 	// it is, zero while it is not.

@@ -61,6 +61,8 @@ func (v *View) autoBand(w int) []widget.Line {
 	switch refused, not := strings.CutPrefix(st.Said, "not switched: "); {
 	case st.Waits != "":
 		glyph, role, text = g.Warn, theme.Warn, "it waits: "+st.Waits
+	case st.StandsDown:
+		glyph, role, text = g.Warn, theme.Warn, "it stands down: somebody else has set this chain, which has to work first"
 	case st.Now != "":
 		back := "back when well for " + widget.Age(st.Quiet)
 		if !st.Well.IsZero() {
