@@ -36,31 +36,34 @@ const (
 type faulty struct {
 	name  string
 	fault lab.Fault
-	few   bool // among those of test-system
+	// bare is how the go command ends without gpx, with a comma and with a bar behind
+	// the hop: o ok, f fails, h hangs, ? either.
+	bare string
+	few  bool // among those of test-system
 }
 
 // faults are all that the lab can do, as the first hop of a chain does it.
 func faults() []faulty {
-	one := func(m lab.Mode) faulty { return faulty{string(m), lab.Of(m), false} }
+	one := func(m lab.Mode) faulty { return faulty{string(m), lab.Of(m), "fo", false} }
 	return []faulty{
-		{"connection refused", lab.Refuse(), true}, {"packets dropped", lab.Blackhole(), false},
+		{"connection refused", lab.Refuse(), "fo", true}, {"packets dropped", lab.Blackhole(), "hh", false},
 		one(lab.ModeTLSSelfSigned), one(lab.ModeTLSUntrusted), one(lab.ModeTLSExpired), one(lab.ModeTLSWrongHost), one(lab.ModeTLSOld),
-		one(lab.ModeTLSPlainHTTP), one(lab.ModeTLSGarbage), one(lab.ModeTLSSilent),
-		{"accepts, never answers", lab.Hang(), true}, {"stops in the body", lab.Stall(-1), true}, {"1 s late", lab.Slow(time.Second), false},
-		{"20 bytes a second", lab.Trickle(20), false}, {"connection reset", lab.Reset(), false}, {"closed without an answer", lab.EOF(), false},
-		{"500", lab.Status(500, ""), false}, {"502", lab.Status(502, ""), true}, {"503", lab.Status(503, ""), false}, {"504", lab.Status(504, ""), false},
-		{"403", lab.Status(403, ""), false}, {"404", lab.Status(404, ""), false}, {"410", lab.Status(410, ""), false}, {"429", lab.RateLimited(30 * time.Second), false},
-		{"401", lab.Auth("me", "unknown"), false}, {"every second answer 503", lab.Status(503, "").OneIn(2), false},
-		{"502 in HTML", lab.HTML(502, "<html>"), false}, {"escapes for terminals", lab.Hostile(), false},
-		{"login page", lab.Captive(), true}, {"a body without end", lab.Of(lab.ModeEndless), false}, {"no HTTP", lab.Of(lab.ModeGarbage), false},
+		one(lab.ModeTLSPlainHTTP), one(lab.ModeTLSGarbage), {string(lab.ModeTLSSilent), lab.Of(lab.ModeTLSSilent), "hh", false},
+		{"accepts, never answers", lab.Hang(), "hh", true}, {"stops in the body", lab.Stall(-1), "hh", true}, {"1 s late", lab.Slow(time.Second), "hh", false},
+		{"20 bytes a second", lab.Trickle(20), "hh", false}, {"connection reset", lab.Reset(), "fo", false}, {"closed without an answer", lab.EOF(), "fo", false},
+		{"500", lab.Status(500, ""), "fo", false}, {"502", lab.Status(502, ""), "fo", true}, {"503", lab.Status(503, ""), "fo", false}, {"504", lab.Status(504, ""), "fo", false},
+		{"403", lab.Status(403, ""), "fo", false}, {"404", lab.Status(404, ""), "oo", false}, {"410", lab.Status(410, ""), "oo", false}, {"429", lab.RateLimited(30 * time.Second), "fo", false},
+		{"401", lab.Auth("me", "unknown"), "fo", false}, {"every second answer 503", lab.Status(503, "").OneIn(2), "f?", false},
+		{"502 in HTML", lab.HTML(502, "<html>"), "fo", false}, {"escapes for terminals", lab.Hostile(), "fo", false},
+		{"login page", lab.Captive(), "ff", true}, {"a body without end", lab.Of(lab.ModeEndless), "hh", false}, {"no HTTP", lab.Of(lab.ModeGarbage), "fo", false},
 		one(lab.ModeRedirect), one(lab.ModeDowngrade),
-		{"body cut", lab.Of(lab.ModeTruncated), false}, {"half a body", lab.Of(lab.ModeShort), false}, {"zip with other bytes", lab.Of(lab.ModeWrongZip), true},
-		{"zip with paths outside", lab.Of(lab.ModeZipNames), false}, {".info of another version", lab.Of(lab.ModeWrongVersion), false},
-		{".info is no JSON", lab.Of(lab.ModeNotJSON), false}, {"other .mod", lab.Of(lab.ModeWrongMod), false},
-		{"checksum database 500", lab.NoSumDB(500), true}, {"checksum database 404", lab.NoSumDB(404), false},
-		{"checksum database: login page", lab.Of(lab.ModeSumDBCaptive), true}, {"checksum database: bad tiles", lab.Of(lab.ModeBadTile), false},
-		{"checksum database: other hashes", lab.Of(lab.ModeBadRecord), false}, {"checksum database: bad signature", lab.Of(lab.ModeBadSignature), false},
-		{"checksum database: other key", lab.Of(lab.ModeOtherKey), false},
+		{"body cut", lab.Of(lab.ModeTruncated), "fo", false}, {"half a body", lab.Of(lab.ModeShort), "ff", false}, {"zip with other bytes", lab.Of(lab.ModeWrongZip), "ff", true},
+		{"zip with paths outside", lab.Of(lab.ModeZipNames), "ff", false}, {".info of another version", lab.Of(lab.ModeWrongVersion), "fo", false},
+		{".info is no JSON", lab.Of(lab.ModeNotJSON), "fo", false}, {"other .mod", lab.Of(lab.ModeWrongMod), "ff", false},
+		{"checksum database 500", lab.NoSumDB(500), "fo", true}, {"checksum database 404", lab.NoSumDB(404), "oo", false},
+		{"checksum database: login page", lab.Of(lab.ModeSumDBCaptive), "ff", true}, {"checksum database: bad tiles", lab.Of(lab.ModeBadTile), "ff", false},
+		{"checksum database: other hashes", lab.Of(lab.ModeBadRecord), "ff", false}, {"checksum database: bad signature", lab.Of(lab.ModeBadSignature), "ff", false},
+		{"checksum database: other key", lab.Of(lab.ModeOtherKey), "ff", false},
 	}
 }
 
@@ -110,6 +113,11 @@ func TestFaultTable(t *testing.T) {
 	var worst time.Duration
 	for i, f := range all {
 		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", f.name, rows[i][0], rows[i][1], rows[i][2])
+		for j, separator := range []string{",", "|"} {
+			if got := rows[i][j].end(); f.bare[j] != '?' && got != f.bare[j] {
+				t.Errorf("%s, bare before %s: %c, want %c: %v\n%s", f.name, separator, got, f.bare[j], rows[i][j].err, rows[i][j].said)
+			}
+		}
 		r := rows[i][2]
 		if r.err != nil {
 			t.Errorf("%s, behind gpx run: %v\n%s", f.name, r.err, r.said)
@@ -193,6 +201,17 @@ func (r result) String() string {
 		return fmt.Sprintf("**fails**, %.2f s", r.took.Seconds())
 	}
 	return fmt.Sprintf("%.2f s", r.took.Seconds())
+}
+
+// end is a letter of faulty.bare.
+func (r result) end() byte {
+	switch {
+	case errors.Is(r.err, context.DeadlineExceeded):
+		return 'h'
+	case r.err != nil:
+		return 'f'
+	}
+	return 'o'
 }
 
 func shorter(a, b result) result {
