@@ -10,15 +10,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gpx/probe/lab"
 )
 
 // TestColleague is the machine of a colleague who has just been given it: no module
-// cache, no build cache, no network at all but gpx serve of somebody who has built
-// the project before. It builds, checksums on: with the project's go.sum, and
+// cache, no settings, at soak scale no build cache either, and no network at all but
+// gpx serve of somebody who has built the project before. It builds, checksums on: with the project's go.sum, and
 // without it, when the checksum database can only be asked by way of gpx.
 //
-// GPX_COLLEAGUE is the folder of a project to build instead of a small one, and
-// GPX_COLLEAGUE_BUILD what to build of it (./... unless it says so).
+// GPX_COLLEAGUE is the folder of a project to build instead of a small one, from
+// nothing, and GPX_COLLEAGUE_BUILD what to build of it (./... unless it says so).
 func TestColleague(t *testing.T) {
 	needs(t, "git", "unshare", "ip")
 	t.Parallel()
@@ -49,7 +51,11 @@ func TestColleague(t *testing.T) {
 	must(t, os.Remove(sums))
 	do(t, within, project, has, "go", "list", "-mod=mod", "-deps", build) // and what the database says of it
 
-	compiled := filepath.Join(t.TempDir(), "gocache") // empty for the first; the second is about modules
+	// To compile the standard library takes a minute, and is no business of gpx.
+	compiled := lab.BuildCache()
+	if os.Getenv("GPX_COLLEAGUE") != "" || os.Getenv("GPX_TEST_SCALE") == "soak" {
+		compiled = filepath.Join(t.TempDir(), "gocache")
+	}
 	for _, text := range [][]byte{known, nil} {
 		name := "with go.sum"
 		if text == nil {
