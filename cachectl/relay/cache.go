@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
@@ -189,9 +190,10 @@ func (c *core) stale(t target) []byte {
 type kept struct {
 	most int64
 
-	mu    sync.Mutex
-	files []keptFile
-	total int64
+	mu     sync.Mutex
+	files  []keptFile
+	total  int64
+	doubts map[string]doubt // by name
 }
 
 type keptFile struct {
@@ -199,8 +201,18 @@ type keptFile struct {
 	size int64
 }
 
+// A doubt is about a file that nothing could vouch for when it came.
+type doubt struct {
+	from string    // who gave it, redacted
+	next time.Time // it is not proven again before
+}
+
 // maxKept bounds how many files are noted, some 200 bytes each.
 const maxKept = 100_000
+
+// doubtRest is how long a file that nothing could vouch for again is passed on as
+// it is: proving it takes a look at all of it, and an answer of the database.
+const doubtRest = 10 * time.Second
 
 // add notes a file that is in the folder now. Who reads one that goes may read on.
 func (k *kept) add(name string) {
@@ -214,7 +226,51 @@ func (k *kept) add(name string) {
 	k.total += info.Size()
 	for (k.total > k.most || len(k.files) > maxKept) && len(k.files) > 1 {
 		os.Remove(k.files[0].name)
+		delete(k.doubts, k.files[0].name)
 		k.total -= k.files[0].size
 		k.files = k.files[1:]
+	}
+}
+
+// doubt notes that nothing vouches for a file that is in the folder.
+func (k *kept) doubt(name, from string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.doubts == nil {
+		k.doubts = map[string]doubt{}
+	}
+	k.doubts[name] = doubt{from: from}
+}
+
+// doubted reports whether a file is to be proven again now, and who gave it.
+func (k *kept) doubted(name string) (from string, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	d, ok := k.doubts[name]
+	return d.from, ok && !time.Now().Before(d.next)
+}
+
+// settle ends the doubt about a file; unproven it is left alone for a while.
+func (k *kept) settle(name string, proven bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	d, ok := k.doubts[name]
+	switch {
+	case proven:
+		delete(k.doubts, name)
+	case ok:
+		d.next = time.Now().Add(doubtRest)
+		k.doubts[name] = d
+	}
+}
+
+// gone forgets a file that is no longer in the folder.
+func (k *kept) gone(name string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.doubts, name)
+	if i := slices.IndexFunc(k.files, func(f keptFile) bool { return f.name == name }); i >= 0 {
+		k.total -= k.files[i].size
+		k.files = slices.Delete(k.files, i, i+1)
 	}
 }

@@ -162,10 +162,10 @@ func TestChange(t *testing.T) {
 		must(t, w.relay.Change(w.o.Behind))
 	}
 	all.Wait()
+	w.stop() // what was answered is counted now
 	if s := w.relay.Stats(); s.Requests != 5+160 {
 		t.Errorf("%+v", s)
 	}
-	w.stop()
 	left, err := filepath.Glob(filepath.Join(w.o.Dir, "*"))
 	must(t, err)
 	if len(left) != 1 {

@@ -85,6 +85,14 @@ func (c *counters) untrusted(hop string) {
 	c.upstream(hop).Classes[probe.SumDBUntrusted]++
 }
 
+// wrong counts wrong bytes that were kept before they were known for that.
+func (c *counters) wrong(hop string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.s.Wrong++
+	c.upstream(hop).Classes[probe.ChecksumMismatch]++
+}
+
 func (c *counters) stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()

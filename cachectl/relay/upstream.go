@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/fetch"
+	"gpx/cachectl/internal/stage"
 	"gpx/envctl/bounded"
 	"gpx/probe"
 )
@@ -49,6 +51,11 @@ func (c *core) serveFile(w *writer, req *http.Request, t target) (from string, e
 	name, err := c.stage.File(t.m, t.file)
 	if err != nil {
 		return "", err
+	}
+	if from, is := c.kept.doubted(name); is && !c.sums.routes.down() {
+		if err := c.proveAgain(ctx, t, name, from); err != nil {
+			return "", err
+		}
 	}
 	got := fetched{name: name, from: "stage"}
 	for try := 0; ; try++ { // a file may be the oldest, and gone, before it is opened
@@ -98,15 +105,46 @@ func (c *core) fetch(ctx context.Context, t target, name string) (fetched, error
 	if c.stage.Has(t.m, t.file) { // it came between the asker's look and now
 		return fetched{name: name, from: "stage"}, nil
 	}
+	var doubt atomic.Bool
 	race, err := c.race(ctx, t, func(ctx context.Context, file string) error {
-		_, err := c.stage.Add(ctx, t.m, t.file, file)
+		by, err := c.stage.Add(ctx, t.m, t.file, file)
+		if err == nil && by == stage.Unverified && c.verifies(t) {
+			doubt.Store(true)
+		}
 		return err
 	})
 	if err != nil {
 		return fetched{}, err
 	}
 	c.kept.add(name)
+	if doubt.Load() {
+		c.kept.doubt(name, race.Source)
+	}
 	return fetched{name, race.Source, rescued(c.Chain, race)}, nil
+}
+
+// verifies reports whether the checksum database can vouch for a file, now or later.
+func (c *core) verifies(t target) bool {
+	return c.sums != nil && t.file != probe.Info && (c.Skip == nil || !c.Skip(t.m.Path))
+}
+
+// proveAgain looks again at a file that nothing could vouch for when it came. Wrong
+// bytes go: they would be what everybody is told who asks later.
+func (c *core) proveAgain(ctx context.Context, t target, name, from string) error {
+	_, err := c.files.do(ctx, "again "+t.String(), func(ctx context.Context) (fetched, error) {
+		by, ok := c.stage.Proven(ctx, t.m, t.file)
+		switch {
+		case ctx.Err() != nil:
+			return fetched{}, ctx.Err()
+		case !ok: // the stage has removed it
+			c.kept.gone(name)
+			c.r.counts.wrong(from)
+		default:
+			c.kept.settle(name, by != stage.Unverified)
+		}
+		return fetched{}, nil
+	})
+	return err
 }
 
 // serveAnswer answers with what changes.
