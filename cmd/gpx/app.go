@@ -167,7 +167,14 @@ func (a *app) recover(ctx context.Context) {
 	if len(done) > 0 {
 		a.forgetEnv()
 	}
-	switch said, err := a.takeBackRelay(ctx, ch); {
+	goproxy := func() string {
+		e, err := a.env(ctx)
+		if err != nil {
+			return "" // which is said elsewhere
+		}
+		return e.UserFileValues["GOPROXY"]
+	}
+	switch said, err := a.takeBackRelay(ctx, ch, goproxy); {
 	case err != nil && !errors.Is(err, context.Canceled):
 		a.notice(err.Error())
 	case said != "":

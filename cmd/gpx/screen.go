@@ -245,7 +245,15 @@ func (s *session) poll(ctx context.Context) {
 	}
 	changed := false
 	if s.relay.run.Load() == nil {
-		switch said, err := s.app.takeBackRelay(ctx, s.changer); {
+		goproxy := func() string {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.env == nil {
+				return ""
+			}
+			return s.env.UserFileValues["GOPROXY"]
+		}
+		switch said, err := s.app.takeBackRelay(ctx, s.changer, goproxy); {
 		case err != nil && ctx.Err() == nil:
 			s.note(err.Error())
 		case said != "":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -283,12 +284,20 @@ func (a *app) holdRelay(ctx context.Context) (*relay.Hold, error) {
 	return h, nil
 }
 
-// takeBackRelay takes GOPROXY back from a relay whose gpx was killed, and says so;
-// "" where there is none.
-func (a *app) takeBackRelay(ctx context.Context, ch *change.Changer) (said string, err error) {
+// takeBackRelay takes GOPROXY back from a relay whose gpx was killed, or which an undo
+// has brought back after its end, and says so; "" where there is none. goproxy is what
+// the user's go env file has.
+func (a *app) takeBackRelay(ctx context.Context, ch *change.Changer, goproxy func() string) (said string, err error) {
 	path := a.relayFile()
-	if info, err := os.Stat(path); path == "" || err != nil || info.Size() == 0 {
-		return "", nil // nothing leads through a relay, as nearly always
+	info, err := os.Stat(path)
+	if path == "" || err != nil {
+		return "", nil // there was never a relay
+	}
+	past := ""
+	if info.Size() == 0 { // nothing leads through one that is known of, as nearly always
+		if past, err = pastRelay(ctx, ch, goproxy()); past == "" || err != nil {
+			return "", err
+		}
 	}
 	h, left, err := relay.TakeHold(path)
 	if errors.Is(err, relay.ErrInUse) {
@@ -297,15 +306,40 @@ func (a *app) takeBackRelay(ctx context.Context, ch *change.Changer) (said strin
 	if err != nil {
 		return "", err
 	}
-	took, err := a.leaveRelay(ctx, ch, left)
+	took, err := a.leaveRelay(ctx, ch, cmp.Or(left, past))
 	if err != nil {
 		h.Leave()
-		return "", fmt.Errorf("GOPROXY still leads through a relay that was killed: %w", err)
+		return "", fmt.Errorf("GOPROXY still leads through a relay that has ended: %w", err)
 	}
 	if err := h.Release(); err != nil || !took {
 		return "", err
 	}
+	if left == "" {
+		return "GOPROXY led through a relay that has ended: it is what it was before", nil
+	}
 	return "the gpx was killed whose relay GOPROXY led through: GOPROXY is what it was before", nil
+}
+
+// pastRelay is the relay that a GOPROXY leads through, by what the journal tells; ""
+// for none.
+func pastRelay(ctx context.Context, ch *change.Changer, goproxy string) (url string, err error) {
+	url, _, ok := strings.Cut(goproxy, "|")
+	if !ok || !strings.HasPrefix(url, "http://127.0.0.1:") {
+		return "", nil
+	}
+	changes, err := ch.Changes(ctx)
+	if err != nil || !slices.ContainsFunc(changes, func(c change.Change) bool { return leadsThrough(c, url) }) {
+		return "", err
+	}
+	return url, nil
+}
+
+// leadsThrough reports whether a change has put the relay at url before a chain. The
+// undo of another, which has brought that back, has not.
+func leadsThrough(c change.Change, url string) bool {
+	return c.Title == relayTitle && slices.ContainsFunc(c.Actions, func(a change.Action) bool {
+		return a.Target == "GOPROXY" && strings.HasPrefix(a.New, url+"|")
+	})
 }
 
 // leaveRelay takes the relay at url out of GOPROXY; took says that it was in it.
@@ -339,9 +373,7 @@ func (a *app) planWithoutRelay(ctx context.Context, ch *change.Changer, url stri
 		return nil, err
 	}
 	for _, c := range changes { // newest first
-		if !c.Undone && slices.ContainsFunc(c.Actions, func(a change.Action) bool {
-			return a.Target == "GOPROXY" && strings.HasPrefix(a.New, url+"|")
-		}) {
+		if !c.Undone && leadsThrough(c, url) {
 			p, err := ch.PlanUndo(ctx, c.ID, false)
 			if err == nil || !errors.Is(err, change.ErrChangedSince) {
 				return p, err
@@ -353,8 +385,12 @@ func (a *app) planWithoutRelay(ctx context.Context, ch *change.Changer, url stri
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", redact.Value("GOPROXY", value), err)
 	}
+	i := slices.IndexFunc(c.Hops, func(h chain.Hop) bool { return strings.TrimRight(h.URL, "/") == url })
+	if i < 0 { // its address is part of another
+		return nil, nil
+	}
 	without := change.Assignment{Name: "GOPROXY", Unset: true}
-	if i := slices.IndexFunc(c.Hops, func(h chain.Hop) bool { return h.URL == url }); i >= 0 && len(c.Hops) > 1 {
+	if len(c.Hops) > 1 {
 		if c, err = c.Remove(i); err != nil {
 			return nil, err
 		}

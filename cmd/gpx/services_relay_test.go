@@ -12,6 +12,7 @@ import (
 	"gpx/cachectl/relay"
 	"gpx/envctl/chain"
 	"gpx/envctl/env"
+	"gpx/envctl/profiles"
 	"gpx/probe"
 	"gpx/probe/lab"
 	"gpx/probe/monitor"
@@ -100,7 +101,7 @@ func TestRelayOfASession(t *testing.T) {
 	if _, err := other.startRelay(t.Context()); !errors.Is(err, relay.ErrInUse) {
 		t.Errorf("in another gpx: %v", err)
 	}
-	if said, err := other.app.takeBackRelay(t.Context(), other.changer); said != "" || err != nil {
+	if said, err := other.app.takeBackRelay(t.Context(), other.changer, func() string { return url + "|direct" }); said != "" || err != nil {
 		t.Errorf("another gpx takes it back: %q, %v", said, err)
 	}
 
@@ -130,4 +131,51 @@ func TestRelayOfASession(t *testing.T) {
 	}
 	other.endRelay()
 	w.has(w.own)
+}
+
+// An undo of what replaced a relay that has ended since does not leave GOPROXY at a
+// port that nobody answers, or anybody.
+func TestUndoBringsBackAnEndedRelay(t *testing.T) {
+	t.Parallel()
+	w := newAutoWorld(t)
+	s := w.start(false).live
+	t.Cleanup(s.endRelay)
+	goproxy := func() string {
+		t.Helper()
+		data, err := os.ReadFile(w.file)
+		must(t, err)
+		values, _ := env.ParseFile(data)
+		return values["GOPROXY"]
+	}
+	own := goproxy()
+	plan, err := s.startRelay(t.Context())
+	must(t, err)
+	_, err = s.apply(t.Context(), plan)
+	must(t, err)
+	relayed := goproxy()
+	e, p, err := s.current(t.Context())
+	must(t, err)
+	two, err := chain.Parse(w.two.URL())
+	must(t, err)
+	plan, err = profiles.Use(e, p, two)
+	must(t, err)
+	done, err := s.apply(t.Context(), plan)
+	must(t, err)
+	s.endRelay()
+	if got := goproxy(); got != two.String() {
+		t.Errorf("when the relay has ended: %s; that is not its to change", got)
+	}
+
+	plan, err = s.changer.PlanUndo(t.Context(), done.ID, false)
+	must(t, err)
+	_, err = s.changer.Apply(t.Context(), plan)
+	must(t, err)
+	if got := goproxy(); got != relayed && got != own { // the session's poll may have been faster
+		t.Errorf("after the undo: %s", got)
+	}
+	_, err = s.app.apart(nil, nil).takeBackRelay(t.Context(), s.changer, goproxy)
+	must(t, err)
+	if got := goproxy(); got != own {
+		t.Errorf("GOPROXY=%s, want %s", got, own)
+	}
 }
