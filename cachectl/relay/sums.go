@@ -30,9 +30,9 @@ const (
 	// tileHeight is that of every tile that a go command asks for
 	// (golang.org/x/mod/sumdb, Client).
 	tileHeight = 8
-	// maxRecords, maxTiles and maxHeads bound what is kept in memory: some 10 MB,
-	// 8 MB and nothing.
-	maxRecords = 20_000
+	// maxRecords, maxTiles and maxHeads bound what is kept in memory: some 10 MB with
+	// what the client of the database keeps of them, 8 MB and nothing.
+	maxRecords = 5000
 	maxTiles   = 1024
 	maxHeads   = 32
 )
@@ -164,6 +164,9 @@ func (s *sums) proof(ctx context.Context, m module.Version) ([]string, error) {
 // lines are the go.sum lines of a version.
 func (s *sums) lines(ctx context.Context, m module.Version) (lines []string, err error) {
 	s.mu.Lock()
+	if len(s.records) >= maxRecords {
+		s.forget()
+	}
 	c := s.client
 	s.mu.Unlock()
 	shared := true
@@ -281,11 +284,6 @@ func (s *sums) lookup(ctx context.Context, m module.Version, path string) ([]byt
 			return nil, err
 		}
 		if data := record(); data != nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if len(s.records) > maxRecords {
-				s.forget()
-			}
 			return data, nil
 		}
 		// Another request made it forget that in between.
