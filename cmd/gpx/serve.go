@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -72,7 +74,7 @@ func runServe(ctx context.Context, a *app, f serveFlags) error {
 	if f.private && !f.lan {
 		return usage(op, "--lan-private says what --lan gives, and there is no --lan")
 	}
-	token, err := tokenOf(f)
+	token, err := a.tokenOf(f)
 	if err != nil {
 		return err
 	}
@@ -164,7 +166,7 @@ func (a *app) warnOfNetwork(l net.Listener, private bool) {
 var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`)
 
 // tokenOf is the token that is asked for, "" for none.
-func tokenOf(f serveFlags) (string, error) {
+func (a *app) tokenOf(f serveFlags) (string, error) {
 	const op = "serve"
 	if f.tokenFile == "" {
 		if f.lan {
@@ -183,6 +185,9 @@ func tokenOf(f serveFlags) (string, error) {
 	token := strings.TrimSpace(string(data))
 	if !tokenForm.MatchString(token) { // which is not shown
 		return "", usage(op, "%s holds no token", f.tokenFile).hint("16 to 200 letters, digits, - and _; make one with: head -c 24 /dev/urandom | base64 | tr +/ -_")
+	}
+	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		a.errs.text("", "gpx serve: "+a.errs.warn("other users of this machine can read the token")+": chmod 600 "+f.tokenFile)
 	}
 	return token, nil
 }
