@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 //	nosecret TEXT…            neither output nor any file that gpx may have written holds the text
 func TestScripts(t *testing.T) {
 	plain := ""
-	if raced {
+	if lab.Raced {
 		plain = plainProgram(t)
 	}
 	testscript.Run(t, testscript.Params{

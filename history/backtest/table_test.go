@@ -11,10 +11,14 @@ import (
 	"gpx/envctl/wire"
 	"gpx/history/incident"
 	"gpx/probe"
+	"gpx/probe/lab"
 	"gpx/probe/monitor"
 )
 
 func TestAlternatives(t *testing.T) {
+	if lab.Raced {
+		t.Skip("it computes for long: what could race is in other tests")
+	}
 	for _, c := range []struct {
 		name string
 		s    story
@@ -57,6 +61,9 @@ func TestAlternatives(t *testing.T) {
 
 // With the same settings comes the same table, whoever asks how often.
 func TestAlternativesAreRepeatable(t *testing.T) {
+	if lab.Raced {
+		t.Skip("it computes for long: what could race is in other tests")
+	}
 	r := record(t, story{chain: hopA + "," + hopB, extra: []string{hopC}, length: 250 * sec, faults: []fault{fails(hopA, 60*sec, 200*sec, 2*sec, probe.Timeout)}})
 	before, _ := json.Marshal(r)
 	a, _ := json.Marshal(Alternatives(r))

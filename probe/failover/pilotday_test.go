@@ -16,6 +16,7 @@ import (
 	"gpx/envctl/wire"
 	"gpx/probe"
 	"gpx/probe/failover"
+	"gpx/probe/lab"
 	"gpx/probe/monitor"
 )
 
@@ -184,6 +185,9 @@ func plan() flightPlan {
 // A day in which one answer of a hundred is lost, at every hop and on every way to
 // the checksum database, switches nothing.
 func TestPilotDoesNotFlap(t *testing.T) {
+	if lab.Raced {
+		t.Skip("it computes for long: what could race is in other tests")
+	}
 	t.Parallel()
 	plan := plan()
 	length := plan.length
@@ -204,6 +208,9 @@ func TestPilotDoesNotFlap(t *testing.T) {
 // that lasts leads to one switch and no more, and the own chain comes back after each
 // when it has been well.
 func TestPilotThroughOutages(t *testing.T) {
+	if lab.Raced {
+		t.Skip("it computes for long: what could race is in other tests")
+	}
 	t.Parallel()
 	plan := plan()
 	if os.Getenv("GPX_TEST_SCALE") == "system" {

@@ -13,6 +13,7 @@ import (
 	"gpx/envctl/chain"
 	"gpx/probe"
 	"gpx/probe/catalog"
+	"gpx/probe/lab"
 	"gpx/probe/monitor"
 	"gpx/probe/route"
 )
@@ -93,6 +94,9 @@ func find(r Request, h chain.Hop) (Candidate, bool) {
 
 // Whatever the world looks like, a recommended chain keeps these promises.
 func TestRecommendedChains(t *testing.T) {
+	if lab.Raced {
+		t.Skip("it computes for long: what could race is in other tests")
+	}
 	found := 0
 	for seed := range uint64(3000) {
 		req := random(rand.New(rand.NewPCG(seed, 7)))
@@ -208,6 +212,9 @@ func predict(req Request, c chain.Chain, line route.Line) string {
 // Where any chain of the healthy hops serves a module without a go.sum line, the
 // recommended one does, or the one in force, which is then left alone.
 func TestRecommendedChainsVerify(t *testing.T) {
+	if lab.Raced {
+		t.Skip("it computes for long: what could race is in other tests")
+	}
 	could, switched := 0, 0
 	for seed := range uint64(4000) {
 		r := rand.New(rand.NewPCG(seed, 11))
