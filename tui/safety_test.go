@@ -8,6 +8,7 @@ import (
 	"gpx/envctl/change"
 	"gpx/envctl/env"
 	"gpx/probe"
+	"gpx/probe/lab"
 	"gpx/probe/monitor"
 	"gpx/tui/view"
 )
@@ -139,6 +140,9 @@ func TestTheLogIsWhole(t *testing.T) {
 
 // TestTheBannerSaysWhatToDo: at every width, and for every length of what is off.
 func TestTheBannerSaysWhatToDo(t *testing.T) {
+	if lab.Raced {
+		t.Skip("it computes for long: what could race is in other tests")
+	}
 	for _, modules := range []string{"", "corp.example.com", strings.Repeat("corp.example.com/a-long-name/*,", 6)} {
 		for _, until := range []time.Time{{}, now.Add(time.Hour), now.Add(-time.Hour)} {
 			for w := 60; w < 170; w++ {

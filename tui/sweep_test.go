@@ -14,6 +14,7 @@ import (
 	"gpx/cachectl/modcache"
 	"gpx/envctl/env"
 	"gpx/probe"
+	"gpx/probe/lab"
 	"gpx/probe/monitor"
 	"gpx/tui/theme"
 	"gpx/tui/view"
@@ -86,6 +87,9 @@ func wideRunes() monitor.Snapshot {
 // TestEveryFrameFits draws every state at many sizes: each frame is exactly as
 // large as the terminal.
 func TestEveryFrameFits(t *testing.T) {
+	if lab.Raced {
+		t.Skip("it computes for long: what could race is in other tests")
+	}
 	for i, state := range states {
 		for _, l := range []look{{}, {noColor: true, ascii: true}} {
 			t.Run(fmt.Sprintf("state %d %+v", i, l), func(t *testing.T) {
@@ -132,6 +136,9 @@ func TestSmallTerminalKeepsTheState(t *testing.T) {
 // Chinese locale, where many libraries count line-drawing characters twice,
 // and with the variable that tells them to.
 func TestLanguageOfTheEnvironment(t *testing.T) {
+	if lab.Raced {
+		t.Skip("it computes for long: what could race is in other tests")
+	}
 	if os.Getenv("GPX_TEST_CHILD") != "" {
 		return // this is the child: the environment is read once, at start
 	}

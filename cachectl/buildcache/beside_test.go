@@ -26,15 +26,19 @@ func TestPruneBesideBuilds(t *testing.T) {
 	}
 }
 
-// The same with tests, which need the standard library.
+// The same with tests, which need the standard library, a minute of compiling.
 func TestPruneBesideTests(t *testing.T) {
+	rounds := scale(0, 0, 60)
+	if rounds == 0 {
+		t.Skip("compiles much of the standard library again and again; GPX_TEST_SCALE=soak runs it")
+	}
 	h := newGohome(t, 4)
 	h.withStd()
 	for i := range 4 {
 		h.write(pkg(i)+"/x_test.go", fmt.Sprintf("package %s\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { _ = Value() }\n", pkg(i)))
 	}
 	var pruned int64
-	for round := range scale(0, 1, 60) {
+	for round := range rounds {
 		// A tenth of what is there: compiling all of it again takes minutes.
 		pruned += besideOne(t, h, round, 0.1, [][]string{{"test", "-vet=off", "./..."}, {"test", "-count=1", "-vet=off", "./p02"}})
 	}
