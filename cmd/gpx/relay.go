@@ -21,6 +21,10 @@ import (
 	"gpx/probe/catalog"
 )
 
+// relayGarbage is the GC percentage of a process that is a relay and little else: it
+// keeps some megabytes, and every collection makes answers wait.
+const relayGarbage = 400
+
 // relayNeeds say what a relay is for.
 type relayNeeds struct {
 	op            string // the command, for its errors

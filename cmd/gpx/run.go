@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -58,6 +59,7 @@ func runRun(ctx context.Context, a *app, args []string, noSums bool) error {
 		return failed(op, "", err)
 	}
 	defer l.Close()
+	defer debug.SetGCPercent(debug.SetGCPercent(relayGarbage))
 	r, err := a.newRelay(ctx, l, relayNeeds{op: op, noSums: noSums})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -83,6 +84,7 @@ func runServe(ctx context.Context, a *app, f serveFlags) error {
 		return err
 	}
 	defer l.Close()
+	defer debug.SetGCPercent(debug.SetGCPercent(relayGarbage))
 	var lines sync.Mutex
 	say := func(line string) {
 		lines.Lock()
