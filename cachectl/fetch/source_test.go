@@ -173,7 +173,7 @@ func TestByPace(t *testing.T) {
 			}
 		}
 		tr.fakes[2].class = probe.OK
-		time.Sleep(paceTime)
+		time.Sleep(paceTime) // of the bubble's clock
 		if _, by, _ := tr.race(); by != "a" {
 			t.Errorf("%s is first, though it was measured long ago", by)
 		}

@@ -152,14 +152,8 @@ func nginx(t *testing.T, dir string, l *lab.Lab, fronts []front) (urls []string,
 	roots = filepath.Join(dir, "roots.pem")
 	must(t, os.WriteFile(roots, append(lab, own...), 0o644))
 
-	var conf strings.Builder
-	if os.Geteuid() == 0 {
-		fmt.Fprintln(&conf, "user root;") // its own user may not enter the test's folder
-	}
-	fmt.Fprintf(&conf, "daemon off;\nmaster_process on;\nworker_processes 1;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\nevents { worker_connections 256; }\nhttp {\naccess_log off;\ndefault_type text/plain;\nssl_certificate %[2]s;\nssl_certificate_key %[3]s;\n", dir, cert, key)
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		fmt.Fprintf(&conf, "%s_temp_path %s/temp-%s;\n", kind, dir, kind)
-	}
+	var http strings.Builder
+	fmt.Fprintf(&http, "default_type text/plain;\nssl_certificate %s;\nssl_certificate_key %s;\n", cert, key)
 	var addrs []string
 	for _, f := range fronts {
 		addr := freePort(t)
@@ -170,13 +164,29 @@ func nginx(t *testing.T, dir string, l *lab.Lab, fronts []front) (urls []string,
 		if f.login {
 			login = user + ":" + secret + "@"
 		}
-		fmt.Fprintf(&conf, "server { listen %s; %s }\n", listen, f.config)
+		fmt.Fprintf(&http, "server { listen %s; %s }\n", listen, f.config)
 		addrs, urls = append(addrs, addr), append(urls, scheme+login+addr)
 	}
-	conf.WriteString("}\n")
+	startNginx(t, "events { worker_connections 256; }\n", http.String(), addrs...)
+	return urls, roots
+}
+
+// startNginx starts an nginx with what stands in its configuration before and in
+// the block http, and waits until it answers at all addrs.
+func startNginx(t *testing.T, main, http string, addrs ...string) {
+	t.Helper()
+	dir := t.TempDir()
+	var conf strings.Builder
+	if os.Geteuid() == 0 {
+		conf.WriteString("user root;\n") // its own user may not enter the test's folder
+	}
+	fmt.Fprintf(&conf, "daemon off;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\n%[2]shttp {\naccess_log off;\n", dir, main)
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		fmt.Fprintf(&conf, "%s_temp_path %s/temp-%s;\n", kind, dir, kind)
+	}
+	conf.WriteString(http + "}\n")
 	file := filepath.Join(dir, "nginx.conf")
 	must(t, os.WriteFile(file, []byte(conf.String()), 0o644))
-
 	cmd := exec.Command("nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -196,7 +206,6 @@ func nginx(t *testing.T, dir string, l *lab.Lab, fronts []front) (urls []string,
 			t.Fatalf("nginx does not listen on %s: %s", addr, said.String())
 		}
 	}
-	return urls, roots
 }
 
 // freePort is an address where nothing listens.

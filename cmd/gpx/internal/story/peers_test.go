@@ -118,7 +118,7 @@ func TestCachingNginxBehindRelay(t *testing.T) {
 	t.Parallel()
 	up := realUpstream(t)
 	addr, dir := freePort(t), t.TempDir()
-	startNginx(t, addr, "worker_processes 1;\nevents { worker_connections 256; }\n", fmt.Sprintf(`
+	startNginx(t, "worker_processes 1;\nevents { worker_connections 256; }\n", fmt.Sprintf(`
 		proxy_cache_path %[1]s keys_zone=modules:1m inactive=1h;
 		server {
 			listen %[2]s;
@@ -131,7 +131,7 @@ func TestCachingNginxBehindRelay(t *testing.T) {
 			add_header X-Cache $upstream_cache_status;
 			location / { proxy_pass %[3]s; proxy_set_header Host $proxy_host; }
 		}
-`, dir, addr, up.url))
+`, dir, addr, up.url), addr)
 	chain := "http://" + addr
 	want := up.download(t, up.url)
 	for _, state := range []string{"empty", "full"} {
@@ -153,7 +153,7 @@ func TestNginxBeforeRelay(t *testing.T) {
 	environ := l.GoEnv(t.TempDir(), l.Proxy("one", nil).URL())
 	relay := serve(t, t.TempDir(), environ)
 	plain, caching, named := freePort(t), freePort(t), freePort(t)
-	startNginx(t, named, "worker_processes 1;\nevents { worker_connections 256; }\n", fmt.Sprintf(`
+	startNginx(t, "worker_processes 1;\nevents { worker_connections 256; }\n", fmt.Sprintf(`
 		proxy_cache_path %[1]s keys_zone=modules:1m inactive=1h;
 		server { listen %[2]s; location / { proxy_pass http://%[5]s; } }
 		server {
@@ -164,7 +164,7 @@ func TestNginxBeforeRelay(t *testing.T) {
 			location / { proxy_pass http://%[5]s; proxy_http_version 1.1; proxy_set_header Connection ""; add_header X-Cache $upstream_cache_status; }
 		}
 		server { listen %[4]s; location / { proxy_pass http://%[5]s; proxy_set_header Host modules.example.com; } }
-`, t.TempDir(), plain, caching, named, relay.addr))
+`, t.TempDir(), plain, caching, named, relay.addr), named)
 
 	for _, addr := range []string{plain, caching, caching} {
 		project, home := t.TempDir(), t.TempDir()

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -261,44 +260,9 @@ func (s *server) memory(t *testing.T, name string) int64 {
 func fileServer(t *testing.T, root string) (addr string) {
 	t.Helper()
 	addr = freePort(t)
-	startNginx(t, addr, "worker_processes auto;\nevents { worker_connections 1024; }\n",
-		fmt.Sprintf("sendfile on; tcp_nopush on; types_hash_max_size 2048; keepalive_requests 100000000;\nserver { listen %s; root %s; }\n", addr, root))
+	startNginx(t, "worker_processes auto;\nevents { worker_connections 1024; }\n",
+		fmt.Sprintf("sendfile on; tcp_nopush on; types_hash_max_size 2048; keepalive_requests 100000000;\nserver { listen %s; root %s; }\n", addr, root), addr)
 	return addr
-}
-
-// startNginx starts an nginx with what stands in its configuration before and in
-// the block http, and waits until addr answers.
-func startNginx(t *testing.T, addr, main, http string) {
-	t.Helper()
-	dir := t.TempDir()
-	var conf strings.Builder
-	if os.Geteuid() == 0 {
-		conf.WriteString("user root;\n") // its own user may not enter the test's folder
-	}
-	fmt.Fprintf(&conf, "daemon off;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\n%[2]shttp {\naccess_log off;\n", dir, main)
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		fmt.Fprintf(&conf, "%s_temp_path %s/temp-%s;\n", kind, dir, kind)
-	}
-	conf.WriteString(http + "}\n")
-	file := filepath.Join(dir, "nginx.conf")
-	must(t, os.WriteFile(file, []byte(conf.String()), 0o644))
-	cmd := exec.Command("nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	must(t, cmd.Start())
-	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt) // the master ends its workers
-		cmd.Wait()
-	})
-	if !eventually(patience, func() bool {
-		c, err := net.DialTimeout("tcp", addr, time.Second)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	}) {
-		t.Fatalf("nginx does not listen on %s", addr)
-	}
 }
 
 func middle(list []float64) float64 {
