@@ -52,6 +52,7 @@ type core struct {
 
 	stage   *stage.Stage
 	kept    *kept
+	spares  *spares
 	racer   *fetch.Racer
 	vain    rest  // of patience
 	sums    *sums // nil: off
@@ -73,7 +74,8 @@ func (r *Relay) newCore(b Behind, dir string) (*core, error) {
 	if c.stage, err = stage.Open(dir, proofs); err != nil {
 		return nil, err
 	}
-	c.racer = &fetch.Racer{Prober: b.Prober, Patience: r.o.Patience, Hedge: r.o.Hedge, Rest: r.o.Rest, Circle: b.Circle, Temp: c.stage.Temp}
+	c.spares = newSpares(c.stage.Temp)
+	c.racer = &fetch.Racer{Prober: b.Prober, Patience: r.o.Patience, Hedge: r.o.Hedge, Rest: r.o.Rest, Circle: b.Circle, Temp: c.spares.take}
 	return c, nil
 }
 
@@ -82,6 +84,7 @@ func (c *core) close() {
 	c.files.wait()
 	c.answers.wait()
 	c.racer.Close()
+	c.spares.close()
 	if c.sums != nil {
 		c.sums.close()
 	}
