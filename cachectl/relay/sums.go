@@ -149,8 +149,38 @@ func (s *sums) trusted(try func(get getter) error) error {
 	return err
 }
 
+// record is the record of a version that was proven; nil when none is remembered.
+func (s *sums) record(m module.Version) []byte {
+	path, perr := module.EscapePath(m.Path)
+	version, verr := module.EscapeVersion(m.Version)
+	if errors.Join(perr, verr) != nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.records[s.o.DB.Name+"/lookup/"+path+"@"+version]
+}
+
+// proven are the go.sum lines of a version whose record is remembered: what was
+// proven once is so for ever, and a lookup would verify two signatures again.
+func (s *sums) proven(m module.Version) (lines []string) {
+	_, text, _, err := tlog.ParseRecord(s.record(m))
+	if err != nil {
+		return nil
+	}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if rest, ok := strings.CutPrefix(line, m.Path+" "+m.Version); ok && (strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, "/go.mod ")) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 // proof is lines for a file that came: not at any price.
 func (s *sums) proof(ctx context.Context, m module.Version) ([]string, error) {
+	if lines := s.proven(m); lines != nil {
+		return lines, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, proofTime)
 	defer cancel()
 	if s.routes.down() {
@@ -241,7 +271,7 @@ func (s *sums) get(ctx context.Context, path string) (data []byte, contentType s
 		if err != nil {
 			return nil, "", err
 		}
-		data, err = s.flights.do(ctx, path, func(ctx context.Context) ([]byte, error) { return s.lookup(ctx, m, path) })
+		data, err = s.flights.do(ctx, path, func(ctx context.Context) ([]byte, error) { return s.lookup(ctx, m) })
 		return data, text, err
 	case kind == "tile":
 		t, err := tlog.ParseTilePath(path)
@@ -269,21 +299,15 @@ func parseLookup(rest string) (module.Version, error) {
 }
 
 // lookup is the record of a version, as the database gave it.
-func (s *sums) lookup(ctx context.Context, m module.Version, path string) ([]byte, error) {
-	name := s.o.DB.Name + "/" + path
-	record := func() []byte {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.records[name]
-	}
+func (s *sums) lookup(ctx context.Context, m module.Version) ([]byte, error) {
 	for range 2 {
-		if data := record(); data != nil {
+		if data := s.record(m); data != nil {
 			return data, nil
 		}
 		if _, err := s.lines(ctx, m); err != nil {
 			return nil, err
 		}
-		if data := record(); data != nil {
+		if data := s.record(m); data != nil {
 			return data, nil
 		}
 		// Another request made it forget that in between.

@@ -243,6 +243,35 @@ func TestSumsUntrusted(t *testing.T) {
 	}
 }
 
+// What was proven once proves a file also while there is no way to the database,
+// with the lines of that version alone.
+func TestSumsProven(t *testing.T) {
+	t.Parallel()
+	g := newGrowing(t)
+	db, err := chain.ParseSumDB(g.key)
+	must(t, err)
+	c, err := chain.Parse(g.url)
+	must(t, err)
+	b := Behind{
+		Prober: probe.New(probe.DefaultConfig(), &env.Env{Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}}),
+		SumDB:  &ours.Options{DB: db, Config: t.TempDir()}, Routes: []chain.Chain{c},
+	}
+	s, err := newSums(t.Context(), b, 5*time.Second, func(string) {})
+	must(t, err)
+	defer s.close()
+	m := module.Version{Path: "example.com/Upper", Version: "v1.0.0"}
+	for _, down := range []bool{false, true} {
+		lines, err := s.proof(t.Context(), m)
+		if err != nil || strings.Join(lines, "\n")+"\n" != lineOf(m.Path, m.Version) {
+			t.Errorf("down: %v: %q, %v", down, lines, err)
+		}
+		s.routes.list[0].distrust()
+	}
+	if lines, err := s.proof(t.Context(), module.Version{Path: m.Path, Version: "v1.0.0-pre"}); err == nil {
+		t.Errorf("of a version that nobody was asked for: %q", lines)
+	}
+}
+
 // Other paths, other heights and other names are refused.
 func TestSumsPaths(t *testing.T) {
 	t.Parallel()
