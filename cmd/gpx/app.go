@@ -269,7 +269,7 @@ func (a *app) readAhead(ctx context.Context) {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		e, err = a.freshEnv(ctx)
+		e, err = env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ, Memo: a.stateFile("goenv", "")})
 	}()
 	a.soon = func() (*env.Env, error) { <-read; return e, err }
 }

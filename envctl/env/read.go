@@ -22,6 +22,7 @@ type Options struct {
 	Dir     string   // working directory of the go command; "" is the current one
 	Environ []string // the OS environment, "NAME=value"; nil is os.Environ()
 	Go      string   // path of the go command; "" looks it up on PATH
+	Memo    string   // folder where its answers are remembered; "" asks it each time
 
 	patience time.Duration // with the go command; 0 means Patience
 }
@@ -59,7 +60,8 @@ var asked = []string{
 
 // Read reads the environment of o.Dir. It starts one process, the go command
 // (about 10 ms), with GOTOOLCHAIN=local so that no module's toolchain line
-// makes it download one.
+// makes it download one. With a Memo it starts none where the answer is known:
+// where a go command was asked before and nothing that it looks at has changed.
 //
 // Without a go command, or with one that fails, the values come from the files
 // and from what is known to be built in, and Problems says so. Read fails only
@@ -89,7 +91,12 @@ func Read(ctx context.Context, o Options) (*Env, error) {
 	e.readUserFile()
 	l.user = e.UserFileValues
 
-	said, err := e.ask(ctx, cmp.Or(o.patience, Patience))
+	m := e.memoOf(o.Memo, l.user)
+	said, err := m.recall(e), error(nil)
+	recalled := said != nil
+	if !recalled {
+		said, err = e.ask(ctx, cmp.Or(o.patience, Patience))
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("go environment of %s: %w", redact.Clean(dir), ctx.Err())
@@ -98,6 +105,9 @@ func Read(ctx context.Context, o Options) (*Env, error) {
 	}
 	l.goroot = e.readGOROOT(said)
 	e.Vars = l.vars(said, e)
+	if !recalled {
+		m.keep(e, l, said)
+	}
 	e.checkNames()
 	e.GoVersion = e.Get("GOVERSION")
 	return e, nil
