@@ -20,6 +20,7 @@ package redact
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Mark stands where a secret stood.
@@ -154,7 +155,13 @@ func goauth(value string) string {
 // is kept.
 type shape struct {
 	hints []string
-	re    *regexp.Regexp
+	re    func() *regexp.Regexp
+}
+
+// when compiles an expression when a text first needs it: all of them take a
+// millisecond, and most commands need none.
+func when(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
 // secretName is a name that says that its value is a secret.
@@ -163,33 +170,33 @@ const secretName = `[a-z0-9_.-]*(?:token|secret|passwd|password|passphrase|api_?
 var shapes = []shape{
 	// The parser's message quotes what it took for a port: of
 	// https://user:pa,ss@host that is half of the password.
-	{[]string{"invalid port "}, regexp.MustCompile(`(invalid port ")(?:[^"\\]|\\.)*`)},
-	{[]string{"invalid port "}, regexp.MustCompile(`(invalid port \\+")[^"\\]*`)},
+	{[]string{"invalid port "}, when(`(invalid port ")(?:[^"\\]|\\.)*`)},
+	{[]string{"invalid port "}, when(`(invalid port \\+")[^"\\]*`)},
 	// Query values, percent-encoded or not.
 	{[]string{"key", "auth", "sig", "credential", "pass", "pwd", "code", "access", "jwt", "sas", "hmac", "session", "ticket"},
-		regexp.MustCompile(`(?i)((?:[?&;]|%(?:25)*(?:3f|26|3b))(?:[a-z0-9_.\[\]-]*[_.-])?` +
+		when(`(?i)((?:[?&;]|%(?:25)*(?:3f|26|3b))(?:[a-z0-9_.\[\]-]*[_.-])?` +
 			`(?:key|auth|sig|signature|credentials?|pass|pwd|code|access|accessid|jwt|sas|hmac|session|ticket)(?:=|%(?:25)*3d))[^&;#\s"']+`)},
 	// NAME=VALUE anywhere when the name says so, JSON members, flags, headers.
 	{[]string{"token", "secret", "passw", "passp", "key"},
-		regexp.MustCompile(`(?i)(` + secretName + `(?:\s*=\s*|%(?:25)*3d)\\*["']?)[^&;#\s"'\\]+`)},
-	{[]string{"_auth=", "_pat=", "_pass=", "_pwd="}, regexp.MustCompile(`(?i)([a-z0-9]_(?:auth|pat|pass|pwd)=["']?)[^&;#\s"']+`)},
+		when(`(?i)(` + secretName + `(?:\s*=\s*|%(?:25)*3d)\\*["']?)[^&;#\s"'\\]+`)},
+	{[]string{"_auth=", "_pat=", "_pass=", "_pwd="}, when(`(?i)([a-z0-9]_(?:auth|pat|pass|pwd)=["']?)[^&;#\s"']+`)},
 	{[]string{"token", "secret", "passw", "passp", "key"},
-		regexp.MustCompile(`(?i)(` + secretName + `\\*["']\s*:\s*\\*["'])[^"'\\]+`)},
+		when(`(?i)(` + secretName + `\\*["']\s*:\s*\\*["'])[^"'\\]+`)},
 	{[]string{"-token", "-secret", "-passw", "-bearer", "-api"},
-		regexp.MustCompile(`(?i)((?:^|\s)--?(?:[a-z0-9]+-)*(?:token|secret|passwd|password|bearer|api-?key)\s+["']?)[^\s"'-][^\s"']*`)},
-	{[]string{"-u ", "-user"}, regexp.MustCompile(`(?i)((?:^|\s)(?:-u\s+|--(?:proxy-)?user[\s=])["']?)[^\s:"'/]+:[^\s"'/][^\s"']*`)},
+		when(`(?i)((?:^|\s)--?(?:[a-z0-9]+-)*(?:token|secret|passwd|password|bearer|api-?key)\s+["']?)[^\s"'-][^\s"']*`)},
+	{[]string{"-u ", "-user"}, when(`(?i)((?:^|\s)(?:-u\s+|--(?:proxy-)?user[\s=])["']?)[^\s:"'/]+:[^\s"'/][^\s"']*`)},
 	// A plain "token:" is a parser's word; only a longer name is a header.
 	{[]string{"token:", "key:", "-api:", "secret:", "passw", "passphrase:"},
-		regexp.MustCompile(`(?i)((?:^|[\s"'({\[,])(?:[a-z0-9_-]*[_-](?:token|api-?key|art-api|secret)|password|passwd|passphrase|api[_-]?key|secret):\s*)[^\s"',]+`)},
-	{[]string{"cookie"}, regexp.MustCompile(`(?i)(\b(?:set-)?cookie\\*["']?:\s*\\*["']?)[^\s"';]+(?:;\s*[^\s"';]+)*`)},
-	{[]string{"authorization"}, regexp.MustCompile(`(?i)(\b(?:proxy-)?authorization\\*["']?\s*[:=]\s*(?:\[\]string)?[\[{\\"']*(?:(?:basic|bearer|digest|negotiate|token)\s+)?)[^\s"',\]}\\]+`)},
-	{[]string{"bearer"}, regexp.MustCompile(`(?i)(\bbearer\s+)[a-z0-9._~+/=-]{16,}`)},
+		when(`(?i)((?:^|[\s"'({\[,])(?:[a-z0-9_-]*[_-](?:token|api-?key|art-api|secret)|password|passwd|passphrase|api[_-]?key|secret):\s*)[^\s"',]+`)},
+	{[]string{"cookie"}, when(`(?i)(\b(?:set-)?cookie\\*["']?:\s*\\*["']?)[^\s"';]+(?:;\s*[^\s"';]+)*`)},
+	{[]string{"authorization"}, when(`(?i)(\b(?:proxy-)?authorization\\*["']?\s*[:=]\s*(?:\[\]string)?[\[{\\"']*(?:(?:basic|bearer|digest|negotiate|token)\s+)?)[^\s"',\]}\\]+`)},
+	{[]string{"bearer"}, when(`(?i)(\bbearer\s+)[a-z0-9._~+/=-]{16,}`)},
 	// Lines of a netrc file.
-	{[]string{"password"}, regexp.MustCompile(`(?i)(\b(?:machine\s+\S+|default)(?:\s+(?:login|account)\s+\S+)*\s+password\s+)\S+`)},
+	{[]string{"password"}, when(`(?i)(\b(?:machine\s+\S+|default)(?:\s+(?:login|account)\s+\S+)*\s+password\s+)\S+`)},
 	// Tokens that name their issuer: GitHub, GitLab, Slack, AWS, JWT.
-	{[]string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, regexp.MustCompile(`()\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})`)},
-	{[]string{"glpat-", "xox", "akia"}, regexp.MustCompile(`()\b(?:glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16})`)},
-	{[]string{"eyj"}, regexp.MustCompile(`()\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*`)},
+	{[]string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, when(`()\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})`)},
+	{[]string{"glpat-", "xox", "akia"}, when(`()\b(?:glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16})`)},
+	{[]string{"eyj"}, when(`()\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*`)},
 }
 
 // secrets hides credentials that are not in a userinfo.
@@ -198,7 +205,7 @@ func secrets(s string) string {
 	for _, shape := range shapes {
 		for _, h := range shape.hints {
 			if strings.Contains(lower, h) {
-				s = shape.re.ReplaceAllString(s, "${1}"+Mark)
+				s = shape.re().ReplaceAllString(s, "${1}"+Mark)
 				break
 			}
 		}

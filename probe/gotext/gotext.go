@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"regexp"
 	"strings"
+	"sync"
 
 	"gpx/probe"
 )
@@ -29,7 +30,7 @@ type Row struct {
 	Means    string // one sentence; the class's own, where there is nothing to add
 	Fix      string // what to do; the class's own, where there is nothing to add
 
-	text *regexp.Regexp
+	text func() *regexp.Regexp // compiled when it is first asked for: most commands never do
 }
 
 // A Finding is a row, and the line that it was found in.
@@ -49,7 +50,7 @@ const (
 
 func row(k Kind, c probe.Class, text, means, fix string) Row {
 	info := c.Info()
-	return Row{Kind: k, Class: c, Means: cmp.Or(means, info.Meaning), Fix: cmp.Or(fix, info.Advice), text: regexp.MustCompile(text)}
+	return Row{Kind: k, Class: c, Means: cmp.Or(means, info.Meaning), Fix: cmp.Or(fix, info.Advice), text: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })}
 }
 
 func security(k Kind, c probe.Class, text, means, fix string) Row {
@@ -121,7 +122,7 @@ func Find(output []byte) []Finding {
 	n := 0
 	for line := range strings.Lines(string(output)) {
 		for _, r := range Table {
-			if !r.text.MatchString(line) {
+			if !r.text().MatchString(line) {
 				continue
 			}
 			secure = secure && !r.Security

@@ -109,6 +109,9 @@ func New(o Options) *Theme {
 		BadgeGood: block(p.good), BadgeWarn: block(p.warn), BadgeBad: block(p.bad), BadgeIdle: block(p.idle), BadgeAccent: block(p.accent),
 		Key: fg(p.accent).Bold(true), Hint: fg(p.dim), Title: fg(p.strong).Bold(true),
 	}
+	if profile == termenv.Ascii {
+		return t // nothing stands around any text
+	}
 	for role, s := range t.styles {
 		t.plain[role] = around(s)
 		t.lit[role] = around(s)
