@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -107,6 +109,11 @@ func (c *core) fetch(ctx context.Context, t target, name string) (fetched, error
 	}
 	var doubt atomic.Bool
 	race, err := c.race(ctx, t, func(ctx context.Context, file string) error {
+		if c.verifies(t) { // its folder is made while the database is asked: two milliseconds
+			var made sync.WaitGroup
+			made.Go(func() { os.MkdirAll(filepath.Dir(name), 0o700) }) // the stage says what is wrong with it
+			defer made.Wait()
+		}
 		by, err := c.stage.Add(ctx, t.m, t.file, file)
 		if err == nil && by == stage.Unverified && c.verifies(t) {
 			doubt.Store(true)
