@@ -188,6 +188,9 @@ func (s *sums) proof(ctx context.Context, m module.Version) ([]string, error) {
 		o.Remote = nil
 		return sumdb.New(o).Lookup(ctx, m)
 	}
+	if lines, ok, err := begun(ctx); ok {
+		return lines, err
+	}
 	return s.lines(ctx, m)
 }
 

@@ -107,6 +107,8 @@ func (c *core) fetch(ctx context.Context, t target, name string) (fetched, error
 	if c.stage.Has(t.m, t.file) { // it came between the asker's look and now
 		return fetched{name: name, from: "stage"}, nil
 	}
+	look, end := c.ahead(ctx, t)
+	defer end()
 	var doubt atomic.Bool
 	race, err := c.race(ctx, t, func(ctx context.Context, file string) error {
 		if c.verifies(t) { // its folder is made while the database is asked: two milliseconds
@@ -114,7 +116,7 @@ func (c *core) fetch(ctx context.Context, t target, name string) (fetched, error
 			made.Go(func() { os.MkdirAll(filepath.Dir(name), 0o700) }) // the stage says what is wrong with it
 			defer made.Wait()
 		}
-		by, err := c.stage.Add(ctx, t.m, t.file, file)
+		by, err := c.stage.Add(look.with(ctx), t.m, t.file, file)
 		if err == nil && by == stage.Unverified && c.verifies(t) {
 			doubt.Store(true)
 		}
