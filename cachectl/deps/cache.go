@@ -256,6 +256,7 @@ func (l *loader) mustHaveSums() bool { return l.mode == "readonly" && l.work == 
 // askDatabase looks a hash up in what is cached of the checksum database.
 func (l *loader) askDatabase(key module.Version, hash string) *Trouble {
 	m := module.Version{Path: key.Path, Version: strings.TrimSuffix(key.Version, "/go.mod")}
+	l.wider.Store(true)
 	t := l.proofs.do(key, func() *Trouble {
 		if !sumdb.Verifies(l.env, key.Path) {
 			return nil

@@ -231,6 +231,12 @@ type Options struct {
 	// Memo remembers the module cache from one Read to the next; nil reads
 	// everything anew.
 	Memo *Memo
+	// MemoFile is where a Memo is opened and saved when one is needed and there is
+	// no Memo; "" is nowhere.
+	MemoFile string
+	// Kept is a folder in which the report of a project is kept until something
+	// that it stands on changes; "" is none.
+	Kept string
 }
 
 // Read looks at a project. It fails only when ctx ends: whatever is broken in
@@ -241,10 +247,45 @@ func Read(ctx context.Context, o Options) (*Report, error) {
 	}
 	l := newLoader(ctx, o)
 	defer l.close()
-	r := &Report{Project: o.Project}
-	var ahead map[module.Version][4]stamp
+	k := keptFor(o.Kept, o.Project.Root)
+	if k.file != "" {
+		l.cache.ahead, k.basis = l.basis()
+		if r := k.recall(); r != nil {
+			r.Project = o.Project
+			return r, ctx.Err()
+		}
+	}
+	save := l.openMemo(o)
+	defer save()
+	r := l.read()
+	k.keep(l, r)
+	return r, ctx.Err()
+}
+
+// openMemo opens what is remembered of the module cache; save keeps what was seen.
+func (l *loader) openMemo(o Options) (save func()) {
+	save = func() {}
+	switch l.memo = o.Memo; {
+	case l.memo != nil:
+	case o.MemoFile == "":
+		l.memo = &Memo{}
+	default:
+		l.memo = OpenMemo(o.MemoFile)
+		save = func() { _ = l.memo.Save(o.MemoFile) } // else the next time takes longer, and that is all
+	}
+	l.memo.use(l.cache.dir)
+	l.cache.memo = l.memo
+	return save
+}
+
+// read looks at everything.
+func (l *loader) read() *Report {
+	r := &Report{Project: l.project}
+	ahead := l.cache.ahead
 	var looking sync.WaitGroup
-	looking.Go(func() { ahead = l.lookAhead() }) // while the project's own files are read
+	if ahead == nil {
+		looking.Go(func() { ahead = l.lookAhead() }) // while the project's own files are read
+	}
 	fatal := l.open(r)
 	if l.stopped = len(fatal) > 0; !l.stopped {
 		l.roots()
@@ -262,7 +303,7 @@ func Read(ctx context.Context, o Options) (*Report, error) {
 	r.Mode = l.mode
 	r.Modules = l.rows(r)
 	r.Packages = l.pkgs.count()
-	return r, ctx.Err()
+	return r
 }
 
 // trouble makes a Trouble with a text of one clean line.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -36,6 +37,7 @@ type loader struct {
 	context *build.Context // what it builds for
 	target  string         // the same as a name
 	memo    *Memo
+	wider   atomic.Bool // the report stands on more than its basis says (kept.go)
 
 	rs        *requirements
 	graphOnce sync.Once
@@ -65,7 +67,7 @@ type pkg struct {
 }
 
 func newLoader(ctx context.Context, o Options) *loader {
-	l := &loader{ctx: ctx, env: o.Env, project: o.Project, memo: o.Memo, used: map[module.Version][]string{}}
+	l := &loader{ctx: ctx, env: o.Env, project: o.Project, used: map[module.Version][]string{}}
 	l.roots = sync.OnceValue(l.findRoots)
 	l.database = sync.OnceValues(func() (*sumdb.Client, error) {
 		so, err := sumdb.Of(o.Env)
@@ -74,11 +76,7 @@ func newLoader(ctx context.Context, o Options) *loader {
 		}
 		return sumdb.New(so), nil
 	})
-	if l.memo == nil {
-		l.memo = &Memo{}
-	}
-	l.memo.use(o.Env.Get("GOMODCACHE"))
-	l.cache = &cache{dir: o.Env.Get("GOMODCACHE"), memo: l.memo}
+	l.cache = &cache{dir: o.Env.Get("GOMODCACHE")}
 	return l
 }
 

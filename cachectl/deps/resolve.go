@@ -120,7 +120,11 @@ func (l *loader) resolveIn(pkg string, std bool, selected func(path string) (str
 		if bad != nil {
 			return nil, false, []Trouble{*bad} // the package may be here: nobody can say
 		}
-		if rel, ok := folder(pkg, prefix); ok && t.has(rel) {
+		rel, ok := folder(pkg, prefix)
+		if ok && t.local && beyond(rel) {
+			l.wider.Store(true)
+		}
+		if ok && t.has(rel) {
 			at = append(at, place{m, t, rel})
 		}
 	}

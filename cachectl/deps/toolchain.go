@@ -29,6 +29,7 @@ func (l *loader) chooseToolchain(r *Report) []Trouble {
 	if t.Name == "" {
 		return nil
 	}
+	l.wider.Store(true) // PATH
 	r.Toolchain = Toolchain{Want: t.Name}
 	if onPath(e.OSEnv("PATH"), t.Name) {
 		r.Toolchain.Cached = true

@@ -216,6 +216,9 @@ func (l *loader) fromCache(m module.Version) (*tree, *Trouble) {
 		}
 		return nil, trouble(NoZip, m, get, "%s: %s", m, what)
 	}
+	if !f.Dir || f.hash == "" {
+		l.wider.Store(true) // the zip is read
+	}
 	sum, err := f.zipSum(l.ctx)
 	if err != nil {
 		return nil, trouble(Damaged, m, "gpx cache verify", "%s: %v", m, err)

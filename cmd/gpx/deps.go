@@ -173,16 +173,9 @@ func runDeps(ctx context.Context, a *app, f depsFlags) error {
 }
 
 // readDeps says what the project needs and what of it is here. What it saw of the
-// module cache is kept for the next time.
+// module cache, and the report, are kept for the next time.
 func (a *app) readDeps(ctx context.Context, e *env.Env, p *project.Project) (*deps.Report, error) {
-	file := a.stateFile("deps", e.Get("GOMODCACHE"))
-	memo := deps.OpenMemo(file)
-	r, err := deps.Read(ctx, deps.Options{Env: e, Project: p, Memo: memo})
-	if err != nil {
-		return nil, err
-	}
-	_ = memo.Save(file) // else the next time takes longer, and that is all
-	return r, nil
+	return deps.Read(ctx, deps.Options{Env: e, Project: p, MemoFile: a.stateFile("deps", e.Get("GOMODCACHE")), Kept: a.stateFile("reports", "")})
 }
 
 // needProject is the environment and the project; without one the command has

@@ -1,0 +1,246 @@
+package deps
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/module"
+
+	"gpx/cachectl/internal/sealed"
+	"gpx/envctl/env"
+	"gpx/envctl/project"
+)
+
+// again reads with a folder for reports, and says whether the report was a kept
+// one: nothing is remembered of the module cache then.
+func (m *machine) again(folder string) (r *Report, recalled bool) {
+	m.t.Helper()
+	e, err := env.Read(m.t.Context(), env.Options{Dir: m.project, Environ: m.env("off")})
+	must(m.t, err)
+	p, err := project.Find(m.project, e)
+	must(m.t, err)
+	memo := &Memo{}
+	r, err = Read(m.t.Context(), Options{Env: e, Project: p, Memo: memo, Kept: folder})
+	must(m.t, err)
+	return r, memo.by == nil
+}
+
+// check compares a report with one that is made anew.
+func (m *machine) check(when, folder string) (recalled bool) {
+	m.t.Helper()
+	want := m.read(nil)
+	got, recalled := m.again(folder)
+	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b error) bool { return fmt.Sprint(a) == fmt.Sprint(b) })); d != "" {
+		m.t.Errorf("%s: %s", when, d)
+	}
+	return recalled
+}
+
+// In every state of the readiness tests, after a report was kept of the state
+// before, the report is the one that is made anew.
+func TestKeptReportInEveryState(t *testing.T) {
+	w := newWorld(t)
+	machines := map[string]*machine{}
+	for name := range bases {
+		machines[name] = w.prepare(t, name)
+	}
+	every := map[string]int{"": 7, "system": 3}[os.Getenv("GPX_TEST_SCALE")] // soak: all
+	every = max(every, 1)
+	var n, kept, changed atomic.Int64
+	t.Cleanup(func() {
+		t.Logf("%d states, of %d the report was kept; %d did not change it", n.Load(), kept.Load(), changed.Load())
+		if kept.Load() < n.Load()/2 || changed.Load() > n.Load()/4 {
+			t.Error("that is no test of what is kept")
+		}
+	})
+	for i, s := range states() {
+		if i%every != 0 {
+			continue
+		}
+		n.Add(1)
+		t.Run(s.base+": "+s.name, func(t *testing.T) {
+			t.Parallel()
+			m := machines[s.base].copy(t)
+			folder := filepath.Join(m.dir, "kept")
+			m.check("before", folder)
+			if m.check("before, again", folder) {
+				kept.Add(1)
+			}
+			s.do(m)
+			if m.check("after", folder) {
+				changed.Add(1)
+			}
+			m.check("after, again", folder)
+		})
+	}
+}
+
+// A kept report holds as long as nothing changes that it stands on.
+func TestKeptReportAndOneChange(t *testing.T) {
+	w := newWorld(t)
+	base := w.prepare(t, "pruned")
+	touch := func(name string) func(*machine) {
+		return func(m *machine) {
+			old := time.Now().Add(-2 * time.Hour)
+			must(m.t, os.Chtimes(name, old, old))
+		}
+	}
+	add := func(name, text string) func(*machine) {
+		return func(m *machine) { m.write(map[string]string{name: text}) }
+	}
+	set := func(kv string) func(*machine) {
+		return func(m *machine) { m.environ = append(m.environ, kv) }
+	}
+	part := func(name string) string {
+		return filepath.Join("cache", "download", "lab.example.com", "lib", "@v", "v1.0.0."+name)
+	}
+	for _, c := range []struct {
+		name string
+		do   func(*machine)
+		same bool
+	}{
+		{"nothing", func(*machine) {}, true},
+		{"a file that is no Go file", add("README", "x"), true},
+		{"another proxy", set("GOPROXY=https://joe:hunter2@a.example.com"), true},
+		{"a Go file in a folder that is left out", add("testdata/y.go", "package x\n"), true},
+		{"a comment in go.mod", func(m *machine) { m.edit("go.mod", func(s string) string { return s + "// x\n" }) }, false},
+		{"a line more in go.sum", func(m *machine) {
+			m.edit("go.sum", func(s string) string { return s + "a.example.com/b v1.0.0 h1:x\n" })
+		}, false},
+		{"a Go file that has other times", func(m *machine) { touch(filepath.Join(m.project, "app.go"))(m) }, false},
+		{"a new folder", add("new/new.go", "package new\n"), false},
+		{"a folder that becomes a module", add("sub/go.mod", "module example.com/app/sub\n"), false},
+		{"a folder that is none any more", func(m *machine) { must(m.t, os.Remove(filepath.Join(m.project, "other", "go.mod"))) }, false},
+		{"a go.work", add("go.work", "go 1.22\nuse .\n"), false},
+		{"a vendor folder", add("vendor/x", "x"), false},
+		{"a .mod of other times", func(m *machine) { touch(m.cache(part("mod")))(m) }, false},
+		{"a .ziphash of other times", func(m *machine) { touch(m.cache(part("ziphash")))(m) }, false},
+		{"a zip less", func(m *machine) { must(m.t, os.Remove(m.cache(part("zip")))) }, false},
+		{"a tree less", func(m *machine) { must(m.t, os.RemoveAll(m.cache("lab.example.com", "lib@v1.0.0"))) }, false},
+		{"windows", set("GOOS=windows"), false},
+		{"no cgo", set("CGO_ENABLED=0"), false},
+		{"a tag", set("GOFLAGS=-tags=other"), false},
+		{"private modules", set("GOPRIVATE=lab.example.com"), false},
+		{"another toolchain setting", set("GOTOOLCHAIN=auto"), false},
+		{"another module cache", func(m *machine) { set("GOMODCACHE=" + filepath.Join(m.dir, "empty"))(m) }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			m := base.copy(t)
+			folder := filepath.Join(m.dir, "kept")
+			m.check("before", folder)
+			c.do(m)
+			if got := m.check("after", folder); got != c.same {
+				t.Errorf("recalled: %v, want %v", got, c.same)
+			}
+		})
+	}
+}
+
+// What a report stands on beside its basis keeps it from being kept.
+func TestReportThatIsNotKept(t *testing.T) {
+	w := newWorld(t)
+	machines := map[string]*machine{"pruned": w.prepare(t, "pruned"), "replace": w.prepare(t, "replace")}
+	for _, c := range []struct {
+		name, base string
+		do         func(*machine)
+	}{
+		{"a folder as a replacement", "replace", func(*machine) {}},
+		{"a zip that is not extracted", "pruned", func(m *machine) { m.remove("lab.example.com/lib", "v1.0.0", "dir") }},
+		{"something is missing", "pruned", func(m *machine) { m.remove("lab.example.com/lib", "v1.0.0", "dir", "zip") }},
+		{"a Go file of this moment", "pruned", func(m *machine) { m.write(map[string]string{"sub/sub.go": "package sub\n"}) }},
+		{"a link", "pruned", func(m *machine) { must(m.t, os.Symlink("sub.go", filepath.Join(m.project, "sub", "link.go"))) }},
+		{"a package in a folder that is left out", "pruned", func(m *machine) {
+			m.write(map[string]string{"testdata/x.go": "package x\n", "sub/sub.go": "package sub\n\nimport _ \"example.com/app/testdata\"\n"})
+			old := time.Now().Add(-time.Hour)
+			must(m.t, os.Chtimes(filepath.Join(m.project, "sub", "sub.go"), old, old))
+		}},
+		{"go.sum has no line, and the database has", "pruned", func(m *machine) {
+			m.environ = append(m.environ, "GOFLAGS=-modcacherw -mod=mod")
+			m.edit("go.sum", func(s string) string { return cutLine(s, "lab.example.com/lib v1.0.0 ") })
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			m := machines[c.base].copy(t)
+			folder := filepath.Join(m.dir, "kept")
+			c.do(m)
+			m.check("at first", folder)
+			if m.check("again", folder) {
+				t.Error("it was kept")
+			}
+		})
+	}
+}
+
+// A version that go.mod does not list is not in the basis.
+func TestVersionsBesideTheBasis(t *testing.T) {
+	a, b := module.Version{Path: "a.example.com/a", Version: "v1.0.0"}, module.Version{Path: "b.example.com/b", Version: "v1.0.0"}
+	c := &cache{ahead: map[module.Version][4]stamp{a: {}}}
+	for _, v := range []module.Version{a, b} {
+		c.facts.do(v, func() facts { return facts{} })
+		if got := c.onlyAhead(); got != (v == a) {
+			t.Errorf("after %s: %v", v, got)
+		}
+	}
+}
+
+// What was kept is what is recalled, of whatever there may be in a module; cut or
+// changed it is nothing.
+func TestKeptFile(t *testing.T) {
+	k := &kept{file: filepath.Join(t.TempDir(), "report"), basis: strings.Repeat("b", 32)}
+	want := &Report{
+		Mode: "readonly", Toolchain: Toolchain{"go1.26.0", true}, Packages: 7,
+		Build: Answer{Ready: true}, Test: Answer{Ready: true}, Tools: Answer{Ready: true},
+		Modules: []Module{
+			{Version: module.Version{Path: "a.example.com/a", Version: "v1.0.0"}, Direct: true, Needed: true, Cache: Parts{Info: true, Dir: true}, Sum: SumOK, Verdict: AtRisk, Why: "its zip is gone", Fix: "go mod download", By: []string{"x", "y"}},
+			{Version: module.Version{Path: "b.example.com/b", Version: "v1.0.0"}, Replacement: module.Version{Path: "c", Version: "v2.0.0"}, Private: true, Unknown: true, Cache: Parts{Mod: true, Zip: true}, Sum: SumNone, Verdict: Ready},
+		},
+	}
+	var w encoder
+	w.text(k.basis)
+	w.report(want)
+	must(t, sealed.Write(k.file, sealed.Bytes(keptKind, w.b)))
+	if d := cmp.Diff(want, k.recall()); d != "" {
+		t.Error(d)
+	}
+	if r := (&kept{file: k.file, basis: strings.Repeat("c", 32)}).recall(); r != nil {
+		t.Error("it is recalled for something else")
+	}
+	for n := range len(w.b) {
+		must(t, sealed.Write(k.file, sealed.Bytes(keptKind, w.b[:n])))
+		if r := k.recall(); r != nil {
+			t.Fatalf("of %d bytes %d were enough: %+v", len(w.b), n, r)
+		}
+	}
+	data := sealed.Bytes(keptKind, w.b)
+	damaged := slices.Clone(data)
+	damaged[len(data)-2] ^= 1
+	must(t, os.WriteFile(k.file, damaged, 0o600))
+	if k.recall() != nil {
+		t.Error("a damaged one is recalled")
+	}
+}
+
+// The reports of projects that nobody asks for any more make room.
+func TestKeptReportsAreFew(t *testing.T) {
+	dir := t.TempDir()
+	for i := range maxKept + 3 {
+		name := filepath.Join(dir, fmt.Sprint(i))
+		must(t, os.WriteFile(name, nil, 0o600))
+		must(t, os.Chtimes(name, time.Time{}, time.Unix(int64(1e9+i), 0)))
+	}
+	forgetOldest(dir)
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	if _, err := os.Lstat(filepath.Join(dir, fmt.Sprint(maxKept+2))); len(entries) != maxKept-1 || err != nil {
+		t.Errorf("%d are left, the newest: %v", len(entries), err)
+	}
+}
