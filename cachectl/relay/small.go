@@ -10,8 +10,8 @@ import (
 const (
 	// smallFile is more than nearly every go.mod has, in bytes.
 	smallFile = 64 << 10
-	// maxSmall bounds what is kept of small files, in bytes: some 20,000 of them.
-	maxSmall = 16 << 20
+	// maxSmall bounds what is kept of small files, in bytes: some 10,000 of them.
+	maxSmall = 8 << 20
 	// smallCost is what one has beside its content and name.
 	smallCost = 400
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -21,9 +22,19 @@ import (
 	"gpx/probe/catalog"
 )
 
-// relayGarbage is the GC percentage of a process that is a relay and little else: it
-// keeps some megabytes, and every collection makes answers wait.
-const relayGarbage = 400
+const (
+	// relayGarbage is the GC percentage of a process that is a relay and little else:
+	// it keeps some megabytes, and every collection makes answers wait.
+	relayGarbage = 400
+	// relayMemory is where it collects more often instead of growing, in bytes.
+	relayMemory = 48 << 20
+)
+
+// rareGarbage lets this process collect its garbage as a relay does, until restore.
+func rareGarbage() (restore func()) {
+	percent, limit := debug.SetGCPercent(relayGarbage), debug.SetMemoryLimit(relayMemory)
+	return func() { debug.SetGCPercent(percent); debug.SetMemoryLimit(limit) }
+}
 
 // relayNeeds say what a relay is for.
 type relayNeeds struct {

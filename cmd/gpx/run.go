@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -59,7 +58,7 @@ func runRun(ctx context.Context, a *app, args []string, noSums bool) error {
 		return failed(op, "", err)
 	}
 	defer l.Close()
-	defer debug.SetGCPercent(debug.SetGCPercent(relayGarbage))
+	defer rareGarbage()()
 	r, err := a.newRelay(ctx, l, relayNeeds{op: op, noSums: noSums})
 	if err != nil {
 		return err

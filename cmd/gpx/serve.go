@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -84,7 +83,7 @@ func runServe(ctx context.Context, a *app, f serveFlags) error {
 		return err
 	}
 	defer l.Close()
-	defer debug.SetGCPercent(debug.SetGCPercent(relayGarbage))
+	defer rareGarbage()()
 	var lines sync.Mutex
 	say := func(line string) {
 		lines.Lock()

@@ -1,13 +1,16 @@
 package story
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -68,7 +71,7 @@ func TestChaosDownloads(t *testing.T) {
 			}
 		})
 	}
-	var seen []vitals
+	var seen []map[string]float64
 	all.Go(func() {
 		tick := time.NewTicker(max(during/60, time.Second))
 		defer tick.Stop()
@@ -85,18 +88,22 @@ func TestChaosDownloads(t *testing.T) {
 	for _, said := range c.failed {
 		t.Error(said)
 	}
-	early, late := seen[:max(len(seen)/4, 1)], seen[len(seen)-max(len(seen)/4, 1):]
-	t.Logf("\n| %v, %d downloads of %d modules, %d changes of faults | first quarter | last quarter |\n|---|---|---|\n"+
-		"| resident memory, median | %d MB | %d MB |\n| descriptors, median | %d | %d |\n| threads, median | %d | %d |\n",
-		during, c.downloads, c.fetched, c.changes,
-		mid(early, vitals.mem)>>20, mid(late, vitals.mem)>>20, mid(early, vitals.fds), mid(late, vitals.fds), mid(early, vitals.threads), mid(late, vitals.threads))
-	// A heap of Go breathes, and caches with a bound fill up.
-	if a, b := mid(early, vitals.mem), mid(late, vitals.mem); b > a+a/2+(16<<20) {
-		t.Errorf("memory grew from %d to %d MB", a>>20, b>>20)
+	quarters := slices.Collect(slices.Chunk(seen, max((len(seen)+3)/4, 1)))
+	first, last := quarters[0], quarters[len(quarters)-1]
+	table := fmt.Sprintf("\n| %v, %d downloads of %d modules, %d changes of faults | medians of its quarters | | | |\n|---|---|---|---|---|\n",
+		during, c.downloads, c.fetched, c.changes)
+	for _, v := range vital {
+		table += "| " + v.name
+		for _, q := range quarters {
+			table += fmt.Sprintf(" | %.0f", middleOf(q, v.metric)/v.unit)
+		}
+		table += " |\n"
+		// A heap of Go breathes, caches with a bound fill up, and clients come and go.
+		if a, b := middleOf(first, v.metric), middleOf(last, v.metric); b > a+a/2+v.slack {
+			t.Errorf("%s grew from %.0f to %.0f", v.name, a/v.unit, b/v.unit)
+		}
 	}
-	if a, b := mid(early, vitals.fds), mid(late, vitals.fds); b > a+a/2+20 {
-		t.Errorf("descriptors grew from %d to %d", a, b)
-	}
+	t.Log(table)
 	if c.downloads < int64(during.Seconds())/20 {
 		t.Errorf("only %d downloads", c.downloads)
 	}
@@ -301,26 +308,39 @@ func (c *chaos) failures() int {
 	return len(c.failed)
 }
 
-// Vitals are what a process takes.
-type vitals struct{ memory, descriptors, running int64 }
-
-func (v vitals) mem() int64     { return v.memory }
-func (v vitals) fds() int64     { return v.descriptors }
-func (v vitals) threads() int64 { return v.running }
-
-func (s *server) vitals(t *testing.T) vitals {
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
-	if err != nil {
-		t.Error(err)
-	}
-	return vitals{s.memory(t, "VmRSS:"), int64(len(fds)), s.memory(t, "Threads:") >> 10}
+// vital is what must not grow, as /metrics names it.
+var vital = []struct {
+	metric, name string
+	unit, slack  float64
+}{
+	{"process_resident_memory_bytes", "resident memory, MB", 1 << 20, 16 << 20},
+	{"process_open_fds", "descriptors", 1, 20},
+	{"go_goroutines", "goroutines", 1, 40},
+	{"go_threads", "threads", 1, 10},
 }
 
-func mid(list []vitals, of func(vitals) int64) int64 {
-	var values []int64
-	for _, v := range list {
-		values = append(values, of(v))
+// vitals are the values of a gpx serve's metrics without labels.
+func (s *server) vitals(t *testing.T) map[string]float64 {
+	values := map[string]float64{}
+	res, err := http.Get("http://" + s.addr + "/metrics")
+	if err != nil {
+		t.Error(err)
+		return values
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	defer res.Body.Close()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			values[name] = n
+		}
+	}
+	return values
+}
+
+func middleOf(seen []map[string]float64, metric string) float64 {
+	var values []float64
+	for _, v := range seen {
+		values = append(values, v[metric])
+	}
+	return middle(values)
 }

@@ -235,11 +235,9 @@ func interrupted(err error) bool {
 }
 
 // peak is the most resident memory that it ever had, in bytes.
-func (s *server) peak(t *testing.T) int64 { return s.memory(t, "VmHWM:") }
-
-// memory is a line of /proc/PID/status, in bytes.
-func (s *server) memory(t *testing.T, name string) int64 {
+func (s *server) peak(t *testing.T) int64 {
 	t.Helper()
+	const name = "VmHWM:"
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		t.Skip("needs /proc")
