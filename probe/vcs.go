@@ -32,21 +32,25 @@ type repository struct {
 // (cmd/go/internal/vcs.vcsPaths). The last one is any path with a suffix that
 // names the tool.
 var knownHosts = []struct {
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp // compiled when it is first asked for
 	vcs     string
 }{
-	{regexp.MustCompile(`^(?P<root>(?:github\.com|bitbucket\.org)/[\w.\-]+/[\w.\-]+)(?:/[\w.\-]+)*$`), "git"},
-	{regexp.MustCompile(`^(?P<root>hub\.jazz\.net/git/[a-z0-9]+/[\w.\-]+)(?:/[\w.\-]+)*$`), "git"},
-	{regexp.MustCompile(`^(?P<root>git\.apache\.org/[a-z0-9_.\-]+\.git)(?:/[\w.\-]+)*$`), "git"},
-	{regexp.MustCompile(`^(?P<root>git\.openstack\.org/[\w.\-]+/[\w.\-]+)(?:\.git)?(?:/[\w.\-]+)*$`), "git"},
-	{regexp.MustCompile(`^(?P<root>chiselapp\.com/user/[A-Za-z0-9]+/repository/[\w.\-]+)$`), "fossil"},
-	{regexp.MustCompile(`^(?P<root>(?:[a-z0-9.\-]+\.)+[a-z0-9.\-]+(?::[0-9]+)?(?:/~?[\w.\-]+)+?\.(?P<vcs>bzr|fossil|git|hg|svn))(?:/~?[\w.\-]+)*$`), ""},
+	{lazily(`^(?P<root>(?:github\.com|bitbucket\.org)/[\w.\-]+/[\w.\-]+)(?:/[\w.\-]+)*$`), "git"},
+	{lazily(`^(?P<root>hub\.jazz\.net/git/[a-z0-9]+/[\w.\-]+)(?:/[\w.\-]+)*$`), "git"},
+	{lazily(`^(?P<root>git\.apache\.org/[a-z0-9_.\-]+\.git)(?:/[\w.\-]+)*$`), "git"},
+	{lazily(`^(?P<root>git\.openstack\.org/[\w.\-]+/[\w.\-]+)(?:\.git)?(?:/[\w.\-]+)*$`), "git"},
+	{lazily(`^(?P<root>chiselapp\.com/user/[A-Za-z0-9]+/repository/[\w.\-]+)$`), "fossil"},
+	{lazily(`^(?P<root>(?:[a-z0-9.\-]+\.)+[a-z0-9.\-]+(?::[0-9]+)?(?:/~?[\w.\-]+)+?\.(?P<vcs>bzr|fossil|git|hg|svn))(?:/~?[\w.\-]+)*$`), ""},
+}
+
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
 // knownRepository finds the repository of a module path without asking anybody.
 func knownRepository(path string) (repository, bool) {
 	for _, h := range knownHosts {
-		m := h.pattern.FindStringSubmatch(path)
+		m := h.pattern().FindStringSubmatch(path)
 		if m == nil {
 			continue
 		}

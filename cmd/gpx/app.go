@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gpx/cachectl/deps"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
 	"gpx/envctl/profiles"
@@ -41,10 +42,11 @@ type app struct {
 	settingsFound bool
 	read          *settings
 
-	soon       func() (*env.Env, error) // goEnv, while it is read ahead; nil otherwise
+	soon       func() (ahead, error) // what is read ahead; nil when nothing is
 	goEnv      *env.Env
 	goProject  *project.Project
-	noProject  bool // it was looked for
+	noProject  bool         // it was looked for
+	report     *deps.Report // of goProject, when it was read ahead
 	store      *history.Store
 	journal    change.Journal
 	theChanger *change.Changer
@@ -261,24 +263,44 @@ func (a *app) freshEnv(ctx context.Context) (*env.Env, error) {
 	return env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ})
 }
 
-// readAhead has the go command asked while the database is opened: both take
-// some milliseconds, and neither waits for the other.
+// An ahead is what a command needs first. Project and report are nil when they
+// could not be read: who asks for them is told why.
+type ahead struct {
+	env     *env.Env
+	project *project.Project
+	report  *deps.Report
+}
+
+// readAhead reads environment, project and what it needs while the database is
+// opened: both take some milliseconds, and neither waits for the other.
 func (a *app) readAhead(ctx context.Context) {
-	var e *env.Env
+	var got ahead
 	var err error
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		e, err = env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ, Memo: a.stateFile("goenv", "")})
+		if got.env, err = env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ, Memo: a.stateFile("goenv", "")}); err != nil {
+			return
+		}
+		p, err := project.Find(a.dir(), got.env)
+		if err != nil {
+			return
+		}
+		got.project = p
+		got.report, _ = a.readDeps(ctx, got.env, p)
 	}()
-	a.soon = func() (*env.Env, error) { <-read; return e, err }
+	a.soon = func() (ahead, error) { <-read; return got, err }
 }
 
-// forgetEnv has the go environment read anew when it is asked for.
+// forgetEnv has the go environment, and what was read ahead in it, read anew when
+// it is asked for.
 func (a *app) forgetEnv() {
 	if a.soon != nil {
 		a.soon() // it ends with the command's context at the latest
 		a.soon = nil
+	}
+	if a.report != nil {
+		a.goProject, a.report = nil, nil
 	}
 	a.goEnv = nil
 }
@@ -288,19 +310,22 @@ func (a *app) env(ctx context.Context) (*env.Env, error) {
 	if a.goEnv != nil {
 		return a.goEnv, nil
 	}
-	read := func() (*env.Env, error) { return a.freshEnv(ctx) }
+	read := func() (ahead, error) { e, err := a.freshEnv(ctx); return ahead{env: e}, err }
 	if a.soon != nil {
 		read, a.soon = a.soon, nil
 	}
-	e, err := read()
+	got, err := read()
 	if err != nil {
 		return nil, err
 	}
-	a.goEnv = e
-	if a.cleaning == nil {
-		a.cleaning = clean(ctx, e, a.now())
+	a.goEnv = got.env
+	if got.project != nil {
+		a.goProject, a.report = got.project, got.report
 	}
-	return e, nil
+	if a.cleaning == nil {
+		a.cleaning = clean(ctx, a.goEnv, a.now())
+	}
+	return a.goEnv, nil
 }
 
 // project reads go.mod and go.work once; nil without an error means that the

@@ -138,10 +138,12 @@ func runDeps(ctx context.Context, a *app, f depsFlags) error {
 	}
 	var known sync.WaitGroup
 	known.Go(func() { a.remember(ctx, p) }) // it waits for the disk
-	r, err := a.readDeps(ctx, e, p)
-	known.Wait()
-	if err != nil {
-		return interrupted(failed(op, p.Root, err))
+	defer known.Wait()
+	r := a.report
+	if r == nil {
+		if r, err = a.readDeps(ctx, e, p); err != nil {
+			return interrupted(failed(op, p.Root, err))
+		}
 	}
 	var proof *deps.Proof
 	if f.prove {
@@ -230,12 +232,13 @@ func depsDocumentOf(r *deps.Report, proof *deps.Proof, where map[module.Version]
 			doc.Proof.Runs = append(doc.Proof.Runs, depsRun{cleanAll(run.Command), run.OK, wire.Millis(run.Took), nonNil(run.Output)})
 		}
 	}
+	clean := cleaner{}
 	for i := range r.Modules {
 		m := &r.Modules[i]
 		x := depsModule{
 			Path: redact.Clean(m.Path), Version: redact.Clean(m.Version.Version), Direct: m.Direct, Private: m.Private, Needed: m.Needed,
 			Replaced: replacementText(m), Cache: depsCache(m.Cache), Sum: m.Sum, Verdict: m.Verdict, Why: m.Why, Fix: m.Fix,
-			By: cleanAll(m.By), Reachable: []depsSource{},
+			By: clean.all(m.By), Reachable: []depsSource{},
 		}
 		for _, s := range where[m.Actual()].Sources {
 			x.Reachable = append(x.Reachable, depsSource{s.Hop, s.Class})
@@ -265,10 +268,20 @@ func replacementText(m *deps.Module) string {
 	return redact.Clean(moduleText(m.Replacement))
 }
 
-func cleanAll(texts []string) []string {
+func cleanAll(texts []string) []string { return cleaner{}.all(texts) }
+
+// A cleaner cleans a text once, however many modules it is the reason for.
+type cleaner map[string]string
+
+func (c cleaner) all(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, t := range texts {
-		out[i] = redact.Text(t)
+		clean, had := c[t]
+		if !had {
+			clean = redact.Text(t)
+			c[t] = clean
+		}
+		out[i] = clean
 	}
 	return out
 }

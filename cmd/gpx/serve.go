@@ -164,7 +164,7 @@ func (a *app) warnOfNetwork(l net.Listener, private bool) {
 
 // tokenForm is what a token may be: a path element that means itself, and long
 // enough not to be guessed.
-var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`)
+var tokenForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`) })
 
 // tokenOf is the token that is asked for, "" for none.
 func (a *app) tokenOf(f serveFlags) (string, error) {
@@ -184,7 +184,7 @@ func (a *app) tokenOf(f serveFlags) (string, error) {
 		return "", failed(op, f.tokenFile, err)
 	}
 	token := strings.TrimSpace(string(data))
-	if !tokenForm.MatchString(token) { // which is not shown
+	if !tokenForm().MatchString(token) { // which is not shown
 		return "", usage(op, "%s holds no token", f.tokenFile).hint("16 to 200 letters, digits, - and _; make one with: head -c 24 /dev/urandom | base64 | tr +/ -_")
 	}
 	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
