@@ -2,6 +2,7 @@ package route
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -242,5 +243,14 @@ func TestSumNeeds(t *testing.T) {
 				t.Errorf("lines %q", lines)
 			}
 		})
+	}
+}
+
+// Settings that stop every go command stop it before a hop is asked.
+func TestRefusedSettings(t *testing.T) {
+	t.Parallel()
+	r := Predict(Input{Module: module.Version{Path: "lab.example.com/alpha", Version: "v1.0.0"}, Refusal: errors.New("modules disabled")})
+	if r.Result != Stopped || len(r.Steps) > 0 || !strings.Contains(r.Why, "modules disabled") {
+		t.Errorf("%+v", r)
 	}
 }

@@ -44,6 +44,8 @@ func Predict(in Input) Route {
 func (w *walker) beforeAnyRequest() bool {
 	r := &w.route
 	switch {
+	case w.in.Refusal != nil:
+		r.Result, r.Why = Stopped, "every go command that wants a module stops before it asks anybody: "+clean(w.in.Refusal)
 	case w.in.Vendor == Vendored:
 		r.Result, r.Why = Served, "vendored: a build reads the vendor directory and asks nobody"
 	case w.in.Vendor == VendorLacking:

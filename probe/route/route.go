@@ -66,6 +66,8 @@ const (
 // Input is all that decides a route.
 type Input struct {
 	Module module.Version
+	// Refusal is why no go command gets any module (Refusal of gpx/envctl/env).
+	Refusal error
 
 	Chain    chain.Chain
 	ChainErr error  // GOPROXY cannot be used
