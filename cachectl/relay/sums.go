@@ -30,10 +30,10 @@ const (
 	// tileHeight is that of every tile that a go command asks for
 	// (golang.org/x/mod/sumdb, Client).
 	tileHeight = 8
-	// maxRecords, maxTiles and maxHeads bound what is kept in memory: some 10 MB with
-	// what the client of the database keeps of them, 8 MB and nothing.
-	maxRecords = 5000
-	maxTiles   = 1024
+	// maxRecords, maxTiles and maxHeads bound what is kept in memory: some 5 MB with
+	// what the client of the database keeps of them, 4 MB and nothing.
+	maxRecords = 2500
+	maxTiles   = 512
 	maxHeads   = 32
 )
 
