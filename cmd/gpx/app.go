@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -279,6 +280,9 @@ func (a *app) readAhead(ctx context.Context) {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
+		// It is done before there is garbage that matters: collecting less of it saves a
+		// tenth of the time where nothing is known yet.
+		defer debug.SetGCPercent(debug.SetGCPercent(400))
 		if got.env, err = env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ, Memo: a.stateFile("goenv", "")}); err != nil {
 			return
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -129,9 +128,6 @@ Exit status 3 means that the project does not build with no network.`,
 
 func runDeps(ctx context.Context, a *app, f depsFlags) error {
 	const op = "deps"
-	// It is done before there is garbage that matters: collecting less of it saves a
-	// tenth of the time.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	e, p, err := a.needProject(ctx, op)
 	if err != nil {
 		return err
