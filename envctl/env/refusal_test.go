@@ -2,6 +2,10 @@ package env
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,6 +20,8 @@ func TestRefusalAsTheGoCommand(t *testing.T) {
 		{"GO111MODULE=off"}, {"GO111MODULE=auto"}, {"GO111MODULE=on"}, {"GO111MODULE=perhaps"}, {"GO111MODULE=ON"},
 		{"GOFLAGS=word"}, {"GOFLAGS=-mod mod"}, {"GOFLAGS=-"}, {"GOFLAGS=--"}, {"GOFLAGS=---mod=mod"}, {"GOFLAGS=-=x"}, {"GOFLAGS=--=x"},
 		{"GOFLAGS=-mod=mod --modcacherw"}, {"GOFLAGS='-ldflags=-w -s' -x"}, {`GOFLAGS="-ldflags=-w" word`},
+		{"GOFLAGS=-bogus"}, {"GOFLAGS=-x --bogus=1"}, {"GOFLAGS=-vettool=x -test.run=x"}, {"GOFLAGS=-C=/x"}, {"GOFLAGS=-C=/x -bogus"}, {"GOFLAGS=--C=/x", "GO111MODULE=off"}, {"GOFLAGS='-x"}, {`GOFLAGS=-x "`}, {`GOFLAGS=-x ''`}, {"GOFLAGS=-bogus '-x"},
+		{"GOWORK=rel/go.work"}, {"GOWORK=off"}, {"GOWORK=auto"}, {"GOWORK=rel", "GOFLAGS=word"}, {"GOWORK=rel", "GOPATH=rel"}, {"GOWORK=rel", "GO111MODULE=off"},
 		{"GOFLAGS=word", "GO111MODULE=off", "GOMODCACHE=rel"}, {"GO111MODULE=off", "GOMODCACHE=rel"}, {"GOPATH=rel", "GOFLAGS=word"},
 	} {
 		e := newWorld(t).read(t, append([]string{"GOROOT="}, settings...)...)
@@ -31,6 +37,84 @@ func TestRefusalAsTheGoCommand(t *testing.T) {
 		case (err != nil) != refused:
 			t.Errorf("%q: %v, the go command says %s", settings, err, &stderr)
 		case refused && !strings.HasPrefix(stderr.String(), "go: "+err.Error()):
+			t.Errorf("%q: %v, the go command says %s", settings, err, &stderr)
+		}
+	}
+}
+
+// Every flag of the table is one, and there are no others among the words of the
+// go command's sources: a table that lacks one would take an outage for granted.
+func TestFlagsAsTheGoCommand(t *testing.T) {
+	t.Parallel()
+	if !slices.IsSorted(flags) {
+		t.Error("the table is not sorted")
+	}
+	e := newWorld(t).read(t, "GOROOT=")
+	if !isRead(e.GoVersion) {
+		t.Skip("the table is not of " + e.GoVersion)
+	}
+	// It stops at the first flag that it does not know.
+	refused := func(names []string) string {
+		cmd := e.Command(t.Context(), "", "version")
+		cmd.Env = append(cmd.Env, "GOFLAGS=-"+strings.Join(names, " -"))
+		out, err := cmd.CombinedOutput()
+		_, name, ok := strings.Cut(strings.TrimSpace(string(out)), "parsing $GOFLAGS: unknown flag -")
+		if err != nil && !ok && !strings.Contains(string(out), "needs an argument") {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return name
+	}
+	if strings.HasPrefix(e.GoVersion, "go1.26") {
+		// -C is one, and stops every command all the same.
+		if name := refused(slices.DeleteFunc(slices.Clone(flags), func(name string) bool { return name == "C" })); name != "" {
+			t.Errorf("the go command has no flag -%s", name)
+		}
+	}
+	sources, _ := filepath.Glob(filepath.Join(e.GOROOT, "src", "cmd", "go", "internal", "*", "*.go"))
+	if len(sources) == 0 {
+		t.Skip("the sources of the go command are not there")
+	}
+	defined := regexp.MustCompile(`(?:Flag|flag|fs|CommandLine)s?\.\w+\((?:[^",()]+(?:\([^()]*\))?, *)?"([A-Za-z][\w.]*)"`)
+	candidates := map[string]bool{}
+	for _, file := range sources {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range defined.FindAllSubmatch(data, -1) {
+			candidates[string(m[1])] = true
+		}
+	}
+	if len(candidates) < 60 {
+		t.Fatalf("only %d flags were found in the sources", len(candidates))
+	}
+	for name := range candidates {
+		if !hasFlag(name) && refused([]string{name}) == "" {
+			t.Errorf("the go command has the flag -%s", name)
+		}
+	}
+}
+
+// A GOMODCACHE that cannot be used shows when something is put there.
+func TestCacheRefusalAsTheGoCommand(t *testing.T) {
+	t.Parallel()
+	for _, settings := range [][]string{
+		{}, {"GOMODCACHE=rel"}, {"GOMODCACHE=~/mod"}, {"HOME=", "GOPATH=", "GOMODCACHE="}, {"HOME=", "GOPATH=", "GOMODCACHE=rel"}, {"GOPATH=" + string(filepath.ListSeparator) + "/a"},
+	} {
+		w := newWorld(t)
+		e := w.read(t, append([]string{"GOROOT="}, settings...)...)
+		cmd := e.Command(t.Context(), "", "mod", "download", "lab.example.com/m@v1.0.0")
+		tree := filepath.Join(w.home, "tree", "lab.example.com", "m", "@v")
+		w.write(t, filepath.Join(tree, "v1.0.0.info"), `{"Version":"v1.0.0"}`)
+		w.write(t, filepath.Join(tree, "v1.0.0.mod"), "module lab.example.com/m\n")
+		cmd.Env = append(cmd.Env, "GOPROXY=file://"+filepath.Join(w.home, "tree"), "GOSUMDB=off", "GOFLAGS=-modcacherw")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if cmd.Run() == nil {
+			t.Errorf("%q: the go command found a zip", settings)
+		}
+		refused := !strings.Contains(stderr.String(), "v1.0.0.zip: no such file")
+		if err := e.CacheRefusal(); (err != nil) != refused || refused && !strings.HasPrefix(stderr.String(), "go: "+err.Error()) {
 			t.Errorf("%q: %v, the go command says %s", settings, err, &stderr)
 		}
 	}

@@ -26,7 +26,7 @@ func Look(e *env.Env) Machine {
 	}
 	for _, name := range []string{"GOMODCACHE", "GOCACHE"} {
 		path := e.Get(name)
-		if path == "" || path == "off" {
+		if !filepath.IsAbs(path) { // "off", or what the go command refuses
 			continue
 		}
 		m.Folders = append(m.Folders, look(name, path))

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -22,6 +23,11 @@ func commandSteps(f Facts) []Step {
 		steps = append(steps, Step{"go command", Fail, "there is none on PATH", "install Go, or add its bin folder to PATH"})
 	} else {
 		steps = append(steps, Step{"go command", OK, redact.Clean(e.GoVersion + " at " + e.Go), ""})
+	}
+	for _, err := range []error{e.Refusal(), e.CacheRefusal()} {
+		if refused := (*env.SettingError)(nil); errors.As(err, &refused) {
+			steps = append(steps, Step{"go settings", Fail, clean(refused.Text) + ": no go command can download", "correct " + refused.Name + "; see what sets it: gpx env " + refused.Name})
+		}
 	}
 	for _, p := range e.Problems {
 		if e.Go == "" && strings.Contains(p, "PATH") {

@@ -113,6 +113,7 @@ func facts(p *plan, s *schedule, in Inputs, now time.Time) Facts {
 		Shadows: p.shadows, FromCache: p.fromCache(), Vendored: p.vendored, SumsComplete: p.complete,
 		Canary: redact.Clean(p.canary.String()), Needed: p.needed,
 		NoProxy: p.noProxy, ProjectErr: p.projectErr, ToolchainErr: p.toolchainErr, Bypassed: p.bypassed,
+		SettingErr: p.settingErr, SettingName: p.settingName,
 	}
 	if p.chainErr != nil {
 		f.ChainErr = redact.Text(p.chainErr.Error())

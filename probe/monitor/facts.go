@@ -34,6 +34,9 @@ type Facts struct {
 	// ToolchainErr is why the go command refuses its toolchain, which ends every
 	// command too. "" where it does not.
 	ToolchainErr string
+	// SettingErr is why the go command refuses the variable SettingName: nothing can
+	// be downloaded then, whatever the chain answers. "" where it does not.
+	SettingErr, SettingName string
 	// Bypassed is set when all that the project requires matches GONOPROXY.
 	Bypassed bool
 

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"errors"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -62,8 +63,11 @@ type plan struct {
 	// projectErr is what is broken in the project's files.
 	projectErr   string
 	toolchainErr string
-	cacheURL     string // path of GOMODCACHE/cache/download
-	shadows      []Shadow
+	// settingErr is why the go command refuses the variable settingName.
+	settingErr, settingName string
+
+	cacheURL string // path of GOMODCACHE/cache/download
+	shadows  []Shadow
 
 	specs []spec
 }
@@ -96,8 +100,20 @@ func (in Inputs) plan() plan {
 	if err := project.ChooseToolchain(e, in.Project).Err; err != nil {
 		p.toolchainErr = redact.Text(err.Error())
 	}
+	p.settingErr, p.settingName = refusedSetting(e)
 	p.specs = p.endpoints(in)
 	return p
+}
+
+// refusedSetting is a setting with which nothing can be downloaded: one that ends
+// every go command, or one that leaves it no place for what arrives.
+func refusedSetting(e *env.Env) (why, name string) {
+	for _, err := range []error{e.Refusal(), e.CacheRefusal()} {
+		if refused := (*env.SettingError)(nil); errors.As(err, &refused) {
+			return redact.Text(refused.Text), refused.Name
+		}
+	}
+	return "", ""
 }
 
 // endpoints lists what is probed, each once: the chain's hops, the database, the

@@ -17,7 +17,7 @@ import (
 // before "," is an outage although the next hop works, and a hop that hangs is
 // one whatever follows it.
 func Judge(f Facts) Verdict {
-	v := brokenProject(f, refusedToolchain(f, judge(f)))
+	v := brokenSetting(f, brokenProject(f, refusedToolchain(f, judge(f))))
 	if v.Evidence == nil {
 		v.Evidence = []string{}
 	}
@@ -309,27 +309,34 @@ func cause(v Verdict) string {
 
 // brokenProject puts what is broken in the project's files first.
 func brokenProject(f Facts, v Verdict) Verdict {
-	return everyCommand(v, "project", f.ProjectErr, "every go command in it fails until that is corrected",
+	return everyCommand(v, "downloads work", "project", f.ProjectErr, "every go command in it fails until that is corrected",
 		Fix{Title: "Correct the file that the first line names"})
 }
 
 // refusedToolchain puts first why the go command goes no further than its own
 // version.
 func refusedToolchain(f Facts, v Verdict) Verdict {
-	return everyCommand(v, "toolchain", f.ToolchainErr, "every go command here fails until that is settled",
+	return everyCommand(v, "downloads work", "toolchain", f.ToolchainErr, "every go command here fails until that is settled",
 		Fix{Title: "Install another Go, or look at GOTOOLCHAIN", Command: "gpx env GOTOOLCHAIN"})
+}
+
+// brokenSetting puts first what the go command refuses before it uses the chain,
+// or before it keeps what the chain gives.
+func brokenSetting(f Facts, v Verdict) Verdict {
+	return everyCommand(v, "the chain works", "settings", f.SettingErr, "no go command can download until that is corrected",
+		Fix{Title: "See where the value comes from", Command: "gpx env " + f.SettingName})
 }
 
 // everyCommand puts what no go command survives first. It makes no outage:
 // nothing is wrong with what modules come from, and files that are being edited
 // are broken now and then.
-func everyCommand(v Verdict, what, err, consequence string, fix Fix) Verdict {
+func everyCommand(v Verdict, works, what, err, consequence string, fix Fix) Verdict {
 	if err == "" {
 		return v
 	}
 	v.Evidence = append([]string{what + ": " + err + ": " + consequence}, v.Evidence...)
 	if v.State == StateOK {
-		const begin = "DEGRADED: downloads work, but "
+		begin := "DEGRADED: " + works + ", but "
 		v.State, v.Scope = StateDegraded, ScopeConfig
 		v.Headline = begin + clipped(err, headlineColumns-len(begin))
 		v.Fixes = []Fix{fix}

@@ -202,6 +202,14 @@ func TestJudge(t *testing.T) {
 			StateOutage, ScopeChain, "refuses", ""},
 		{"the project wants a newer Go", "a:up:ok", []func(*Facts){func(f *Facts) { f.ToolchainErr = "go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local)" }},
 			StateDegraded, ScopeConfig, "downloads work, but go.mod requires go >= 1.99", "gpx env GOTOOLCHAIN"},
+		{"a setting that stops every command", "a:up:ok", []func(*Facts){func(f *Facts) { f.SettingErr, f.SettingName = "parsing $GOFLAGS: unknown flag -bogus", "GOFLAGS" }},
+			StateDegraded, ScopeConfig, "DEGRADED: the chain works, but parsing $GOFLAGS: unknown flag -bogus", "gpx env GOFLAGS"},
+		{"such a setting before a broken go.mod", "a:up:ok", []func(*Facts){func(f *Facts) {
+			f.SettingErr, f.SettingName = "modules disabled by GO111MODULE=off; see 'go help modules'", "GO111MODULE"
+			f.ProjectErr = "go.mod:3: unknown directive: requir"
+		}}, StateDegraded, ScopeConfig, "go.mod:3", ""},
+		{"such a setting, and a broken chain", "a:down:refused", []func(*Facts){func(f *Facts) { f.SettingErr, f.SettingName = "x", "GOPATH" }},
+			StateOutage, ScopeChain, "refuses", ""},
 		{"vendored: builds go on", "a:down:timeout", []func(*Facts){func(f *Facts) { f.Vendored = true }},
 			StateDegraded, ScopeChain, "vendor/ builds, downloads fail: a.example.com hangs", ""},
 	} {
@@ -319,8 +327,10 @@ func TestEvidence(t *testing.T) {
 	f.Forward.Detail = "forward proxy squid.corp.example:3128: nothing is listening on its port (connection refused)"
 	f.ProjectErr = "go.mod:3: unknown directive: requir"
 	f.ToolchainErr = "go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local)"
+	f.SettingErr, f.SettingName = "modules disabled by GO111MODULE=off; see 'go help modules'", "GO111MODULE"
 	lines := strings.Join(Judge(f).Evidence, "\n")
 	for _, want := range []string{
+		"settings: modules disabled by GO111MODULE=off; see 'go help modules': no go command can download",
 		"forward proxy squid.corp.example:3128: forward proxy down: nothing is listening on its port",
 		"project: go.mod:3: unknown directive: requir: every go command in it fails",
 		"toolchain: go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local): every go command here fails",
