@@ -23,6 +23,10 @@ import (
 // ErrNone says that a directory is in no module.
 var ErrNone = errors.New("no go.mod in this directory or above it")
 
+// ErrNotListed, as a Problem, says that a go.work leaves out the module that it is
+// around: the go command does not build it, and downloads modules all the same.
+var ErrNotListed = errors.New("does not list the module in")
+
 // A Require is one require line.
 type Require struct {
 	module.Version
@@ -63,23 +67,19 @@ func Find(dir string, e *env.Env) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	gomod := findUp(dir, "go.mod", "")
-	gowork, workErr := findWork(dir, e)
-	if gomod == "" && gowork == "" {
+	at, workErr := locate(dir, e)
+	if at.GoMod == "" && at.GoWork == "" {
 		return nil, ErrNone
 	}
-	r := &reader{p: &Project{GoMod: gomod, GoWork: gowork, Sums: Sums{}}}
+	r := &reader{p: &Project{GoMod: at.GoMod, GoWork: at.GoWork, Sums: Sums{}}}
 	if workErr != nil {
 		r.problem(workErr)
 	}
-	if gowork != "" {
+	if at.GoWork != "" {
 		r.work()
 	} else {
-		r.p.Root = filepath.Dir(gomod)
+		r.p.Root = at.Root
 		r.p.Members = []string{r.p.Root}
-		if file := modFile(dir, e); file != "" {
-			r.p.GoMod = file
-		}
 	}
 	r.members()
 	r.sums()
@@ -87,6 +87,40 @@ func Find(dir string, e *env.Env) (*Project, error) {
 	r.p.Vendored = err == nil
 	r.finish()
 	return r.p, nil
+}
+
+// A Place says where the files of a project are.
+type Place struct {
+	Root   string // directory of go.work, or of go.mod
+	GoMod  string // as the go command finds it around the directory; "" without one
+	GoWork string // "" outside a workspace
+}
+
+// Locate is the place of the project that [Find] reads, without reading it: a few
+// calls of the system. It is false where there is none, or GOWORK names none.
+func Locate(dir string, e *env.Env) (Place, bool) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return Place{}, false
+	}
+	at, err := locate(dir, e)
+	return at, err == nil && at.Root != ""
+}
+
+// locate finds go.mod and go.work; an error is about GOWORK.
+func locate(dir string, e *env.Env) (at Place, err error) {
+	at.GoMod = findUp(dir, "go.mod", "")
+	at.GoWork, err = findWork(dir, e)
+	switch {
+	case at.GoWork != "":
+		at.Root = filepath.Dir(at.GoWork)
+	case at.GoMod != "":
+		at.Root = filepath.Dir(at.GoMod)
+		if file := modFile(dir, e); file != "" {
+			at.GoMod = file
+		}
+	}
+	return at, err
 }
 
 // findUp finds a file in dir or a directory above it, but does not go up into

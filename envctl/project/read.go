@@ -99,7 +99,7 @@ func (r *reader) place() {
 		case p.Problem != nil:
 			p.Members = slices.Insert(p.Members, 0, dir)
 		default:
-			r.problem(fmt.Errorf("%s: does not list the module in %s; add it with: go work use %s", p.GoWork, dir, dir))
+			r.problem(fmt.Errorf("%s: %w %s; add it with: go work use %s", p.GoWork, ErrNotListed, dir, dir))
 		}
 	}
 	p.GoMod = ""

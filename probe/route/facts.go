@@ -65,11 +65,15 @@ func required(p *project.Project, m module.Version) bool {
 // gather fills an Input with everything but the classes. The records are go.sum
 // lines that are proven by the checksum cache.
 func gather(e *env.Env, p *project.Project, m module.Version) (in Input, cache sumCache, records []string) {
-	in = Input{Module: m, Refusal: e.Refusal(), NoProxy: e.NoProxy(), NoSumDB: e.NoSumDB()}
+	in = Input{Module: m, Refusal: refusal(e, p), CacheErr: e.CacheRefusal(), NoProxy: e.NoProxy(), NoSumDB: e.NoSumDB()}
+	in.VCSErr, in.VCSKnown = vcsRefusal(e, m.Path)
 	in.Chain, in.ChainErr = e.Chain()
 	in.SumDB, in.SumDBErr = e.SumDB()
 	dir := filepath.Join(e.Get("GOMODCACHE"), "cache", "download")
-	files := readCached(e.Get("GOMODCACHE"), m)
+	var files cachedFiles
+	if in.CacheErr == nil {
+		files = readCached(e.Get("GOMODCACHE"), m)
+	}
 	in.Cached = files.Cached
 	if p != nil {
 		in.Required = required(p, m)

@@ -26,10 +26,29 @@ func Observe(ctx context.Context, pr *probe.Prober, e *env.Env, p *project.Proje
 	if err != nil {
 		return Route{}, err
 	}
-	if m.Version == "" { // replaced by a directory
+	if m.Version == "" && refusal(e, p) == nil { // replaced by a directory
 		return Route{Module: m.Path, Steps: []Step{}, Result: Served, Why: note}, nil
 	}
+	before, as, stopped := observeToolchain(ctx, pr, e, p, m)
+	if stopped {
+		return before, ctx.Err()
+	}
 	in, cache, records := gather(e, p, m)
+	r := observe(ctx, pr, in, cache, records)
+	r.Steps = append(before.Steps, r.Steps...)
+	for _, n := range []string{note, as} {
+		if n != "" {
+			r.Why = n + ": " + r.Why
+		}
+	}
+	if r.Steps == nil {
+		r.Steps = []Step{}
+	}
+	return r, ctx.Err()
+}
+
+// observe asks the hops what the prediction from in needs.
+func observe(ctx context.Context, pr *probe.Prober, in Input, cache sumCache, records []string) Route {
 	o := newObserver(ctx, pr, in)
 	o.cache = cache
 	defer o.close()
@@ -45,10 +64,7 @@ func Observe(ctx context.Context, pr *probe.Prober, e *env.Env, p *project.Proje
 		}
 		r = Predict(in)
 	}
-	if note != "" {
-		r.Why = note + ": " + r.Why
-	}
-	return r, ctx.Err()
+	return r
 }
 
 // A question is one request.
@@ -210,10 +226,24 @@ func (o *observer) start(q question) *answer {
 		o.answers[q] = a
 		o.wg.Go(func() {
 			defer close(a.done)
-			a.result = o.pr.Request(o.ctx, o.endpoint(q.hop), o.in.Module, q.file)
+			a.result = o.request(q)
 		})
 	}
 	return a
+}
+
+// request asks one question. A toolchain's zip has 70 MB: what its first bytes
+// tell must do.
+func (o *observer) request(q question) probe.Result {
+	ep := o.endpoint(q.hop)
+	if q.file != probe.Zip || o.in.Module.Path != toolchainPath {
+		return o.pr.Request(o.ctx, ep, o.in.Module, q.file)
+	}
+	visit := o.pr.Visit(ep)
+	defer visit.Close()
+	r := visit.PeekZip(o.ctx, o.in.Module)
+	r.Whole = r.Whole || r.Class == probe.CaptivePortal
+	return r
 }
 
 func (o *observer) endpoint(hop int) probe.Endpoint {

@@ -24,7 +24,7 @@ func Predict(in Input) Route {
 		return w.route
 	}
 	w.entries = w.moduleEntries()
-	for _, get := range []func() ending{w.info, w.mod, w.zip} {
+	for _, get := range []func() ending{w.info, w.mod, w.place, w.zip} {
 		if end := get(); end.outcome != fetched {
 			w.route.Result, w.route.Why = w.verdict(end)
 			return w.route
@@ -45,7 +45,7 @@ func (w *walker) beforeAnyRequest() bool {
 	r := &w.route
 	switch {
 	case w.in.Refusal != nil:
-		r.Result, r.Why = Stopped, "every go command that wants a module stops before it asks anybody: "+clean(w.in.Refusal)
+		r.Result, r.Why = Stopped, "every go command that wants a module stops before it asks for it: "+clean(w.in.Refusal)
 	case w.in.Vendor == Vendored:
 		r.Result, r.Why = Served, "vendored: a build reads the vendor directory and asks nobody"
 	case w.in.Vendor == VendorLacking:
@@ -113,6 +113,16 @@ func (w *walker) mod() ending {
 		w.came(1, o, e)
 		return o
 	}))
+}
+
+// place wants GOMODCACHE to be usable, which nobody has asked before: an .info or
+// .mod that cannot be kept is used all the same (modfetch.checkCacheDir).
+func (w *walker) place() ending {
+	if w.in.CacheErr == nil {
+		return ending{fetched, -1}
+	}
+	w.reason = clean(w.in.CacheErr)
+	return ending{failed, -1}
 }
 
 // zip fetches the zip and checks it after the walk: whatever is wrong with the

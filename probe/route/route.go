@@ -66,8 +66,11 @@ const (
 // Input is all that decides a route.
 type Input struct {
 	Module module.Version
-	// Refusal is why no go command gets any module (Refusal of gpx/envctl/env).
+	// Refusal is why no go command gets any module: a setting, the project's files
+	// or the toolchain that is wanted.
 	Refusal error
+	// CacheErr is why GOMODCACHE can hold no module.
+	CacheErr error
 
 	Chain    chain.Chain
 	ChainErr error  // GOPROXY cannot be used
@@ -87,6 +90,10 @@ type Input struct {
 	// Empty and not nil means that the cache alone verifies it.
 	SumNeeds []probe.File
 	Vendor   Vendor
+	// VCSErr is why GOVCS keeps the go command from the module's repository. Unless
+	// VCSKnown, the host of the module is asked first what its repository is.
+	VCSErr   error
+	VCSKnown bool
 
 	// Classes says what hop (an index of Chain.Hops, [NoProxy] or [SumDBHost])
 	// answers to a request for file. It is called only for what the go command

@@ -26,6 +26,9 @@ type scenario struct {
 	SumHave string // what the checksum cache holds: "", "all", "tiles", "head"
 	NoGit   bool   // the repository behind "direct" is gone
 	Foreign bool   // go.mod does not require the module
+	// Set are settings beside those above, "NAME=value"; WORLD stands for the
+	// directory of the world.
+	Set []string
 }
 
 // A hop is one entry of the chain with what is wrong with it.
@@ -83,6 +86,9 @@ func (s scenario) String() string {
 	}
 	if s.Foreign {
 		add("go.mod", "without it")
+	}
+	for _, set := range s.Set {
+		b.WriteString("  " + set)
 	}
 	return b.String()
 }

@@ -196,8 +196,16 @@ func (w *walker) request(e entry, file probe.File) (outcome, content) {
 		w.route.Steps = append(w.route.Steps, step)
 		return turnedOff, nothing
 	}
-	step.Class = w.in.Classes(e.hop, file)
-	o, c := w.receive(e.hop, file, step.Class)
+	o, c := failed, nothing
+	if e.kind == chain.Direct && w.in.VCSErr != nil && w.in.VCSKnown {
+		step.Class = probe.ConfigInvalid
+	} else {
+		step.Class = w.in.Classes(e.hop, file)
+		o, c = w.receive(e.hop, file, step.Class)
+	}
+	if e.kind == chain.Direct && w.in.VCSErr != nil && (w.in.VCSKnown || o == fetched) {
+		o, c, step.Class, step.Why = failed, nothing, probe.ConfigInvalid, clean(w.in.VCSErr)
+	}
 	step.Action = probe.Serve
 	if e.kind == chain.Direct {
 		step.Action = probe.GoDirect

@@ -38,6 +38,9 @@ func (w *walker) verdict(end ending) (result, why string) {
 	default:
 		result = Stopped
 	}
+	if end.step < 0 && w.in.CacheErr != nil {
+		return result, "stops before the .zip, for which there is no place: " + w.reason
+	}
 	if end.step < 0 {
 		return result, "stops at what is in the module cache: " + w.reason
 	}

@@ -50,14 +50,25 @@ func build(dir string, s scenario) (*world, error) {
 	return w, nil
 }
 
-// modules are the lab's, and a toolchain.
+// running is a toolchain of the lab for this machine. It hands everything over to
+// the go command that LAB_GO names.
+const running = "go1.97.0"
+
+// modules are the lab's, and two toolchains.
 var modules = sync.OnceValue(func() []*lab.Module {
 	m, err := lab.NewModule(toolchain.Path, toolchain.Version, time.Unix(1e9, 0), map[string]string{
 		"go.mod": "module " + toolchain.Path + "\n", "VERSION": "go1.99.0\n"})
 	if err != nil {
 		panic(err)
 	}
-	return append(lab.DefaultModules(), m)
+	v := fmt.Sprintf("v0.0.1-%s.%s-%s", running, runtime.GOOS, runtime.GOARCH)
+	runs, err := lab.NewModule(toolchain.Path, v, time.Unix(1e9, 0), map[string]string{
+		"go.mod": "module " + toolchain.Path + "\n", "VERSION": running + "\n", "pkg/tool/none": "", "lib/none": "", "bin/gofmt": "",
+		"bin/go": "#!/bin/sh\nunset GOROOT GOTOOLCHAIN_INTERNAL_SWITCH_VERSION\nGOTOOLCHAIN=local exec \"$LAB_GO\" \"$@\"\n"})
+	if err != nil {
+		panic(err)
+	}
+	return append(lab.DefaultModules(), m, runs)
 })
 
 func (w *world) close() {
@@ -114,6 +125,9 @@ func (w *world) furnish() error {
 		"GOPRIVATE=" + w.s.Private, "GONOPROXY=" + w.s.NoProxy, "GONOSUMDB=" + w.s.NoSum,
 		"SSL_CERT_FILE=" + w.lab.CAFile(), "SSL_CERT_DIR=" + w.path("home"),
 		"GIT_CONFIG_GLOBAL=" + git, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+	}
+	for _, set := range w.s.Set {
+		w.environ = append(w.environ, strings.ReplaceAll(set, "WORLD", w.dir))
 	}
 	return nil
 }
