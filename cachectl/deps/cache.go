@@ -166,10 +166,29 @@ func (f *facts) zipSum(ctx context.Context) (string, error) {
 	return ziphash.SumFile(ctx, f.zip())
 }
 
-// lookAhead takes the stamps of all versions that go.mod requires: each is asked
-// for, by a package or by its row in the report, and many at a time cost half of
-// what they cost one by one.
-func (l *loader) lookAhead() map[module.Version][4]stamp {
+// Sightings are versions that were looked at together, and their stamps.
+type sightings struct {
+	of     []module.Version
+	stamps [][4]stamp
+	cut    bool // not all were looked at
+}
+
+// byVersion is a map of them, nil when they are not all.
+func (s *sightings) byVersion() map[module.Version][4]stamp {
+	if s.cut {
+		return nil
+	}
+	by := make(map[module.Version][4]stamp, len(s.of))
+	for i, m := range s.of {
+		by[m] = s.stamps[i]
+	}
+	return by
+}
+
+// lookAhead takes the stamps of all versions that go.mod requires, in its order:
+// each is asked for, by a package or by its row in the report, and many at a time
+// cost half of what they cost one by one.
+func (l *loader) lookAhead() sightings {
 	var ms []module.Version
 	var names []string
 	for _, q := range l.project.Requires {
@@ -182,14 +201,7 @@ func (l *loader) lookAhead() map[module.Version][4]stamp {
 		}
 	}
 	stamps := l.cache.stamps(l.ctx, names)
-	if l.ctx.Err() != nil {
-		return nil // not all were looked at
-	}
-	ahead := make(map[module.Version][4]stamp, len(ms))
-	for i, m := range ms {
-		ahead[m] = stamps[i]
-	}
-	return ahead
+	return sightings{ms, stamps, l.ctx.Err() != nil}
 }
 
 // older lists the versions of a path whose zip or tree is in the cache.

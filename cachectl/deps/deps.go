@@ -226,7 +226,8 @@ func (r *Report) NoSum() []module.Version {
 
 // Options say what is looked at.
 type Options struct {
-	Env     *env.Env
+	Env *env.Env
+	// Project is what is looked at; nil is the one that Env's directory is in.
 	Project *project.Project
 	// Memo remembers the module cache from one Read to the next; nil reads
 	// everything anew.
@@ -239,25 +240,27 @@ type Options struct {
 	Kept string
 }
 
-// Read looks at a project. It fails only when ctx ends: whatever is broken in
-// the project stands in the report.
+// Read looks at a project. It fails only when ctx ends, or there is no project:
+// whatever is broken in one stands in the report.
 func Read(ctx context.Context, o Options) (*Report, error) {
-	if o.Env == nil || o.Project == nil {
-		return nil, errors.New("deps: no project")
+	if o.Env == nil {
+		return nil, errors.New("deps: no environment")
 	}
 	l := newLoader(ctx, o)
 	defer l.close()
-	k := keptFor(o.Kept, o.Project.Root)
+	k, r, err := l.recall(o.Kept)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil {
+		return r, ctx.Err()
+	}
 	if k.file != "" {
-		l.cache.ahead, k.basis = l.basis()
-		if r := k.recall(); r != nil {
-			r.Project = o.Project
-			return r, ctx.Err()
-		}
+		l.cache.ahead = k.ahead.byVersion()
 	}
 	save := l.openMemo(o)
 	defer save()
-	r := l.read()
+	r = l.read()
 	k.keep(l, r)
 	return r, ctx.Err()
 }
@@ -284,7 +287,7 @@ func (l *loader) read() *Report {
 	ahead := l.cache.ahead
 	var looking sync.WaitGroup
 	if ahead == nil {
-		looking.Go(func() { ahead = l.lookAhead() }) // while the project's own files are read
+		looking.Go(func() { got := l.lookAhead(); ahead = got.byVersion() }) // while the project's own files are read
 	}
 	fatal := l.open(r)
 	if l.stopped = len(fatal) > 0; !l.stopped {

@@ -1,12 +1,10 @@
 package deps
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -31,43 +29,97 @@ import (
 //	module cache    the stamps of the versions that go.mod requires
 //
 // While these are the same, so is the report, and that takes a few milliseconds
-// to see: 500 versions are looked at and none is thought about. What stands on
+// to see: 500 versions are looked at and none is thought about. The project is
+// kept with it, because to read one anew takes as long again. What stands on
 // anything else (directories as replacements, vendor, zips that are not
 // extracted, versions that go.mod does not list, another toolchain) is not kept.
 type kept struct {
-	file  string
+	file  string // "" is nowhere
 	basis string // name of what the report stands on; "" when it is not to be kept
+	ahead sightings
+
+	had     string // the basis of the report that is in file; "" when there is none
+	project *project.Project
+	rest    *decoder // at the report
 }
 
 const (
-	keptKind = "deps-report"
+	keptKind = "deps-report-2"
 	// maxKept bounds the projects whose reports are kept; one has some 100 kB.
 	maxKept = 32
 )
 
-// keptFor is where the report of a project is kept in a folder; "" is nowhere.
+// keptFor is what is kept for the project of a root in a folder; "" is nowhere.
 func keptFor(dir, root string) *kept {
 	if dir == "" {
 		return &kept{}
 	}
 	sum := sha256.Sum256([]byte(root))
-	return &kept{file: filepath.Join(dir, hex.EncodeToString(sum[:8]))}
-}
-
-// recall is the kept report, when it stands on what there is now; else nil.
-func (k *kept) recall() *Report {
-	if k.basis == "" {
-		return nil
-	}
+	k := &kept{file: filepath.Join(dir, hex.EncodeToString(sum[:8]))}
 	body, err := sealed.Read(k.file, keptKind)
 	if err != nil {
-		return nil
+		return k
 	}
 	d := &decoder{rest: string(body)}
-	if d.text() != k.basis {
+	had, p := d.text(), d.project()
+	if d.err == nil {
+		k.had, k.project, k.rest = had, p, d
+	}
+	return k
+}
+
+// look names what a report of l's project stands on.
+func (k *kept) look(l *loader) {
+	if k.file != "" {
+		k.ahead, k.basis = l.basis()
+	}
+}
+
+// report is the kept one, when it stands on what there is now; else nil.
+func (k *kept) report(p *project.Project) *Report {
+	if k.basis == "" || k.had != k.basis {
 		return nil
 	}
-	return d.report()
+	r := k.rest.report()
+	if r != nil {
+		r.Project = p
+	}
+	return r
+}
+
+// recall finds the project, where it is not known, and the report of it that was
+// kept, nil when there is none that holds.
+//
+// A kept project is taken for the one that is here when its files are where the
+// go command finds them now: the basis has every byte of them, and nothing else
+// is read.
+func (l *loader) recall(folder string) (*kept, *Report, error) {
+	k := &kept{}
+	if l.project == nil {
+		if at, ok := project.Locate(l.env.Dir, l.env); ok {
+			k = keptFor(folder, at.Root)
+			if p := k.project; p != nil && at == (project.Place{Root: p.Root, GoMod: p.GoMod, GoWork: p.GoWork}) {
+				l.project = p
+				k.look(l)
+				if r := k.report(p); r != nil {
+					return k, r, nil
+				}
+			}
+		}
+		p, err := project.Find(l.env.Dir, l.env)
+		if err != nil {
+			return nil, nil, err
+		}
+		if l.project != nil && reflect.DeepEqual(p, l.project) {
+			return k, nil, nil // it was looked at
+		}
+		l.project = p
+	}
+	if k.file == "" || k.basis != "" {
+		k = keptFor(folder, l.project.Root)
+	}
+	k.look(l)
+	return k, k.report(l.project), nil
 }
 
 // keep keeps a report that stands on nothing else than its basis says.
@@ -86,6 +138,10 @@ func (k *kept) keep(l *loader, r *Report) {
 	}
 	var w encoder
 	w.text(k.basis)
+	w.project(again)
+	if had := (&decoder{rest: string(w.b)}); had.text() == "" || !reflect.DeepEqual(had.project(), again) {
+		return // it has something that is not written down
+	}
 	w.report(r)
 	forgetOldest(filepath.Dir(k.file))
 	_ = sealed.Write(k.file, sealed.Bytes(keptKind, w.b)) // else the next time takes longer, and that is all
@@ -111,21 +167,19 @@ func forgetOldest(dir string) {
 
 // basis names what a report stands on, "" where it stands on more, and gives the
 // stamps of the versions in it.
-func (l *loader) basis() (ahead map[module.Version][4]stamp, name string) {
+func (l *loader) basis() (ahead sightings, name string) {
 	var looking sync.WaitGroup
 	looking.Go(func() { ahead = l.lookAhead() })
 	var w encoder
 	ok := w.ownFiles(l)
 	looking.Wait()
-	if !ok || ahead == nil {
+	if !ok || ahead.cut {
 		return ahead, ""
 	}
-	for _, m := range slices.SortedFunc(maps.Keys(ahead), func(a, b module.Version) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Version, b.Version))
-	}) {
+	for i, m := range ahead.of { // in the order of go.mod's lines, which is in the basis
 		w.text(m.Path)
 		w.text(m.Version)
-		for _, s := range ahead[m] {
+		for _, s := range ahead.stamps[i] {
 			w.stamp(s)
 		}
 	}
@@ -225,6 +279,60 @@ func (c *cache) onlyAhead() bool {
 		}
 	}
 	return true
+}
+
+func (w *encoder) project(p *project.Project) {
+	w.texts([]string{p.Root, p.GoMod, p.GoWork, p.Module, p.Go, p.Toolchain})
+	w.texts(p.Members)
+	w.texts(p.Modules)
+	w.number(len(p.Requires))
+	for _, q := range p.Requires {
+		w.text(q.Path)
+		w.text(q.Version.Version)
+		w.flag(q.Indirect)
+	}
+	w.number(len(p.Replaces))
+	for _, q := range p.Replaces {
+		w.texts([]string{q.Old.Path, q.Old.Version, q.New.Path, q.New.Version})
+	}
+	w.number(len(p.Sums))
+	for m, hashes := range p.Sums {
+		w.text(m.Path)
+		w.text(m.Version)
+		w.texts(hashes)
+	}
+}
+
+// project is what was encoded, of a project without a problem.
+func (r *decoder) project() *project.Project {
+	p := &project.Project{}
+	for i, s := range r.texts() {
+		if fields := []*string{&p.Root, &p.GoMod, &p.GoWork, &p.Module, &p.Go, &p.Toolchain}; i < len(fields) {
+			*fields[i] = s
+		}
+	}
+	p.Members, p.Modules = r.texts(), r.texts()
+	if n := r.count(); n > 0 {
+		p.Requires = make([]project.Require, n)
+	}
+	for i := range p.Requires {
+		q := &p.Requires[i]
+		q.Path, q.Version.Version, q.Indirect = r.text(), r.text(), r.flag()
+	}
+	if n := r.count(); n > 0 {
+		p.Replaces = make([]project.Replace, n)
+	}
+	for i := range p.Replaces {
+		if s := r.texts(); len(s) == 4 {
+			p.Replaces[i] = project.Replace{Old: module.Version{Path: s[0], Version: s[1]}, New: module.Version{Path: s[2], Version: s[3]}}
+		}
+	}
+	n := r.count()
+	p.Sums = make(project.Sums, n)
+	for range n {
+		p.Sums[module.Version{Path: r.text(), Version: r.text()}] = r.texts()
+	}
+	return p
 }
 
 func (w *encoder) report(r *Report) {

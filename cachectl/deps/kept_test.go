@@ -19,12 +19,11 @@ import (
 )
 
 // again reads with a folder for reports, and says whether the report was a kept
-// one: nothing is remembered of the module cache then.
-func (m *machine) again(folder string) (r *Report, recalled bool) {
+// one: nothing is remembered of the module cache then. Without p the project is
+// found, or recalled with the report.
+func (m *machine) again(folder string, p *project.Project) (r *Report, recalled bool) {
 	m.t.Helper()
 	e, err := env.Read(m.t.Context(), env.Options{Dir: m.project, Environ: m.env("off")})
-	must(m.t, err)
-	p, err := project.Find(m.project, e)
 	must(m.t, err)
 	memo := &Memo{}
 	r, err = Read(m.t.Context(), Options{Env: e, Project: p, Memo: memo, Kept: folder})
@@ -36,9 +35,12 @@ func (m *machine) again(folder string) (r *Report, recalled bool) {
 func (m *machine) check(when, folder string) (recalled bool) {
 	m.t.Helper()
 	want := m.read(nil)
-	got, recalled := m.again(folder)
-	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b error) bool { return fmt.Sprint(a) == fmt.Sprint(b) })); d != "" {
-		m.t.Errorf("%s: %s", when, d)
+	got, recalled := m.again(folder, nil)
+	known, _ := m.again(folder, want.Project)
+	for _, r := range []*Report{got, known} {
+		if d := cmp.Diff(want, r, cmp.Comparer(func(a, b error) bool { return fmt.Sprint(a) == fmt.Sprint(b) })); d != "" {
+			m.t.Errorf("%s: %s", when, d)
+		}
 	}
 	return recalled
 }
@@ -195,36 +197,50 @@ func TestVersionsBesideTheBasis(t *testing.T) {
 // What was kept is what is recalled, of whatever there may be in a module; cut or
 // changed it is nothing.
 func TestKeptFile(t *testing.T) {
-	k := &kept{file: filepath.Join(t.TempDir(), "report"), basis: strings.Repeat("b", 32)}
+	folder, basis := t.TempDir(), strings.Repeat("b", 32)
+	a, b := module.Version{Path: "a.example.com/a", Version: "v1.0.0"}, module.Version{Path: "b.example.com/b", Version: "v1.0.0"}
+	p := &project.Project{
+		Root: "/p", GoMod: "/p/other.mod", GoWork: "/p/go.work", Module: "m", Go: "1.26", Toolchain: "go1.26.8", Members: []string{"/p", "/p/q"}, Modules: []string{"m", ""},
+		Requires: []project.Require{{Version: a}, {Version: b, Indirect: true}}, Replaces: []project.Replace{{Old: module.Version{Path: b.Path}, New: a}},
+		Sums: project.Sums{a: {"h1:x", "h1:y"}, b: {"h1:z"}},
+	}
+	file := keptFor(folder, p.Root).file
+	recall := func(basis string) *Report {
+		k := keptFor(folder, p.Root)
+		k.basis = basis
+		return k.report(k.project)
+	}
 	want := &Report{
-		Mode: "readonly", Toolchain: Toolchain{"go1.26.0", true}, Packages: 7,
+		Project: p,
+		Mode:    "readonly", Toolchain: Toolchain{"go1.26.0", true}, Packages: 7,
 		Build: Answer{Ready: true}, Test: Answer{Ready: true}, Tools: Answer{Ready: true},
 		Modules: []Module{
-			{Version: module.Version{Path: "a.example.com/a", Version: "v1.0.0"}, Direct: true, Needed: true, Cache: Parts{Info: true, Dir: true}, Sum: SumOK, Verdict: AtRisk, Why: "its zip is gone", Fix: "go mod download", By: []string{"x", "y"}},
-			{Version: module.Version{Path: "b.example.com/b", Version: "v1.0.0"}, Replacement: module.Version{Path: "c", Version: "v2.0.0"}, Private: true, Unknown: true, Cache: Parts{Mod: true, Zip: true}, Sum: SumNone, Verdict: Ready},
+			{Version: a, Direct: true, Needed: true, Cache: Parts{Info: true, Dir: true}, Sum: SumOK, Verdict: AtRisk, Why: "its zip is gone", Fix: "go mod download", By: []string{"x", "y"}},
+			{Version: b, Replacement: module.Version{Path: "c", Version: "v2.0.0"}, Private: true, Unknown: true, Cache: Parts{Mod: true, Zip: true}, Sum: SumNone, Verdict: Ready},
 		},
 	}
 	var w encoder
-	w.text(k.basis)
+	w.text(basis)
+	w.project(p)
 	w.report(want)
-	must(t, sealed.Write(k.file, sealed.Bytes(keptKind, w.b)))
-	if d := cmp.Diff(want, k.recall()); d != "" {
+	must(t, sealed.Write(file, sealed.Bytes(keptKind, w.b)))
+	if d := cmp.Diff(want, recall(basis)); d != "" {
 		t.Error(d)
 	}
-	if r := (&kept{file: k.file, basis: strings.Repeat("c", 32)}).recall(); r != nil {
+	if r := recall(strings.Repeat("c", 32)); r != nil {
 		t.Error("it is recalled for something else")
 	}
 	for n := range len(w.b) {
-		must(t, sealed.Write(k.file, sealed.Bytes(keptKind, w.b[:n])))
-		if r := k.recall(); r != nil {
+		must(t, sealed.Write(file, sealed.Bytes(keptKind, w.b[:n])))
+		if r := recall(basis); r != nil {
 			t.Fatalf("of %d bytes %d were enough: %+v", len(w.b), n, r)
 		}
 	}
 	data := sealed.Bytes(keptKind, w.b)
 	damaged := slices.Clone(data)
 	damaged[len(data)-2] ^= 1
-	must(t, os.WriteFile(k.file, damaged, 0o600))
-	if k.recall() != nil {
+	must(t, os.WriteFile(file, damaged, 0o600))
+	if recall(basis) != nil {
 		t.Error("a damaged one is recalled")
 	}
 }

@@ -286,12 +286,9 @@ func (a *app) readAhead(ctx context.Context) {
 		if got.env, err = env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ, Memo: a.stateFile("goenv", "")}); err != nil {
 			return
 		}
-		p, err := project.Find(a.dir(), got.env)
-		if err != nil {
-			return
+		if r, err := a.readDeps(ctx, got.env, nil); err == nil {
+			got.project, got.report = r.Project, r
 		}
-		got.project = p
-		got.report, _ = a.readDeps(ctx, got.env, p)
 	}()
 	a.soon = func() (ahead, error) { <-read; return got, err }
 }

@@ -170,8 +170,9 @@ func runDeps(ctx context.Context, a *app, f depsFlags) error {
 	return a.out.err
 }
 
-// readDeps says what the project needs and what of it is here. What it saw of the
-// module cache, and the report, are kept for the next time.
+// readDeps says what the project needs and what of it is here; of nil it finds the
+// project first. What it saw of the module cache, and the report, are kept for the
+// next time.
 func (a *app) readDeps(ctx context.Context, e *env.Env, p *project.Project) (*deps.Report, error) {
 	return deps.Read(ctx, deps.Options{Env: e, Project: p, MemoFile: a.stateFile("deps", e.Get("GOMODCACHE")), Kept: a.stateFile("reports", "")})
 }
