@@ -63,6 +63,9 @@ func (w *walker) setSumRoute() {
 type database struct {
 	asked   bool
 	outcome outcome
+	// failed says why the outcome is what it is where that is failed: which request
+	// at which hop came before.
+	failed string
 }
 
 // lookup asks the checksum database for the module, once (sumdb.Client.Lookup).
@@ -70,23 +73,30 @@ type database struct {
 func (w *walker) lookup() outcome {
 	if w.db.asked {
 		if w.db.outcome == failed {
-			w.explain("the lookup in the checksum database failed before, and is not repeated")
+			w.explain(w.db.failed)
 		}
 		return w.db.outcome
 	}
 	w.db.asked = true
-	w.db.outcome = w.ask()
+	before := len(w.route.Steps)
+	end := w.ask()
+	w.db.outcome, w.db.failed = end.outcome, w.reason
+	if end.step >= before {
+		w.db.failed = "the checksum database is not asked again after " + where(w.route.Steps[end.step])
+	}
 	return w.db.outcome
 }
 
-func (w *walker) ask() outcome {
+// ask makes the requests of a lookup. The step of a failure is -1 where it comes to
+// none: then the reason says why.
+func (w *walker) ask() ending {
 	switch {
 	case w.in.SumDBErr != nil:
 		w.explain("GOSUMDB cannot be used: " + clean(w.in.SumDBErr))
-		return failed
+		return ending{failed, -1}
 	case w.in.SumDB.Off:
 		w.explain("a toolchain must be verified, and GOSUMDB is off")
-		return failed
+		return ending{failed, -1}
 	}
 	needs := w.in.SumNeeds
 	if needs == nil {
@@ -94,11 +104,11 @@ func (w *walker) ask() outcome {
 	}
 	if len(needs) == 0 {
 		w.route.SumDB = "cache"
-		return fetched
+		return ending{fetched, -1}
 	}
-	base, o := w.base()
-	if o != fetched {
-		return o
+	base, end := w.base()
+	if end.outcome != fetched {
+		return end
 	}
 	w.route.SumDB = base.name
 	for _, file := range needs {
@@ -106,19 +116,19 @@ func (w *walker) ask() outcome {
 			if o == notFound {
 				o = failed
 			}
-			return o
+			return ending{o, len(w.route.Steps) - 1}
 		}
 	}
-	return fetched
+	return ending{fetched, -1}
 }
 
 // base finds out who answers for the checksum database, as initBase does: a URL
 // in GOSUMDB, or the first hop whose /supported is answered with 200, or the
 // database's own host when nobody serves it. "direct" and "off" count as not
 // found, and "direct" forgives the errors before it.
-func (w *walker) base() (entry, outcome) {
+func (w *walker) base() (entry, ending) {
 	if w.in.SumDB.URL != "" {
-		return entry{hop: SumDBHost, name: redact.URL(w.in.SumDB.URL)}, fetched
+		return entry{hop: SumDBHost, name: redact.URL(w.in.SumDB.URL)}, ending{fetched, -1}
 	}
 	var base entry
 	end := w.walk(w.chainEntries(), func(e entry) outcome {
@@ -135,10 +145,10 @@ func (w *walker) base() (entry, outcome) {
 		return o
 	})
 	if end.outcome != notFound {
-		return base, end.outcome
+		return base, end
 	}
 	w.act(w.last(probe.Supported), probe.Next)
-	return entry{hop: SumDBHost, name: redact.URL(w.in.SumDB.Direct())}, fetched
+	return entry{hop: SumDBHost, name: redact.URL(w.in.SumDB.Direct())}, ending{fetched, -1}
 }
 
 // last is the last step when it is one for file.

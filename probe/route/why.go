@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gpx/envctl/chain"
 	"gpx/envctl/redact"
 	"gpx/probe"
 )
@@ -45,7 +46,7 @@ func (w *walker) verdict(end ending) (result, why string) {
 		return result, "stops at what is in the module cache: " + w.reason
 	}
 	s := w.route.Steps[end.step]
-	where := fmt.Sprintf("%s from %s (%s)", label(s.File), s.Hop, s.Class.Words())
+	where := where(s)
 	switch result {
 	case NotFound:
 		return result, "no hop has the module; the last one asked for " + where
@@ -59,11 +60,31 @@ func (w *walker) verdict(end ending) (result, why string) {
 		return result, "stops at " + where + ": " + s.Why
 	case end.step < len(w.route.Steps)-1:
 		return result, "stops: no hop after it has the file, and the error is that of " + where
-	case s.N > 0 && s.N <= len(w.in.Chain.Hops) && w.in.Chain.Hops[s.N-1].Separator == ",":
+	case w.beforeComma(s):
 		return result, "stops at " + where + `: "," moves on after 404 and 410 only`
 	default:
 		return result, "stops at " + where
 	}
+}
+
+// where names a request and what came of it.
+func where(s Step) string {
+	return fmt.Sprintf("%s from %s (%s)", label(s.File), s.Hop, s.Class.Words())
+}
+
+// beforeComma reports that the comma behind a step's hop is what ends the walk.
+// Nothing follows "direct", and what a lookup in the checksum database finds is no
+// answer of a hop.
+func (w *walker) beforeComma(s Step) bool {
+	switch probe.File(s.File) {
+	case probe.Lookup, probe.Tile:
+		return false
+	}
+	if s.N < 1 || s.N > len(w.in.Chain.Hops) {
+		return false
+	}
+	h := w.in.Chain.Hops[s.N-1]
+	return h.Kind != chain.Direct && h.Separator == chain.Comma
 }
 
 // success is the result and the headline of a route that serves.
