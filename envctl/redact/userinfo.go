@@ -168,8 +168,15 @@ func badPort(authority string) (start, end int) {
 	if strings.Trim(text, "0123456789") == "" {
 		return -1, -1
 	}
+	if queryRE.MatchString(text) && (strings.ContainsAny(authority[:port], ".[") || authority[:port] == "localhost:") {
+		return -1, -1
+	}
 	return port, port + len(text)
 }
+
+// queryRE is a port with a query behind it. A password may look so too: a port is
+// believed only behind what can be no user's name but a host's.
+var queryRE = regexp.MustCompile(`^[0-9]{1,5}\?[A-Za-z0-9_.~-]+=`)
 
 // slashEndRE, protocolRE: what stands before and after the @ of the proxy
 // protocol.
