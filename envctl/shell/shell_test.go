@@ -123,13 +123,15 @@ func FuzzExport(f *testing.F) {
 
 func TestUnset(t *testing.T) {
 	for _, shell := range shells {
-		lines, err := Export(shell, []change.Assignment{{Name: "GONE", Unset: true}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out := run(t, shell, lines+"command env\n", "GONE=here"); strings.Contains(out, "GONE") {
-			t.Errorf("%s still has it", shell)
-		}
+		t.Run(shell, func(t *testing.T) {
+			lines, err := Export(shell, []change.Assignment{{Name: "GONE", Unset: true}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out := run(t, shell, lines+"command env\n", "GONE=here"); strings.Contains(out, "GONE") {
+				t.Error("it is still there")
+			}
+		})
 	}
 }
 
