@@ -3,6 +3,7 @@ package route
 import (
 	"context"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/module"
 
@@ -52,7 +53,7 @@ func observe(ctx context.Context, pr *probe.Prober, in Input, cache sumCache, re
 	o := newObserver(ctx, pr, in)
 	o.cache = cache
 	defer o.close()
-	in.Classes, in.Whole = o.class, o.whole
+	in.Classes, in.Whole, in.Waited = o.class, o.whole, o.waited
 	o.know(records)
 	r := Predict(in)
 	// Whether a .mod or zip is the right one may show only when the checksum
@@ -163,6 +164,11 @@ func (o *observer) class(hop int, file probe.File) probe.Class {
 
 // whole is [Input.Whole].
 func (o *observer) whole(hop int, file probe.File) bool { return o.ask(hop, file).Whole }
+
+// waited is [Input.Waited], to a tenth of a second.
+func (o *observer) waited(hop int, file probe.File) time.Duration {
+	return time.Duration(o.ask(hop, file).Phases.Total).Round(100 * time.Millisecond)
+}
 
 // ask asks one question, and with it those that the go command will ask of this
 // hop in any case, and waits for the answer.

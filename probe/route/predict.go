@@ -1,6 +1,8 @@
 package route
 
 import (
+	"time"
+
 	"golang.org/x/mod/module"
 
 	"gpx/probe"
@@ -76,7 +78,8 @@ type walker struct {
 	direct  bool      // a file came from version control
 	refused bool      // a .mod differed from the checksum database, before another was right
 	db      database
-	reason  string // the last explanation, for an ending without a step
+	reason  string        // the last explanation, for an ending without a step
+	waited  time.Duration // for the answer that did not come
 }
 
 // info is the query for the exact version (modload.queryProxy, cachingRepo.Stat).

@@ -1,6 +1,8 @@
 package route
 
 import (
+	"time"
+
 	"golang.org/x/mod/module"
 
 	"gpx/envctl/chain"
@@ -22,7 +24,7 @@ const (
 	Served   = "served"    // every file comes from a hop or from the cache
 	Direct   = "direct"    // served, and at least one file comes from version control
 	Stopped  = "stopped"   // an error ends it
-	Hangs    = "hangs"     // a hop never answers, and the go command waits for ever
+	Hangs    = "hangs"     // a hop does not answer in time, and the go command has no deadline
 	Off      = "off"       // nobody had it, and the chain ends in "off"
 	NotFound = "not_found" // nobody had it
 	Unknown  = "unknown"   // a hop on the way was not probed
@@ -104,6 +106,9 @@ type Input struct {
 	// bytes to go on with. Nil takes that to be so for captive_portal and
 	// checksum_mismatch.
 	Whole func(hop int, file probe.File) bool
+	// Waited is how long an answer was waited for that did not come. Nil, or 0: that
+	// is not known.
+	Waited func(hop int, file probe.File) time.Duration
 }
 
 // A Step is one request of the go command, or one hop that ends the walk

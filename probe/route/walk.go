@@ -203,6 +203,9 @@ func (w *walker) request(e entry, file probe.File) (outcome, content) {
 		step.Class = w.in.Classes(e.hop, file)
 		o, c = w.receive(e.hop, file, step.Class)
 	}
+	if o == hung && w.in.Waited != nil {
+		w.waited = w.in.Waited(e.hop, file)
+	}
 	if e.kind == chain.Direct && w.in.VCSErr != nil && (w.in.VCSKnown || o == fetched) {
 		o, c, step.Class, step.Why = failed, nothing, probe.ConfigInvalid, clean(w.in.VCSErr)
 	}

@@ -51,7 +51,7 @@ func (w *walker) verdict(end ending) (result, why string) {
 	case NotFound:
 		return result, "no hop has the module; the last one asked for " + where
 	case Hangs:
-		return result, "waits for ever for " + where
+		return result, w.hanging(s) + ": " + where + "; the go command has no deadline and waits as long as it takes"
 	case Unknown:
 		return result, "not known what happens with " + where
 	}
@@ -70,6 +70,19 @@ func (w *walker) verdict(end ending) (result, why string) {
 // where names a request and what came of it.
 func where(s Step) string {
 	return fmt.Sprintf("%s from %s (%s)", label(s.File), s.Hop, s.Class.Words())
+}
+
+// hanging says what is known of an answer that did not come: no probe waits for
+// ever, and what is only slow may come yet.
+func (w *walker) hanging(s Step) string {
+	switch {
+	case s.Class == probe.TooLarge:
+		return "sends more than belongs there"
+	case w.waited == 0:
+		return "not whole in the time of a probe"
+	default:
+		return fmt.Sprintf("not whole within %.3g s", w.waited.Seconds())
+	}
 }
 
 // beforeComma reports that the comma behind a step's hop is what ends the walk.

@@ -3,11 +3,14 @@ package route
 import (
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"gpx/envctl/chain"
 	"gpx/probe"
+	"gpx/probe/lab"
 )
 
 // TestWhy holds the headline's words: that a separator matters only where the go
@@ -77,6 +80,53 @@ func TestWhy(t *testing.T) {
 			}
 			if o.outcome != "fails" || !strings.Contains(byName(o.output), c.says) {
 				t.Errorf("the go command %s, and does not say %q: %s", o.outcome, c.says, byName(o.output))
+			}
+		})
+	}
+}
+
+// TestSlowIsNotForEver: a probe gives up after its time, and says no more than
+// that. What answers later, or a few bytes a second, is what the go command waits
+// for.
+func TestSlowIsNotForEver(t *testing.T) {
+	needPrograms(t)
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		fault lab.Fault
+		class string
+	}{
+		{"a first byte after 3 s", lab.Slow(3 * time.Second), "timeout"},
+		{"20 bytes a second", lab.Trickle(20), "stalled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			defer slot()()
+			dir, err := os.MkdirTemp("", "gpx-route-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := build(dir, scenario{Hops: []hop{good}, Lines: SumLines{Match, Match}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.close()
+			w.servers["A"].SetFault(c.fault, probe.Info)
+			r, err := w.observe(t.Context(), true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A machine under load takes a little longer to give up.
+			want := regexp.MustCompile(`^not whole within [23](\.\d)? s: \.info from \S+ \(` + c.class + `\); the go command has no deadline and waits as long as it takes$`)
+			if r.Result != Hangs || !want.MatchString(r.Why) {
+				t.Errorf("%s: %s; want %s", r.Result, r.Why, want)
+			}
+			o, err := w.run(t.Context(), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o.outcome != "served" {
+				t.Errorf("the go command %s: %s", o.outcome, o.output)
 			}
 		})
 	}
