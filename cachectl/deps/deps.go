@@ -164,6 +164,9 @@ type Report struct {
 	Tools     Answer // go tool, for the tool lines of go.mod
 	Modules   []Module
 	Packages  int // that were looked at, those of the standard library left out
+	// Basis names all that a kept report stands on, this program included; "" when
+	// it is not kept.
+	Basis string
 }
 
 // Readiness counts.

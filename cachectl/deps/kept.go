@@ -1,9 +1,11 @@
 package deps
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,6 +25,7 @@ import (
 // A kept report is that of a project in which nothing is in the way, with a name
 // for all that it stands on:
 //
+//	gpx             the file of this program: another one may answer otherwise
 //	settings        of the go command, those that count here
 //	go.mod …        and go.work, and their go.sum: every byte
 //	folders         of the main modules, with the stamps of their Go files
@@ -45,8 +48,10 @@ type kept struct {
 
 const (
 	keptKind = "deps-report-2"
-	// maxKept bounds the projects whose reports are kept; one has some 100 kB.
-	maxKept = 32
+	textKind = "deps-text"
+	// maxKept bounds the files: a report and a text of it for each project, of some
+	// 150 kB each.
+	maxKept = 64
 )
 
 // keptFor is what is kept for the project of a root in a folder; "" is nowhere.
@@ -54,8 +59,7 @@ func keptFor(dir, root string) *kept {
 	if dir == "" {
 		return &kept{}
 	}
-	sum := sha256.Sum256([]byte(root))
-	k := &kept{file: filepath.Join(dir, hex.EncodeToString(sum[:8]))}
+	k := &kept{file: nameFor(dir, root)}
 	body, err := sealed.Read(k.file, keptKind)
 	if err != nil {
 		return k
@@ -82,7 +86,7 @@ func (k *kept) report(p *project.Project) *Report {
 	}
 	r := k.rest.report()
 	if r != nil {
-		r.Project = p
+		r.Project, r.Basis = p, k.basis
 	}
 	return r
 }
@@ -144,7 +148,39 @@ func (k *kept) keep(l *loader, r *Report) {
 	}
 	w.report(r)
 	forgetOldest(filepath.Dir(k.file))
-	_ = sealed.Write(k.file, sealed.Bytes(keptKind, w.b)) // else the next time takes longer, and that is all
+	if sealed.Write(k.file, sealed.Bytes(keptKind, w.b)) == nil { // else the next time takes longer, and that is all
+		r.Basis = k.basis
+	}
+}
+
+// KeptText is what KeepText has kept of a report, nil when there is nothing.
+func KeptText(folder string, r *Report) []byte {
+	if folder == "" || r.Basis == "" {
+		return nil
+	}
+	body, err := sealed.Read(textFile(folder, r), textKind)
+	if text, ok := bytes.CutPrefix(body, []byte(r.Basis)); err == nil && ok {
+		return text
+	}
+	return nil
+}
+
+// KeepText keeps what a program makes of a report that is kept in the same folder,
+// and of nothing else, until the next report.
+func KeepText(folder string, r *Report, text []byte) {
+	if folder == "" || r.Basis == "" {
+		return
+	}
+	forgetOldest(folder)
+	_ = sealed.Write(textFile(folder, r), sealed.Bytes(textKind, append([]byte(r.Basis), text...)))
+}
+
+func textFile(folder string, r *Report) string { return nameFor(folder, r.Project.Root) + ".text" }
+
+// nameFor is the file of a project in the folder for reports.
+func nameFor(folder, root string) string {
+	sum := sha256.Sum256([]byte(root))
+	return filepath.Join(folder, hex.EncodeToString(sum[:8]))
 }
 
 // forgetOldest makes room for one more report.
@@ -194,6 +230,11 @@ func (w *encoder) ownFiles(l *loader) bool {
 	if p.Problem != nil || e.GoVersion == "" || slices.ContainsFunc(p.Replaces, func(r project.Replace) bool { return r.New.Version == "" }) {
 		return false
 	}
+	program, ok := thisProgram()
+	if !ok {
+		return false
+	}
+	w.text(program)
 	for _, name := range []string{
 		"CGO_ENABLED", "GOARCH", "GOEXPERIMENT", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOOS", "GOPRIVATE", "GOTOOLCHAIN", "GO" + strings.ToUpper(e.Get("GOARCH")),
 	} {
@@ -205,6 +246,22 @@ func (w *encoder) ownFiles(l *loader) bool {
 		return false
 	}
 	return w.files(p) && !slices.ContainsFunc(p.Members, func(dir string) bool { return !w.folders(dir) })
+}
+
+// thisProgram tells the running program from another version of it.
+func thisProgram() (string, bool) {
+	file, err := os.Executable()
+	if err == nil {
+		file, err = filepath.EvalSymlinks(file)
+	}
+	if err != nil {
+		return "", false
+	}
+	fi, err := os.Stat(file)
+	if err != nil {
+		return "", false // it was replaced since
+	}
+	return fmt.Sprint(file, fi.Size(), fi.ModTime().UnixNano()), true
 }
 
 // files adds what stands in the files that the project is read from.

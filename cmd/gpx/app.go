@@ -44,6 +44,7 @@ type app struct {
 	read          *settings
 
 	soon       func() (ahead, error) // what is read ahead; nil when nothing is
+	atEnd      func()                // of a command that reads ahead; nil otherwise
 	goEnv      *env.Env
 	goProject  *project.Project
 	noProject  bool         // it was looked for
@@ -72,6 +73,9 @@ func (a *app) close() {
 	a.stopCleaning()
 	if a.store != nil {
 		a.store.Close()
+	}
+	if a.atEnd != nil {
+		a.atEnd()
 	}
 }
 
@@ -275,14 +279,16 @@ type ahead struct {
 // readAhead reads environment, project and what it needs while the database is
 // opened: both take some milliseconds, and neither waits for the other.
 func (a *app) readAhead(ctx context.Context) {
+	// It is done before there is garbage that matters: collecting less of it saves a
+	// tenth of the time where nothing is known yet. It stays so for the command: what
+	// the report leaves would be collected while it is printed.
+	percent := debug.SetGCPercent(400)
+	a.atEnd = func() { debug.SetGCPercent(percent) }
 	var got ahead
 	var err error
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		// It is done before there is garbage that matters: collecting less of it saves a
-		// tenth of the time where nothing is known yet.
-		defer debug.SetGCPercent(debug.SetGCPercent(400))
 		if got.env, err = env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ, Memo: a.stateFile("goenv", "")}); err != nil {
 			return
 		}

@@ -157,9 +157,12 @@ func runDeps(ctx context.Context, a *app, f depsFlags) error {
 			return failed(op, "", err)
 		}
 	}
-	if a.flags.json {
+	switch {
+	case a.flags.json && (f.prove || f.reach):
 		a.out.document(depsDocumentOf(r, proof, where))
-	} else {
+	case a.flags.json:
+		a.printDepsDocument(r)
+	default:
 		a.printDeps(r, f.all, where)
 		a.printProof(proof)
 	}
@@ -170,11 +173,31 @@ func runDeps(ctx context.Context, a *app, f depsFlags) error {
 	return a.out.err
 }
 
+// printDepsDocument prints what the report alone says. To write 500 modules down
+// takes 3 ms: the text is kept beside the report.
+func (a *app) printDepsDocument(r *deps.Report) {
+	if text := deps.KeptText(a.reports(), r); text != nil {
+		a.out.write(string(text))
+		return
+	}
+	doc := depsDocumentOf(r, nil, nil)
+	text, err := documentText(doc)
+	if err != nil {
+		a.out.document(doc) // which says so
+		return
+	}
+	a.out.write(text)
+	deps.KeepText(a.reports(), r, []byte(text))
+}
+
+// reports is the folder where reports are kept, "" without one.
+func (a *app) reports() string { return a.stateFile("reports", "") }
+
 // readDeps says what the project needs and what of it is here; of nil it finds the
 // project first. What it saw of the module cache, and the report, are kept for the
 // next time.
 func (a *app) readDeps(ctx context.Context, e *env.Env, p *project.Project) (*deps.Report, error) {
-	return deps.Read(ctx, deps.Options{Env: e, Project: p, MemoFile: a.stateFile("deps", e.Get("GOMODCACHE")), Kept: a.stateFile("reports", "")})
+	return deps.Read(ctx, deps.Options{Env: e, Project: p, MemoFile: a.stateFile("deps", e.Get("GOMODCACHE")), Kept: a.reports()})
 }
 
 // needProject is the environment and the project; without one the command has

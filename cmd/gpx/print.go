@@ -101,16 +101,23 @@ func (p *printer) cell(head string, hang int, s string) {
 
 // document writes v as JSON on one line.
 func (p *printer) document(v any) {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	text, err := documentText(v)
+	if err != nil {
 		if p.err == nil {
 			p.err = failed("output", "", err)
 		}
 		return
 	}
-	p.write(b.String())
+	p.write(text)
+}
+
+// documentText is a document with the end of its line.
+func documentText(v any) (string, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return b.String(), err
 }
 
 func (p *printer) good(s string) string   { return p.theme.Paint(theme.Good, s, false) }
