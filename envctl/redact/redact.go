@@ -31,7 +31,7 @@ const Mark = "xxxxx"
 // without a scheme ("token@host") and one with blanks in it.
 func URL(raw string) string {
 	s := strings.TrimSpace(Clean(raw))
-	if loc := schemeRE.FindStringIndex(s); loc == nil || loc[0] != 0 {
+	if loc := schemeRE().FindStringIndex(s); loc == nil || loc[0] != 0 {
 		authority, _, _ := strings.Cut(s, "/")
 		if a, b := lastAt(authority); a >= 0 && !isVersion(s, a, b) {
 			s = Mark + "@" + s[b:]
@@ -50,12 +50,12 @@ func Text(s string) string {
 	if !strings.ContainsAny(s, "@%:=") {
 		return secrets(s)
 	}
-	s = parseRE.ReplaceAllStringFunc(s, func(m string) string {
+	s = parseRE().ReplaceAllStringFunc(s, func(m string) string {
 		before := strings.IndexByte(m, '"') + 1
 		return m[:before] + URL(m[before:])
 	})
-	s = goauthRE.ReplaceAllStringFunc(s, func(m string) string {
-		before := goauthNameRE.FindStringIndex(m)[1]
+	s = goauthRE().ReplaceAllStringFunc(s, func(m string) string {
+		before := goauthNameRE().FindStringIndex(m)[1]
 		after := len(strings.TrimSuffix(m, ": "))
 		return m[:before] + goauth(m[before:after]) + m[after:]
 	})
@@ -65,7 +65,7 @@ func Text(s string) string {
 		if i := strings.IndexByte(s, ' '); i >= 0 {
 			word, blank = s[:i], " "
 		}
-		if m := assignRE.FindStringSubmatchIndex(word); m != nil {
+		if m := assignRE().FindStringSubmatchIndex(word); m != nil {
 			b.WriteString(token(word[:m[3]]))
 			b.WriteString(list(word[m[3]:]))
 		} else {
@@ -77,21 +77,27 @@ func Text(s string) string {
 	return secrets(b.String())
 }
 
+// lazily compiles an expression when something is first compared with it: all of
+// them take 0.4 ms, and many commands need none.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 // parseRE is the beginning of the URL parser's message, which may itself be
 // quoted. What it quotes is one URL, whatever blanks are in it.
-var parseRE = regexp.MustCompile(`parse (?:"(?:[^"\\]|\\.)+|\\+"[^"\\]+)`)
+var parseRE = lazily(`parse (?:"(?:[^"\\]|\\.)+|\\+"[^"\\]+)`)
 
 // goauthRE is GOAUTH in the go command's messages (cmd/go/internal/auth), which
 // repeat its commands with their arguments: in brackets, quoted, or up to a
 // colon.
 var (
-	goauthRE     = regexp.MustCompile(`\bGOAUTH=(?:"[^"]*|'[^']*)|\(GOAUTH=[^)]*|\bGOAUTH(?:=| command )(?:(?:off|netrc)\b(?:;.*?(?:: |$))?|[^"'].*?(?:: |$))`)
-	goauthNameRE = regexp.MustCompile(`GOAUTH(?:=["']?| command )`)
+	goauthRE     = lazily(`\bGOAUTH=(?:"[^"]*|'[^']*)|\(GOAUTH=[^)]*|\bGOAUTH(?:=| command )(?:(?:off|netrc)\b(?:;.*?(?:: |$))?|[^"'].*?(?:: |$))`)
+	goauthNameRE = lazily(`GOAUTH(?:=["']?| command )`)
 )
 
 // assignRE is an assignment of a value that is known to be made of URLs, so
 // that "token@host" in it is no address.
-var assignRE = regexp.MustCompile(`(?i)(\b(?:goproxy|https?_proxy|all_proxy)=["']?)`)
+var assignRE = lazily(`(?i)(\b(?:goproxy|https?_proxy|all_proxy)=["']?)`)
 
 // Value returns the value of a go env variable for display.
 func Value(name, value string) string {

@@ -1,23 +1,20 @@
 package redact
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // schemeRE is the beginning of a URL up to its authority: "https://", and what
 // becomes of it inside JSON ("https:\/\/"), inside a query
 // ("https%3A%2F%2F"), or under a clumsy hand ("https:/", "https:///").
-var schemeRE = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*(?::|%(?:25)*3a)(?:\\*/|%(?:25)*2f)+`)
+var schemeRE = lazily(`(?i)[a-z][a-z0-9+.-]*(?::|%(?:25)*3a)(?:\\*/|%(?:25)*2f)+`)
 
 // slashRE ends an authority.
-var slashRE = regexp.MustCompile(`(?i)/|%(?:25)*2f`)
+var slashRE = lazily(`(?i)/|%(?:25)*2f`)
 
 // atRE ends a userinfo that is percent-encoded as a whole.
-var atRE = regexp.MustCompile(`%(?:25)*40`)
+var atRE = lazily(`%(?:25)*40`)
 
 // versionRE is what follows the @ of module@version.
-var versionRE = regexp.MustCompile(`^(?:v[0-9]+(?:\.[0-9]+){0,2}(?:[-+][0-9A-Za-z.+-]*)?|latest|upgrade|patch|none)(?:\.(?:info|mod|zip|ziphash|lock|partial))?(?:\.?$|:$|:[^0-9]|[^0-9A-Za-z.:@-]|\.[^0-9A-Za-z])`)
+var versionRE = lazily(`^(?:v[0-9]+(?:\.[0-9]+){0,2}(?:[-+][0-9A-Za-z.+-]*)?|latest|upgrade|patch|none)(?:\.(?:info|mod|zip|ziphash|lock|partial))?(?:\.?$|:$|:[^0-9]|[^0-9A-Za-z.:@-]|\.[^0-9A-Za-z])`)
 
 // token redacts one word: text in which nothing separates one URL from another
 // but the beginning of the next.
@@ -28,7 +25,7 @@ func token(s string) string {
 	var b strings.Builder
 	last := -1 // where the last @ that may end a userinfo ends, counted from the end
 	for s != "" {
-		loc := schemeRE.FindStringIndex(s)
+		loc := schemeRE().FindStringIndex(s)
 		if loc == nil {
 			break
 		}
@@ -40,7 +37,7 @@ func token(s string) string {
 			continue // file:///a@b/c: the slashes are the path
 		}
 		end := len(s)
-		if loc := slashRE.FindStringIndex(s); loc != nil {
+		if loc := slashRE().FindStringIndex(s); loc != nil {
 			end = loc[0]
 		}
 		port, stop := badPort(s[:end])
@@ -102,14 +99,14 @@ func hiddenAt(scheme, s string, end int) int {
 		if start < 0 {
 			return found
 		}
-		if i = at; !isVersion(s, start, at) && (encoded || dottedRE.MatchString(s[at:])) {
+		if i = at; !isVersion(s, start, at) && (encoded || dottedRE().MatchString(s[at:])) {
 			found = at
 		}
 	}
 }
 
 // dottedRE is a host name that is more than a word.
-var dottedRE = regexp.MustCompile(`^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)
+var dottedRE = lazily(`^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)
 
 // isFile reports whether a scheme with its slashes begins a file path.
 func isFile(scheme string) bool {
@@ -127,7 +124,7 @@ func lastAt(s string) (start, end int) {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		return i, i + 1
 	}
-	if all := atRE.FindAllStringIndex(s, -1); len(all) > 0 {
+	if all := atRE().FindAllStringIndex(s, -1); len(all) > 0 {
 		loc := all[len(all)-1]
 		return loc[0], loc[1]
 	}
@@ -168,7 +165,7 @@ func badPort(authority string) (start, end int) {
 	if strings.Trim(text, "0123456789") == "" {
 		return -1, -1
 	}
-	if queryRE.MatchString(text) && (strings.ContainsAny(authority[:port], ".[") || authority[:port] == "localhost:") {
+	if queryRE().MatchString(text) && (strings.ContainsAny(authority[:port], ".[") || authority[:port] == "localhost:") {
 		return -1, -1
 	}
 	return port, port + len(text)
@@ -176,13 +173,13 @@ func badPort(authority string) (start, end int) {
 
 // queryRE is a port with a query behind it. A password may look so too: a port is
 // believed only behind what can be no user's name but a host's.
-var queryRE = regexp.MustCompile(`^[0-9]{1,5}\?[A-Za-z0-9_.~-]+=`)
+var queryRE = lazily(`^[0-9]{1,5}\?[A-Za-z0-9_.~-]+=`)
 
 // slashEndRE, protocolRE: what stands before and after the @ of the proxy
 // protocol.
 var (
-	slashEndRE = regexp.MustCompile(`(?i)(?:/|%(?:25)*2f)$`)
-	protocolRE = regexp.MustCompile(`(?i)^(?:v(?:/|%(?:25)*2f|$)|latest)`)
+	slashEndRE = lazily(`(?i)(?:/|%(?:25)*2f)$`)
+	protocolRE = lazily(`(?i)^(?:v(?:/|%(?:25)*2f|$)|latest)`)
 )
 
 // isVersion reports whether the @ at s[start:end] belongs to module@version,
@@ -192,10 +189,10 @@ func isVersion(s string, start, end int) bool {
 	if len(rest) > 256 { // no version is longer; keeps this constant in time
 		rest = rest[:256]
 	}
-	if slashEndRE.MatchString(s[max(0, start-8):start]) && protocolRE.MatchString(rest) {
+	if slashEndRE().MatchString(s[max(0, start-8):start]) && protocolRE().MatchString(rest) {
 		return true
 	}
-	return versionRE.MatchString(rest)
+	return versionRE().MatchString(rest)
 }
 
 // bare redacts user:password@host in text without a scheme. Without a colon it
@@ -249,7 +246,7 @@ func nextAt(s string, i int) (start, end int) {
 		case '@':
 			return i, i + 1
 		case '%':
-			if loc := atRE.FindStringIndex(s[i:min(len(s), i+16)]); loc != nil && loc[0] == 0 {
+			if loc := atRE().FindStringIndex(s[i:min(len(s), i+16)]); loc != nil && loc[0] == 0 {
 				return i, i + loc[1]
 			}
 		}
@@ -258,13 +255,13 @@ func nextAt(s string, i int) (start, end int) {
 }
 
 // colonRE separates user from password; a percent-encoded one counts too.
-var colonRE = regexp.MustCompile(`(?i):|%(?:25)*3a`)
+var colonRE = lazily(`(?i):|%(?:25)*3a`)
 
 // portRE, driveRE: a colon that separates something else.
 var (
-	portRE  = regexp.MustCompile(`^[0-9]+/`)
-	pathRE  = regexp.MustCompile(`^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/[A-Za-z0-9._~-]+)+$`)
-	hostRE  = regexp.MustCompile(`^(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?:\.[A-Za-z]+|:[0-9]+)|[0-9.]+|\[)`)
+	portRE  = lazily(`^[0-9]+/`)
+	pathRE  = lazily(`^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/[A-Za-z0-9._~-]+)+$`)
+	hostRE  = lazily(`^(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?:\.[A-Za-z]+|:[0-9]+)|[0-9.]+|\[)`)
 	maxPath = 1024 // no module path is longer
 )
 
@@ -272,7 +269,7 @@ var (
 // stand, given the @ at s[at:end]; -1 when there is none.
 func passwordColon(s string, from, at, end int) int {
 	for from < at {
-		loc := colonRE.FindStringIndex(s[from:at])
+		loc := colonRE().FindStringIndex(s[from:at])
 		if loc == nil {
 			return -1
 		}
@@ -280,10 +277,10 @@ func passwordColon(s string, from, at, end int) int {
 		from = after
 		rest := s[after:at]
 		switch {
-		case portRE.MatchString(rest[:min(len(rest), 8)]): // host:8080/a@b
+		case portRE().MatchString(rest[:min(len(rest), 8)]): // host:8080/a@b
 		case strings.HasSuffix(s[:colon], "mailto"):
 		case strings.HasPrefix(rest, `\`) && colon > 0 && (colon == 1 || !isWord(s[colon-2])): // C:\Users\a@b
-		case len(rest) <= maxPath && pathRE.MatchString(rest) && !hostRE.MatchString(s[end:min(len(s), end+256)]): // label:example.com/m@master
+		case len(rest) <= maxPath && pathRE().MatchString(rest) && !hostRE().MatchString(s[end:min(len(s), end+256)]): // label:example.com/m@master
 		default:
 			return colon
 		}
