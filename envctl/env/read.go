@@ -43,7 +43,8 @@ type Env struct {
 	Environ        []string          // the OS environment that was read, each name once
 	Dir            string            // the directory that was read for, absolute
 
-	endless bool // the go command would not come back from reading UserFile
+	endless bool  // the go command would not come back from reading UserFile
+	refused error // a setting that go env itself does not survive
 }
 
 // asked are the variables that the go command is asked for. They are named one
@@ -139,6 +140,7 @@ func (e *Env) ask(ctx context.Context, patience time.Duration) (map[string]strin
 		var ee *exec.ExitError
 		if errors.As(err, &ee) {
 			line, _, _ := strings.Cut(strings.TrimSpace(string(ee.Stderr)), "\n")
+			e.refused = fatalSetting(line)
 			return nil, fmt.Errorf("%w: %s", err, line)
 		}
 		return nil, err

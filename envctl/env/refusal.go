@@ -50,11 +50,23 @@ func (e *Env) Refusal() error {
 	default:
 		return refuse("GO111MODULE", "unknown environment setting GO111MODULE=%s", mode)
 	}
+	return e.refused
+}
+
+// fatalSetting is what go env says of a setting that no go command survives. Others
+// end go env alone, such as a flag in GOFLAGS that means something else to it.
+func fatalSetting(line string) error {
+	text := strings.TrimPrefix(line, "go: ")
+	for _, name := range []string{"GOEXPERIMENT", "GOFIPS140", "GOARM64"} {
+		if strings.HasPrefix(text, "unknown "+name) || strings.HasPrefix(text, "invalid "+name) {
+			return &SettingError{name, text}
+		}
+	}
 	return nil
 }
 
 // CacheRefusal is why the go command can keep no module in GOMODCACHE, a
-// [*SettingError]; nil where nothing is wrong with the value. Unlike what [Env.Refusal]
+// [*SettingError]; nil where nothing is wrong with the value, and no file lies there. Unlike what [Env.Refusal]
 // tells, it shows only when a module is wanted from there or to be put there: a
 // build from a vendor directory goes on (cmd/go/internal/modfetch, checkCacheDir).
 func (e *Env) CacheRefusal() error {
@@ -64,6 +76,8 @@ func (e *Env) CacheRefusal() error {
 		return refuse("GOMODCACHE", "module cache not found: neither GOMODCACHE nor GOPATH is set")
 	case dir != "" && !filepath.IsAbs(dir):
 		return refuse("GOMODCACHE", "GOMODCACHE entry is relative; must be absolute path: %q", dir)
+	case dir != "" && isFile(dir):
+		return refuse("GOMODCACHE", "could not create module cache: %q is not a directory", dir)
 	}
 	return nil
 }

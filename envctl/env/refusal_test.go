@@ -20,7 +20,8 @@ func TestRefusalAsTheGoCommand(t *testing.T) {
 		{"GO111MODULE=off"}, {"GO111MODULE=auto"}, {"GO111MODULE=on"}, {"GO111MODULE=perhaps"}, {"GO111MODULE=ON"},
 		{"GOFLAGS=word"}, {"GOFLAGS=-mod mod"}, {"GOFLAGS=-"}, {"GOFLAGS=--"}, {"GOFLAGS=---mod=mod"}, {"GOFLAGS=-=x"}, {"GOFLAGS=--=x"},
 		{"GOFLAGS=-mod=mod --modcacherw"}, {"GOFLAGS='-ldflags=-w -s' -x"}, {`GOFLAGS="-ldflags=-w" word`},
-		{"GOFLAGS=-bogus"}, {"GOFLAGS=-x --bogus=1"}, {"GOFLAGS=-vettool=x -test.run=x"}, {"GOFLAGS=-C=/x"}, {"GOFLAGS=-C=/x -bogus"}, {"GOFLAGS=--C=/x", "GO111MODULE=off"}, {"GOFLAGS='-x"}, {`GOFLAGS=-x "`}, {`GOFLAGS=-x ''`}, {"GOFLAGS=-bogus '-x"},
+		{"GOEXPERIMENT=bogus"}, {"GOEXPERIMENT=nogreenteagc"}, {"GOFIPS140=bogus"}, {"GOFIPS140=v9.9.9"}, {"GOFLAGS=-w"}, {"GOFLAGS=-u=maybe"}, {"GOAMD64=v9"}, {"GOARM64=x"}, {"GOARM=x"}, {"GO386=x"},
+		{"GOEXPERIMENT=bogus", "GOPATH=rel"}, {"GOFLAGS=-bogus"}, {"GOFLAGS=-x --bogus=1"}, {"GOFLAGS=-vettool=x -test.run=x"}, {"GOFLAGS=-C=/x"}, {"GOFLAGS=-C=/x -bogus"}, {"GOFLAGS=--C=/x", "GO111MODULE=off"}, {"GOFLAGS='-x"}, {`GOFLAGS=-x "`}, {`GOFLAGS=-x ''`}, {"GOFLAGS=-bogus '-x"},
 		{"GOWORK=rel/go.work"}, {"GOWORK=off"}, {"GOWORK=auto"}, {"GOWORK=rel", "GOFLAGS=word"}, {"GOWORK=rel", "GOPATH=rel"}, {"GOWORK=rel", "GO111MODULE=off"},
 		{"GOFLAGS=word", "GO111MODULE=off", "GOMODCACHE=rel"}, {"GO111MODULE=off", "GOMODCACHE=rel"}, {"GOPATH=rel", "GOFLAGS=word"},
 	} {
@@ -99,7 +100,7 @@ func TestFlagsAsTheGoCommand(t *testing.T) {
 func TestCacheRefusalAsTheGoCommand(t *testing.T) {
 	t.Parallel()
 	for _, settings := range [][]string{
-		{}, {"GOMODCACHE=rel"}, {"GOMODCACHE=~/mod"}, {"HOME=", "GOPATH=", "GOMODCACHE="}, {"HOME=", "GOPATH=", "GOMODCACHE=rel"}, {"GOPATH=" + string(filepath.ListSeparator) + "/a"},
+		{}, {"GOMODCACHE=rel"}, {"GOMODCACHE=~/mod"}, {"GOMODCACHE=" + os.Args[0]}, {"HOME=", "GOPATH=", "GOMODCACHE="}, {"HOME=", "GOPATH=", "GOMODCACHE=rel"}, {"GOPATH=" + string(filepath.ListSeparator) + "/a"},
 	} {
 		w := newWorld(t)
 		e := w.read(t, append([]string{"GOROOT="}, settings...)...)

@@ -309,34 +309,40 @@ func cause(v Verdict) string {
 
 // brokenProject puts what is broken in the project's files first.
 func brokenProject(f Facts, v Verdict) Verdict {
-	return everyCommand(v, "downloads work", "project", f.ProjectErr, "every go command in it fails until that is corrected",
+	return everyCommand(v, worksBut, "project", f.ProjectErr, "every go command in it fails until that is corrected",
 		Fix{Title: "Correct the file that the first line names"})
 }
 
 // refusedToolchain puts first why the go command goes no further than its own
 // version.
 func refusedToolchain(f Facts, v Verdict) Verdict {
-	return everyCommand(v, "downloads work", "toolchain", f.ToolchainErr, "every go command here fails until that is settled",
+	return everyCommand(v, worksBut, "toolchain", f.ToolchainErr, "every go command here fails until that is settled",
 		Fix{Title: "Install another Go, or look at GOTOOLCHAIN", Command: "gpx env GOTOOLCHAIN"})
 }
 
 // brokenSetting puts first what the go command refuses before it uses the chain,
-// or before it keeps what the chain gives.
+// or before it keeps what the chain gives. It is the better headline than what a
+// degraded chain would lead to; an outage of the chain has to be mended as well.
 func brokenSetting(f Facts, v Verdict) Verdict {
-	return everyCommand(v, "the chain works", "settings", f.SettingErr, "no go command can download until that is corrected",
+	if f.SettingErr != "" && v.State == StateDegraded {
+		v.State = StateOK
+	}
+	return everyCommand(v, "DEGRADED: go downloads nothing: ", "settings", f.SettingErr, "no go command can download until that is corrected",
 		Fix{Title: "See where the value comes from", Command: "gpx env " + f.SettingName})
 }
+
+// worksBut begins the headline where downloads are not what is in trouble.
+const worksBut = "DEGRADED: downloads work, but "
 
 // everyCommand puts what no go command survives first. It makes no outage:
 // nothing is wrong with what modules come from, and files that are being edited
 // are broken now and then.
-func everyCommand(v Verdict, works, what, err, consequence string, fix Fix) Verdict {
+func everyCommand(v Verdict, begin, what, err, consequence string, fix Fix) Verdict {
 	if err == "" {
 		return v
 	}
 	v.Evidence = append([]string{what + ": " + err + ": " + consequence}, v.Evidence...)
 	if v.State == StateOK {
-		begin := "DEGRADED: " + works + ", but "
 		v.State, v.Scope = StateDegraded, ScopeConfig
 		v.Headline = begin + clipped(err, headlineColumns-len(begin))
 		v.Fixes = []Fix{fix}

@@ -203,11 +203,13 @@ func TestJudge(t *testing.T) {
 		{"the project wants a newer Go", "a:up:ok", []func(*Facts){func(f *Facts) { f.ToolchainErr = "go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local)" }},
 			StateDegraded, ScopeConfig, "downloads work, but go.mod requires go >= 1.99", "gpx env GOTOOLCHAIN"},
 		{"a setting that stops every command", "a:up:ok", []func(*Facts){func(f *Facts) { f.SettingErr, f.SettingName = "parsing $GOFLAGS: unknown flag -bogus", "GOFLAGS" }},
-			StateDegraded, ScopeConfig, "DEGRADED: the chain works, but parsing $GOFLAGS: unknown flag -bogus", "gpx env GOFLAGS"},
+			StateDegraded, ScopeConfig, "DEGRADED: go downloads nothing: parsing $GOFLAGS: unknown flag -bogus", "gpx env GOFLAGS"},
 		{"such a setting before a broken go.mod", "a:up:ok", []func(*Facts){func(f *Facts) {
 			f.SettingErr, f.SettingName = "modules disabled by GO111MODULE=off; see 'go help modules'", "GO111MODULE"
 			f.ProjectErr = "go.mod:3: unknown directive: requir"
-		}}, StateDegraded, ScopeConfig, "go.mod:3", ""},
+		}}, StateDegraded, ScopeConfig, "go downloads nothing: modules disabled", "gpx env GO111MODULE"},
+		{"such a setting, and a chain that is degraded", "a:down:refused | b:up:ok", []func(*Facts){func(f *Facts) { f.SettingErr, f.SettingName = "x", "GOPATH" }},
+			StateDegraded, ScopeConfig, "go downloads nothing: x", "gpx env GOPATH"},
 		{"such a setting, and a broken chain", "a:down:refused", []func(*Facts){func(f *Facts) { f.SettingErr, f.SettingName = "x", "GOPATH" }},
 			StateOutage, ScopeChain, "refuses", ""},
 		{"vendored: builds go on", "a:down:timeout", []func(*Facts){func(f *Facts) { f.Vendored = true }},
