@@ -9,6 +9,7 @@
 package bounded
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -46,11 +47,14 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	}
 	defer f.Close()
 	// One byte more tells a file that ends at the bound from one that goes on:
-	// what /proc holds has a size of 0.
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	// what /proc holds has a size of 0. There is room for the end of the file, so
+	// that nothing is copied while it grows.
+	var b bytes.Buffer
+	b.Grow(int(min(info.Size(), limit)) + bytes.MinRead)
+	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, err
 	}
+	data := b.Bytes()
 	if int64(len(data)) > limit {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)}
 	}
