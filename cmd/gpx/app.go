@@ -44,6 +44,7 @@ type app struct {
 	read          *settings
 
 	soon       func() (ahead, error) // what is read ahead; nil when nothing is
+	rest       settlement            // what this command may leave to others
 	atEnd      func()                // of a command that reads ahead; nil otherwise
 	goEnv      *env.Env
 	goProject  *project.Project
@@ -71,8 +72,8 @@ func newApp(std streams) *app {
 func (a *app) close() {
 	a.forgetEnv()
 	a.stopCleaning()
-	if a.store != nil {
-		a.store.Close()
+	if a.store != nil && a.store.Close() == nil {
+		a.settle()
 	}
 	if a.atEnd != nil {
 		a.atEnd()
@@ -106,8 +107,8 @@ func (a *app) begin(cmd *cobra.Command) error {
 	// The screen does it behind its first frame, and lines for eval, which come
 	// with every prompt, leave it to the next command.
 	screen := !cmd.HasParent() && a.interactive()
-	if !screen && !cmd.Flags().Changed("export") {
-		a.recover(cmd.Context())
+	if !screen && !cmd.Flags().Changed("export") && !(cmd.Annotations["soon"] != "" && a.settled()) {
+		a.rest.calm = a.recover(cmd.Context()) && len(a.notices) == 0
 		a.printNotices()
 	}
 	return nil
@@ -157,10 +158,12 @@ func (a *app) interactive() bool {
 }
 
 // recover puts right what a killed process left behind, takes back changes
-// whose time has run out, and gathers what the user should know.
-func (a *app) recover(ctx context.Context) {
+// whose time has run out, and gathers what the user should know. It is true where
+// there was nothing of all that.
+func (a *app) recover(ctx context.Context) (calm bool) {
 	ch := a.changer(ctx)
 	done, err := ch.Recover(ctx)
+	calm = err == nil && len(done) == 0 && a.store != nil && !a.store.InMemory()
 	switch {
 	case err != nil && !errors.Is(err, context.Canceled):
 		// A folder that cannot be written takes the history with it: said once.
@@ -181,7 +184,9 @@ func (a *app) recover(ctx context.Context) {
 		}
 		return e.UserFileValues["GOPROXY"]
 	}
-	switch said, err := a.takeBackRelay(ctx, ch, goproxy); {
+	said, err := a.takeBackRelay(ctx, ch, goproxy)
+	calm = calm && err == nil && said == ""
+	switch {
 	case err != nil && !errors.Is(err, context.Canceled):
 		a.notice(err.Error())
 	case said != "":
@@ -189,6 +194,7 @@ func (a *app) recover(ctx context.Context) {
 		a.notice(said)
 	}
 	plans, err := profiles.Expired(ctx, ch, a.now())
+	calm = calm && err == nil && len(plans) == 0
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.notice("could not take back a change whose time has run out: " + err.Error())
 	}
@@ -203,6 +209,7 @@ func (a *app) recover(ctx context.Context) {
 		}
 		a.notice("the time has run out: " + p.Title)
 	}
+	return calm
 }
 
 // handoff tells the calling shell, when its hook is active, what a plan that
@@ -372,14 +379,7 @@ func (a *app) history(ctx context.Context) *history.Store {
 	if a.journal != nil {
 		return a.store
 	}
-	path := a.flags.db
-	if path == "" {
-		path = history.DefaultPath()
-	}
-	if a.stateDir != "" {
-		path = filepath.Join(a.stateDir, "history.db")
-	}
-	store, err := history.Open(ctx, path, history.Options{Now: a.now, Named: a.flags.db != ""})
+	store, err := history.Open(ctx, a.database(), history.Options{Now: a.now, Named: a.flags.db != ""})
 	if err != nil {
 		a.notice(err.Error())
 		a.journal = change.NewMemoryJournal()
@@ -387,6 +387,17 @@ func (a *app) history(ctx context.Context) *history.Store {
 	}
 	a.store, a.journal = store, store.Journal()
 	return store
+}
+
+// database is the file of the history, "" where there is no place for one.
+func (a *app) database() string {
+	switch {
+	case a.stateDir != "":
+		return filepath.Join(a.stateDir, "history.db")
+	case a.flags.db != "":
+		return a.flags.db
+	}
+	return history.DefaultPath()
 }
 
 // changer is the one way to change the machine.
@@ -403,8 +414,14 @@ func (a *app) changer(ctx context.Context) *change.Changer {
 // remember adds the project to the known ones, which keep their modules when
 // caches are pruned.
 func (a *app) remember(ctx context.Context, p *project.Project) {
-	if store := a.history(ctx); store != nil && p != nil {
-		if err := store.RememberProject(ctx, p.Root); err != nil && ctx.Err() == nil {
+	if p == nil || a.rest.root == p.Root {
+		return
+	}
+	if store := a.history(ctx); store != nil {
+		switch err := store.RememberProject(ctx, p.Root); {
+		case err == nil:
+			a.rest.root = p.Root
+		case ctx.Err() == nil:
 			a.notice(err.Error())
 		}
 	}

@@ -132,6 +132,9 @@ func runDeps(ctx context.Context, a *app, f depsFlags) error {
 	if err != nil {
 		return err
 	}
+	if a.rest.root != p.Root {
+		a.history(ctx)
+	}
 	var known sync.WaitGroup
 	known.Go(func() { a.remember(ctx, p) }) // it waits for the disk
 	defer known.Wait()
