@@ -29,7 +29,7 @@ func AtRest(path string) (Rest, bool) {
 		}
 	}
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
+	if err != nil || !info.Mode().IsRegular() || onNetwork(filepath.Dir(path)) {
 		return Rest{}, false
 	}
 	return Rest{info.Size(), info.ModTime()}, true

@@ -32,12 +32,18 @@ type settlement struct {
 	root string // of the project that was remembered
 }
 
-const (
-	settledTime = 15 * time.Minute
-	// settledAge is how old a time must be to tell a file from what is written
-	// right after it.
-	settledAge = 2 * time.Second
-)
+const settledTime = 15 * time.Minute
+
+// isYoung reports whether what is written right after t may get the same time: a
+// file system counts ticks of the kernel, of 10 ms at most, or, as FAT does,
+// seconds in twos.
+func isYoung(t, now time.Time) bool {
+	age := 100 * time.Millisecond
+	if t.Nanosecond()%int(time.Millisecond) == 0 {
+		age = 2 * time.Second
+	}
+	return now.Sub(t) < age
+}
 
 // settledLine says how what recover looks at is now; "" where it cannot be told,
 // or there is something to look at.
@@ -59,7 +65,7 @@ func (a *app) settledLine() string {
 		return ""
 	}
 	undo, err := os.Stat(filepath.Join(state, "undo"))
-	if err != nil || a.now().Sub(undo.ModTime()) < settledAge || a.now().Sub(at.Time) < settledAge {
+	if err != nil || isYoung(undo.ModTime(), a.now()) || isYoung(at.Time, a.now()) {
 		return ""
 	}
 	return fmt.Sprintf("gpx settled 1 %q %d %d %d", db, at.Size, at.Time.UnixNano(), undo.ModTime().UnixNano())

@@ -106,17 +106,28 @@ func TestSettled(t *testing.T) {
 func TestNothingIsSettledAtOnce(t *testing.T) {
 	a := newApp(streams{})
 	a.stateDir = t.TempDir()
-	a.now = time.Now
 	s, err := history.Open(t.Context(), a.database(), history.Options{})
 	must(t, err)
 	must(t, s.Close())
-	must(t, os.MkdirAll(filepath.Join(a.stateDir, "undo"), 0o700))
-	if line := a.settledLine(); line != "" {
-		t.Errorf("at once: %s", line)
-	}
-	a.now = func() time.Time { return time.Now().Add(time.Minute) }
-	if a.settledLine() == "" {
-		t.Error("a minute later it is not known yet")
+	undo := filepath.Join(a.stateDir, "undo")
+	must(t, os.MkdirAll(undo, 0o700))
+	second := time.Now().Truncate(time.Second)
+	for _, fine := range []time.Duration{0, 345 * time.Millisecond, 345678 * time.Microsecond} {
+		for _, name := range []string{undo, a.database()} {
+			written := second.Add(fine)
+			for _, file := range []string{undo, a.database()} {
+				must(t, os.Chtimes(file, written, written.Add(-time.Hour)))
+			}
+			must(t, os.Chtimes(name, written, written))
+			for age, want := range map[time.Duration]bool{
+				-time.Second: false, 50 * time.Millisecond: false, time.Second: fine%time.Millisecond != 0, 3 * time.Second: true,
+			} {
+				a.now = func() time.Time { return written.Add(age) }
+				if got := a.settledLine() != ""; got != want {
+					t.Errorf("%s written %v after a second, %v later: known %v, want %v", filepath.Base(name), fine, age, got, want)
+				}
+			}
+		}
 	}
 }
 
