@@ -2,8 +2,10 @@ package walk
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Stat measures what stands at each of paths, named from the folder base with
@@ -20,20 +22,38 @@ func Stat(ctx context.Context, base string, paths []string, opt Options, each fu
 	const chunk = 64 // enough that nobody waits for the counter
 	var next atomic.Int64
 	var all sync.WaitGroup
-	for range min(w.opt.Workers, len(paths)/chunk+1) {
-		all.Go(func() {
-			for ctx.Err() == nil {
-				from := int(next.Add(chunk)) - chunk
-				if from >= len(paths) {
-					return
-				}
-				for i := from; i < min(from+chunk, len(paths)); i++ {
-					e, err := w.base.stat(paths[i])
-					each(i, e, err)
+	var more sync.Once
+	begin := time.Now()
+	several := min(w.opt.Workers, len(paths)/chunk+1)
+	few := min(several, runtime.GOMAXPROCS(0)+1)
+	var work func()
+	work = func() {
+		for ctx.Err() == nil {
+			from := int(next.Add(chunk)) - chunk
+			if from >= len(paths) {
+				return
+			}
+			for i := from; i < min(from+chunk, len(paths)); i++ {
+				e, err := w.base.stat(paths[i])
+				each(i, e, err)
+				if i%8 == 0 && time.Since(begin) > atOnce {
+					more.Do(func() {
+						for range several - few {
+							all.Go(work)
+						}
+					})
 				}
 			}
-		})
+		}
+	}
+	for range few {
+		all.Go(work)
 	}
 	all.Wait()
 	return ctx.Err()
 }
+
+// atOnce is how long a Stat takes that waits for no disk: several thousand paths.
+// More goroutines than processors are then in each other's way; where there is
+// waiting they wait together.
+const atOnce = 10 * time.Millisecond
