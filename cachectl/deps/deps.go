@@ -241,6 +241,8 @@ type Options struct {
 	// Kept is a folder in which the report of a project is kept until something
 	// that it stands on changes; "" is none.
 	Kept string
+	// Early is what was read of Kept before Env was known; nil is nothing.
+	Early *Early
 }
 
 // Read looks at a project. It fails only when ctx ends, or there is no project:
@@ -251,7 +253,7 @@ func Read(ctx context.Context, o Options) (*Report, error) {
 	}
 	l := newLoader(ctx, o)
 	defer l.close()
-	k, r, err := l.recall(o.Kept)
+	k, r, err := l.recall(o.Kept, o.Early)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package deps
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -42,12 +43,14 @@ type kept struct {
 	ahead sightings
 
 	had     string // the basis of the report that is in file; "" when there is none
+	cache   string // the module cache that it was of
+	seen    bool   // ahead is of project in cache, and of a moment ago
 	project *project.Project
 	rest    *decoder // at the report
 }
 
 const (
-	keptKind = "deps-report-2"
+	keptKind = "deps-report-3"
 	textKind = "deps-text"
 	// maxKept bounds the files: a report and a text of it for each project, of some
 	// 150 kB each.
@@ -65,17 +68,62 @@ func keptFor(dir, root string) *kept {
 		return k
 	}
 	d := &decoder{rest: string(body)}
-	had, p := d.text(), d.project()
+	had, cache, p := d.text(), d.text(), d.project()
 	if d.err == nil {
-		k.had, k.project, k.rest = had, p, d
+		k.had, k.cache, k.project, k.rest = had, cache, p, d
 	}
 	return k
 }
 
+// An Early reads what is kept of a project, and looks at the versions that it
+// required, while the environment is not known yet.
+type Early struct {
+	k    *kept
+	done chan struct{}
+}
+
+// ReadEarly begins for the project that a directory is in, when nothing in the
+// environment says that it is another one; [Options.Early] says how it ends.
+func ReadEarly(ctx context.Context, folder, dir string) *Early {
+	x := &Early{k: &kept{}, done: make(chan struct{})}
+	go func() {
+		defer close(x.done)
+		at, ok := project.Locate(dir, nil)
+		if !ok {
+			return
+		}
+		k := keptFor(folder, at.Root)
+		if k.project != nil {
+			l := &loader{ctx: ctx, project: k.project, cache: &cache{dir: k.cache}}
+			k.ahead = l.lookAhead()
+			k.seen = !k.ahead.cut
+		}
+		x.k = k
+	}()
+	return x
+}
+
+// Wait waits until nothing is read any more.
+func (x *Early) Wait() { <-x.done }
+
+// kept is what was read early, when it is of the root, or else is read now.
+func (x *Early) kept(folder, root string) *kept {
+	if x != nil {
+		if x.Wait(); folder != "" && x.k.file == nameFor(folder, root) {
+			return x.k
+		}
+	}
+	return keptFor(folder, root)
+}
+
 // look names what a report of l's project stands on.
 func (k *kept) look(l *loader) {
-	if k.file != "" {
-		k.ahead, k.basis = l.basis()
+	switch {
+	case k.file == "":
+	case k.seen && l.project == k.project && l.cache.dir == k.cache:
+		k.basis = l.basisOf(func() sightings { return k.ahead })
+	default:
+		k.basis = l.basisOf(func() sightings { k.ahead = l.lookAhead(); return k.ahead })
 	}
 }
 
@@ -97,11 +145,11 @@ func (k *kept) report(p *project.Project) *Report {
 // A kept project is taken for the one that is here when its files are where the
 // go command finds them now: the basis has every byte of them, and nothing else
 // is read.
-func (l *loader) recall(folder string) (*kept, *Report, error) {
+func (l *loader) recall(folder string, early *Early) (*kept, *Report, error) {
 	k := &kept{}
 	if l.project == nil {
 		if at, ok := project.Locate(l.env.Dir, l.env); ok {
-			k = keptFor(folder, at.Root)
+			k = early.kept(folder, at.Root)
 			if p := k.project; p != nil && at == (project.Place{Root: p.Root, GoMod: p.GoMod, GoWork: p.GoWork}) {
 				l.project = p
 				k.look(l)
@@ -137,13 +185,14 @@ func (k *kept) keep(l *loader, r *Report) {
 	if err != nil || !reflect.DeepEqual(again, l.project) {
 		return
 	}
-	if _, basis := l.basis(); basis != k.basis {
+	if l.basisOf(l.lookAhead) != k.basis {
 		return
 	}
 	var w encoder
 	w.text(k.basis)
+	w.text(l.cache.dir)
 	w.project(again)
-	if had := (&decoder{rest: string(w.b)}); had.text() == "" || !reflect.DeepEqual(had.project(), again) {
+	if had := (&decoder{rest: string(w.b)}); had.text() == "" || had.text() != l.cache.dir || !reflect.DeepEqual(had.project(), again) {
 		return // it has something that is not written down
 	}
 	w.report(r)
@@ -201,16 +250,17 @@ func forgetOldest(dir string) {
 	}
 }
 
-// basis names what a report stands on, "" where it stands on more, and gives the
-// stamps of the versions in it.
-func (l *loader) basis() (ahead sightings, name string) {
+// basisOf names what a report stands on, "" where it stands on more; look gives the
+// versions in it.
+func (l *loader) basisOf(look func() sightings) (name string) {
+	var ahead sightings
 	var looking sync.WaitGroup
-	looking.Go(func() { ahead = l.lookAhead() })
+	looking.Go(func() { ahead = look() })
 	var w encoder
 	ok := w.ownFiles(l)
 	looking.Wait()
 	if !ok || ahead.cut {
-		return ahead, ""
+		return ""
 	}
 	for i, m := range ahead.of { // in the order of go.mod's lines, which is in the basis
 		w.text(m.Path)
@@ -220,7 +270,7 @@ func (l *loader) basis() (ahead sightings, name string) {
 		}
 	}
 	sum := sha256.Sum256(w.b)
-	return ahead, string(sum[:])
+	return string(sum[:])
 }
 
 // ownFiles adds settings, and the files and folders of the project; false where a

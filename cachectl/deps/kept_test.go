@@ -38,7 +38,12 @@ func (m *machine) check(when, folder string) (recalled bool) {
 	want := m.read(nil)
 	got, recalled := m.again(folder, nil)
 	known, _ := m.again(folder, want.Project)
-	for _, r := range []*Report{got, known} {
+	early := ReadEarly(m.t.Context(), folder, m.project)
+	e, err := env.Read(m.t.Context(), env.Options{Dir: m.project, Environ: m.env("off")})
+	must(m.t, err)
+	before, err := Read(m.t.Context(), Options{Env: e, Kept: folder, Early: early})
+	must(m.t, err)
+	for _, r := range []*Report{got, known, before} {
 		if d := cmp.Diff(want, r, cmp.Comparer(func(a, b error) bool { return fmt.Sprint(a) == fmt.Sprint(b) }), cmpopts.IgnoreFields(Report{}, "Basis")); d != "" {
 			m.t.Errorf("%s: %s", when, d)
 		}
@@ -222,6 +227,7 @@ func TestKeptFile(t *testing.T) {
 	}
 	var w encoder
 	w.text(basis)
+	w.text("/cache")
 	w.project(p)
 	w.report(want)
 	must(t, sealed.Write(file, sealed.Bytes(keptKind, w.b)))

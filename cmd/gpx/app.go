@@ -294,12 +294,14 @@ func (a *app) readAhead(ctx context.Context) {
 	var got ahead
 	var err error
 	read := make(chan struct{})
+	early := deps.ReadEarly(ctx, a.reports(), a.dir())
 	go func() {
 		defer close(read)
+		defer early.Wait()
 		if got.env, err = env.Read(ctx, env.Options{Dir: a.dir(), Environ: a.environ, Memo: a.stateFile("goenv", "")}); err != nil {
 			return
 		}
-		if r, err := a.readDeps(ctx, got.env, nil); err == nil {
+		if r, err := deps.Read(ctx, a.depsOptions(got.env, nil, early)); err == nil {
 			got.project, got.report = r.Project, r
 		}
 	}()

@@ -196,11 +196,15 @@ func (a *app) printDepsDocument(r *deps.Report) {
 // reports is the folder where reports are kept, "" without one.
 func (a *app) reports() string { return a.stateFile("reports", "") }
 
-// readDeps says what the project needs and what of it is here; of nil it finds the
-// project first. What it saw of the module cache, and the report, are kept for the
-// next time.
+// readDeps says what the project needs and what of it is here.
 func (a *app) readDeps(ctx context.Context, e *env.Env, p *project.Project) (*deps.Report, error) {
-	return deps.Read(ctx, deps.Options{Env: e, Project: p, MemoFile: a.stateFile("deps", e.Get("GOMODCACHE")), Kept: a.reports()})
+	return deps.Read(ctx, a.depsOptions(e, p, nil))
+}
+
+// depsOptions are those for p, or for the project that is found where p is nil.
+// What was seen of the module cache, and the report, are kept for the next time.
+func (a *app) depsOptions(e *env.Env, p *project.Project, early *deps.Early) deps.Options {
+	return deps.Options{Env: e, Project: p, MemoFile: a.stateFile("deps", e.Get("GOMODCACHE")), Kept: a.reports(), Early: early}
 }
 
 // needProject is the environment and the project; without one the command has
