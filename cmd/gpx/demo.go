@@ -105,7 +105,7 @@ func runDemo(ctx context.Context, a *app, name string) (err error) {
 	d.environ, d.folder, d.roots = box.Environ(), box.Project, roots
 	d.stateDir = filepath.Join(box.Getenv("XDG_STATE_HOME"), "gpx")
 	defer d.close()
-	d.notice("to try go build in this demo, in another terminal: sh " + filepath.Join(box.Dir, "enter.sh"))
+	d.notice(enterNotice(box.Dir))
 	// Something to replay before an incident of one's own is over.
 	if store := d.history(ctx); store != nil {
 		if _, err := store.AddRecording(ctx, incident.Synthetic(d.now().Add(-time.Hour))); err != nil {
@@ -113,4 +113,10 @@ func runDemo(ctx context.Context, a *app, name string) (err error) {
 		}
 	}
 	return runScreen(ctx, d, tui.Demo, replay{})
+}
+
+// enterNotice tells how to get a shell in the demo of dir. It is short, because
+// the command is there to be copied and the message line cuts what does not fit.
+func enterNotice(dir string) string {
+	return "a shell in the demo: sh " + filepath.Join(dir, "enter.sh")
 }
