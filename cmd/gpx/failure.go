@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -59,7 +60,7 @@ func failed(op, target string, err error) *failure {
 		Op: op, Target: redact.Text(target), Class: "failed",
 		status: statusFailed, cause: err,
 	}
-	f.Message = withoutPrefix(redact.Text(err.Error()), op, f.Target)
+	f.Message, f.Hint = splitAdvice(withoutPrefix(redact.Text(err.Error()), op, f.Target))
 	var inner *failure
 	if errors.As(err, &inner) {
 		f.Class, f.Message, f.Hint, f.status = inner.Class, inner.Message, inner.Hint, inner.status
@@ -68,6 +69,19 @@ func failed(op, target string, err error) *failure {
 		}
 	}
 	return f
+}
+
+// advice is where the floors below begin to say what to do: "why; set HOME".
+var advice = regexp.MustCompile(`; (?:change|install|make|mend|run|set|unset) `)
+
+// splitAdvice parts an error's text into why and what to do next, which is empty
+// where there is no advice. [failure.Error] puts them together again.
+func splitAdvice(text string) (why, next string) {
+	at := advice.FindStringIndex(text)
+	if at == nil {
+		return text, ""
+	}
+	return text[:at[0]], text[at[0]+len("; "):]
 }
 
 // withoutPrefix is an error's text without the head that [failure.Error] writes
