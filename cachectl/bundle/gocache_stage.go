@@ -218,6 +218,7 @@ func (st *buildStage) isDone(ctx context.Context) (bool, error) {
 			return false, nil
 		}
 	}
+	st.clean() // a kill may have left the folder around it
 	return true, nil
 }
 

@@ -180,6 +180,19 @@ func TestKilledBuildImport(t *testing.T) {
 	t.Logf("%d kills met a change in flight", inFlight)
 }
 
+// A kill may leave nothing but the folder around a stage that is gone.
+func TestDoneBuildImportLeavesNoFolder(t *testing.T) {
+	st := (&buildImport{Cache: t.TempDir()}).stage("one")
+	around := filepath.Dir(st.dir)
+	must(t, os.Mkdir(around, 0o777))
+	if done, err := st.isDone(t.Context()); !done || err != nil {
+		t.Errorf("done: %v, %v", done, err)
+	}
+	if exists(around) {
+		t.Errorf("%s is left behind", around)
+	}
+}
+
 // everyEntryLeads counts the entries of a cache, and checks that each leads to
 // an output with the bytes of its name.
 func everyEntryLeads(t *testing.T, dir string) int {
