@@ -152,6 +152,7 @@ type Readiness struct {
 	Ready   int   `json:"ready"`
 	Missing int   `json:"missing"`
 	AtRisk  int   `json:"at_risk"`
+	Unknown int   `json:"-"` // whether anything needs them cannot be read yet
 }
 
 // A Report is all that is known without a network.
@@ -179,7 +180,11 @@ func (r *Report) Readiness() Readiness {
 		case AtRisk:
 			out.AtRisk++
 		default:
-			out.Ready++
+			if r.Modules[i].Unknown {
+				out.Unknown++
+			} else {
+				out.Ready++
+			}
 		}
 	}
 	switch {

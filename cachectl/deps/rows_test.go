@@ -37,8 +37,16 @@ func TestUnknown(t *testing.T) {
 			m := whole.copy(t)
 			tt.do(m)
 			rows := map[string]Module{}
-			for _, x := range m.read(nil).Modules {
+			report := m.read(nil)
+			unknown := 0
+			for _, x := range report.Modules {
 				rows[x.Path] = x
+				if x.Unknown {
+					unknown++
+				}
+			}
+			if got := report.Readiness(); got.Unknown != unknown || got.Ready+got.AtRisk+got.Missing+got.Unknown != len(report.Modules) {
+				t.Errorf("%d modules, %d of them not known, are counted as %+v", len(report.Modules), unknown, got)
 			}
 			for path, why := range tt.why {
 				x, ok := rows[path]

@@ -376,7 +376,11 @@ func (a *app) printDeps(r *deps.Report, all bool, where map[module.Version]reach
 func (a *app) readiness(r *deps.Report) string {
 	s := r.Readiness()
 	words, t := readinessWords(s)
-	return a.out.sign(t, a.out.strong(words)) + a.out.dim(fmt.Sprintf("  %d ready, %d at risk, %d missing", s.Ready, s.AtRisk, s.Missing))
+	figures := fmt.Sprintf("  %d ready, %d at risk, %d missing", s.Ready, s.AtRisk, s.Missing)
+	if s.Unknown > 0 {
+		figures += fmt.Sprintf(", %d not known", s.Unknown)
+	}
+	return a.out.sign(t, a.out.strong(words)) + a.out.dim(figures)
 }
 
 // readinessWords says whether the project builds with no network.
