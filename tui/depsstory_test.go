@@ -34,7 +34,7 @@ func TestStoryWhatIsMissing(t *testing.T) {
 			s.t.Fatal("the project was read before anybody looked at it")
 		}
 		s.needs()
-		s.has("[4 Deps]", "OFFLINE BUILD: ✗ NO", "4 ready · 1 at risk · 3 missing", "go build ./... stops: ", "8 modules")
+		s.has("[4 Deps]", "OFFLINE BUILD: ✗ NO", "3 ready · 1 at risk · 3 missing · 1 not known", "go build ./... stops: ", "8 modules")
 		s.has("corp.example/authz", "direct, private", "✗ MISSING", "nowhere")
 		s.press("j")
 		s.has("github.com/mattn/go-sqlite3@v1.14.53", "mirror.example.org")

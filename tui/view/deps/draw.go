@@ -135,12 +135,17 @@ func (v *View) band(w int) []widget.Line {
 	if r.Mode != "readonly" {
 		left = append(left, widget.S(theme.Dim, "  -mod="+r.Mode))
 	}
+	figures := []string{fmt.Sprintf("%d ready", s.Ready), fmt.Sprintf("%d at risk", s.AtRisk), fmt.Sprintf("%d missing", s.Missing)}
+	if s.Unknown > 0 {
+		figures = append(figures, fmt.Sprintf("%d not known", s.Unknown))
+	}
 	mid := widget.L(widget.S(theme.Text, "  OFFLINE BUILD: "), widget.S(role, answer),
-		widget.S(theme.Dim, fmt.Sprintf("  %d ready %s %d at risk %s %d missing ", s.Ready, g.Dot, s.AtRisk, g.Dot, s.Missing)))
-	if n := s.Ready + s.AtRisk + s.Missing; n > 0 {
+		widget.S(theme.Dim, "  "+strings.Join(figures, " "+g.Dot+" ")+" "))
+	if n := len(r.Modules); n > 0 {
+		have := s.Ready + s.AtRisk
 		if room := w - left.Width() - mid.Width() - 6; room >= 10 {
-			mid = append(mid, widget.Bar(v.c.Theme, role, int64(n-s.Missing), int64(n), min(room, 26))...)
-			mid = append(mid, widget.S(theme.Dim, fmt.Sprintf(" %d%%", 100*(n-s.Missing)/n)))
+			mid = append(mid, widget.Bar(v.c.Theme, role, int64(have), int64(n), min(room, 26))...)
+			mid = append(mid, widget.S(theme.Dim, fmt.Sprintf(" %d%%", 100*have/n)))
 		}
 	}
 	if left.Width()+mid.Width() > w {
