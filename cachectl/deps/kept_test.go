@@ -59,7 +59,7 @@ func TestKeptReportInEveryState(t *testing.T) {
 	for name := range bases {
 		machines[name] = w.prepare(t, name)
 	}
-	every := map[string]int{"": 7, "system": 3}[os.Getenv("GPX_TEST_SCALE")] // soak: all
+	every := map[string]int{"": 12, "system": 7}[os.Getenv("GPX_TEST_SCALE")] // soak: all
 	every = max(every, 1)
 	var n, kept, changed atomic.Int64
 	t.Cleanup(func() {
