@@ -47,8 +47,12 @@ func (w *aheadWorld) asked(kind probe.File) (n int) {
 // until waits for what another goroutine does.
 func (w *aheadWorld) until(what string, is func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
+	look, late := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-look.C:
+		case <-late:
 			w.t.Fatal("not in time: " + what)
 		}
 	}
