@@ -55,10 +55,7 @@ func (m *machine) check(when, folder string) (recalled bool) {
 // before, the report is the one that is made anew.
 func TestKeptReportInEveryState(t *testing.T) {
 	w := newWorld(t)
-	machines := map[string]*machine{}
-	for name := range bases {
-		machines[name] = w.prepare(t, name)
-	}
+	machines := w.everyBase(t)
 	every := map[string]int{"": 12, "system": 7}[os.Getenv("GPX_TEST_SCALE")] // soak: all
 	every = max(every, 1)
 	var n, kept, changed atomic.Int64

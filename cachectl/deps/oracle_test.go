@@ -374,13 +374,19 @@ func cutLine(s, prefix string) string {
 	return out
 }
 
-// TestReadinessIsTheGoCommands builds every state for real.
-func TestReadinessIsTheGoCommands(t *testing.T) {
-	w := newWorld(t)
+// everyBase are the machines that the states begin with, by name.
+func (w *world) everyBase(t *testing.T) map[string]*machine {
 	machines := map[string]*machine{}
 	for name := range bases {
 		machines[name] = w.prepare(t, name)
 	}
+	return machines
+}
+
+// TestReadinessIsTheGoCommands builds every state for real.
+func TestReadinessIsTheGoCommands(t *testing.T) {
+	w := newWorld(t)
+	machines := w.everyBase(t)
 	every := map[string]int{"": 6, "system": 4}[os.Getenv("GPX_TEST_SCALE")] // soak: all
 	every = max(every, 1)
 	var n, builds, tests atomic.Int64
