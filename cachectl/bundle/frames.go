@@ -3,10 +3,11 @@ package bundle
 import (
 	"errors"
 	"io"
-	"runtime"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"gpx/cachectl/internal/overlap"
 )
 
 // frameSize is how much of a bundle is compressed by itself, in bytes. Module
@@ -47,7 +48,7 @@ func newFrames(w io.Writer, after func() error) (*frames, error) {
 
 // framesOf is newFrames with frames of another size, a power of two.
 func framesOf(size int, w io.Writer, after func() error) (*frames, error) {
-	n := min(runtime.GOMAXPROCS(0), maxAtOnce)
+	n := min(overlap.Cores(), maxAtOnce)
 	enc, err := zstd.NewWriter(nil, zstd.WithWindowSize(size), zstd.WithEncoderConcurrency(n))
 	if err != nil {
 		return nil, err

@@ -3,8 +3,9 @@ package bundle
 import (
 	"context"
 	"io"
-	"runtime"
 	"sync"
+
+	"gpx/cachectl/internal/overlap"
 )
 
 // parallel calls do for every item, as many at a time as there are processors,
@@ -15,7 +16,7 @@ func parallel[T any](ctx context.Context, items []T, do func(T) error) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	next := 0
-	for range min(runtime.GOMAXPROCS(0), len(items)) {
+	for range min(overlap.Cores(), len(items)) {
 		wg.Go(func() {
 			for {
 				mu.Lock()

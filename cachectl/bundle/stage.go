@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/cachectl/internal/overlap"
 	"gpx/envctl/bounded"
 	"gpx/envctl/chain"
 	"gpx/envctl/change"
@@ -119,7 +119,7 @@ func (st *stage) unpack(ctx context.Context) error {
 	// Files, not bytes, wait in the channel: they lie on disk.
 	arrived := make(chan int, len(st.s.Add))
 	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range overlap.Cores() {
 		wg.Go(func() {
 			for i := range arrived {
 				if ctx.Err() == nil {

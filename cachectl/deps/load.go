@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"go/build"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 
+	"gpx/cachectl/internal/overlap"
 	"gpx/envctl/env"
 	"gpx/envctl/project"
 	"gpx/envctl/sumdb"
@@ -288,7 +288,7 @@ func (l *loader) loadAll(paths []string) []*pkg {
 	var next sync.Mutex
 	i := 0
 	var wg sync.WaitGroup
-	for range min(len(paths), 2*runtime.GOMAXPROCS(0)) {
+	for range min(len(paths), 2*overlap.Cores()) {
 		wg.Go(func() {
 			for {
 				next.Lock()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
+	"gpx/cachectl/internal/overlap"
 	"gpx/envctl/project"
 )
 
@@ -115,7 +115,7 @@ func newVerifier(root string, o VerifyOptions) *verifier {
 		o.Now = time.Now
 	}
 	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+		o.Workers = overlap.Cores()
 	}
 	v := &verifier{root: root, o: o, versions: slices.Clone(o.Versions)}
 	slices.SortStableFunc(v.versions, func(a, b Version) int { return cmp.Compare(b.weight(), a.weight()) })

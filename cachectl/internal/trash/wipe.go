@@ -9,14 +9,11 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"gpx/cachectl/internal/overlap"
 	"gpx/envctl/change"
 )
-
-// removers is how many folders are emptied at a time. On two cores eight take a
-// third to a half of the time of rm -rf, which goes one by one; more gain
-// nothing.
-const removers = 8
 
 // wipe deletes everything in dir but the name spare, and counts the files. It
 // follows no link and cannot leave dir, whoever changes it meanwhile: every
@@ -27,14 +24,14 @@ func wipe(ctx context.Context, dir, spare string) (files int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	w := &wiper{ctx: ctx, spare: spare, open: 1}
+	w := &wiper{ctx: ctx, spare: spare, open: 1, pace: newPace(overlap.Cores(), time.Now())}
 	w.work = sync.NewCond(&w.mu)
 	w.stack = []*folder{{handle: top, waits: 1}}
-	var owner sync.WaitGroup
-	for range removers {
-		owner.Go(w.run)
-	}
-	owner.Wait()
+	defer overlap.Calls()()
+	w.mu.Lock()
+	w.hire()
+	w.mu.Unlock()
+	w.owner.Wait()
 	err = ctx.Err()
 	if err == nil {
 		err = w.err
@@ -48,12 +45,15 @@ type wiper struct {
 	ctx   context.Context
 	spare string // in the topmost folder
 	files atomic.Int64
+	owner sync.WaitGroup // of the removers
 
 	mu    sync.Mutex
 	work  *sync.Cond // the stack has grown, or nothing is open any more
 	stack []*folder  // to be emptied
 	open  int        // folders that are not gone yet
 	err   error      // the first one
+	pace  pace
+	hired int // removers that run
 }
 
 // A folder is removed when nothing in it is waited for any more.
@@ -76,14 +76,23 @@ type handle interface {
 	close()
 }
 
+// hire makes the removers as many as the pace allows; those who are too many
+// leave by themselves. w.mu is held.
+func (w *wiper) hire() {
+	for ; w.hired < w.pace.removers; w.hired++ {
+		w.owner.Go(w.run)
+	}
+}
+
 func (w *wiper) run() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	defer func() { w.hired-- }()
 	for {
 		for len(w.stack) == 0 && w.open > 0 {
 			w.work.Wait()
 		}
-		if w.open == 0 {
+		if w.open == 0 || w.hired > w.pace.removers {
 			return
 		}
 		f := w.stack[len(w.stack)-1]
@@ -99,6 +108,8 @@ func (w *wiper) run() {
 			w.work.Broadcast()
 		}
 		w.leave(f)
+		w.pace.look(time.Now(), w.files.Load())
+		w.hire()
 	}
 }
 

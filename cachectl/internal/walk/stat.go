@@ -2,10 +2,11 @@ package walk
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gpx/cachectl/internal/overlap"
 )
 
 // Stat measures what stands at each of paths, named from the folder base with
@@ -23,9 +24,10 @@ func Stat(ctx context.Context, base string, paths []string, opt Options, each fu
 	var next atomic.Int64
 	var all sync.WaitGroup
 	var more sync.Once
+	end := func() {}
 	begin := time.Now()
 	several := min(w.opt.Workers, len(paths)/chunk+1)
-	few := min(several, runtime.GOMAXPROCS(0)+1)
+	few := min(several, overlap.Cores()+1)
 	var work func()
 	work = func() {
 		for ctx.Err() == nil {
@@ -36,8 +38,9 @@ func Stat(ctx context.Context, base string, paths []string, opt Options, each fu
 			for i := from; i < min(from+chunk, len(paths)); i++ {
 				e, err := w.base.stat(paths[i])
 				each(i, e, err)
-				if i%8 == 0 && time.Since(begin) > atOnce {
+				if i%8 == 0 && time.Since(begin) > w.opt.atOnce {
 					more.Do(func() {
+						end = overlap.Calls()
 						for range several - few {
 							all.Go(work)
 						}
@@ -50,6 +53,7 @@ func Stat(ctx context.Context, base string, paths []string, opt Options, each fu
 		all.Go(work)
 	}
 	all.Wait()
+	end()
 	return ctx.Err()
 }
 

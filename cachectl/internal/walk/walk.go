@@ -17,6 +17,7 @@ import (
 	"context"
 	"io/fs"
 	"sync"
+	"time"
 )
 
 const (
@@ -38,7 +39,8 @@ type Options struct {
 	// no problem.
 	Problem func(path string, err error)
 
-	open func(base string) (folder, error) // for tests; nil: openNative
+	open   func(base string) (folder, error) // for tests; nil: openNative
+	atOnce time.Duration                     // for tests; 0: [atOnce]
 }
 
 // A Size is what a tree holds. The tree's own folder is one of its folders.

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -360,26 +361,28 @@ func TestStatTellsWhatStandsThere(t *testing.T) {
 		paths = append(paths, "a/1", "b", "none", "link", fmt.Sprint("a/", i+1000))
 	}
 	eachReader(t, func(t *testing.T, opt Options) {
-		var told atomic.Int64
-		err := Stat(t.Context(), base, paths, opt, func(i int, e Entry, err error) {
-			told.Add(1)
-			switch i % 5 {
-			case 0, 1:
-				if want := stampAt(t, filepath.Join(base, paths[i])); err != nil || e.Stamp != want || e.Type != 0 || e.Size != []int64{1, 20}[i%5] {
-					t.Errorf("%s: %+v, %v", paths[i], e, err)
+		for _, opt.atOnce = range []time.Duration{time.Hour, 1} { // nothing waits; everything does
+			var told atomic.Int64
+			err := Stat(t.Context(), base, paths, opt, func(i int, e Entry, err error) {
+				told.Add(1)
+				switch i % 5 {
+				case 0, 1:
+					if want := stampAt(t, filepath.Join(base, paths[i])); err != nil || e.Stamp != want || e.Type != 0 || e.Size != []int64{1, 20}[i%5] {
+						t.Errorf("%s: %+v, %v", paths[i], e, err)
+					}
+				case 3:
+					if err != nil || e.Type != fs.ModeSymlink {
+						t.Errorf("%s: %+v, %v", paths[i], e, err)
+					}
+				default:
+					if !errors.Is(err, fs.ErrNotExist) {
+						t.Errorf("%s: %v", paths[i], err)
+					}
 				}
-			case 3:
-				if err != nil || e.Type != fs.ModeSymlink {
-					t.Errorf("%s: %+v, %v", paths[i], e, err)
-				}
-			default:
-				if !errors.Is(err, fs.ErrNotExist) {
-					t.Errorf("%s: %v", paths[i], err)
-				}
+			})
+			if err != nil || told.Load() != int64(len(paths)) {
+				t.Errorf("%d of %d were told, %v", told.Load(), len(paths), err)
 			}
-		})
-		if err != nil || told.Load() != int64(len(paths)) {
-			t.Errorf("%d of %d were told, %v", told.Load(), len(paths), err)
 		}
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"gpx/cachectl/internal/overlap"
 )
 
 const (
@@ -111,6 +113,9 @@ func newWalker(base string, opt Options) (*walker, error) {
 	if opt.Workers <= 0 {
 		opt.Workers = workers
 	}
+	if opt.atOnce == 0 {
+		opt.atOnce = atOnce
+	}
 	w := &walker{opt: opt, base: &anchor{folder: root, path: "."}}
 	w.wake.L = &w.mu
 	return w, nil
@@ -120,6 +125,7 @@ func newWalker(base string, opt Options) (*walker, error) {
 func (w *walker) run(ctx context.Context, paths []string) error {
 	w.base.hold()
 	defer w.base.release()
+	defer overlap.Calls()()
 	w.waiting = make([]task, 0, len(paths))
 	for i := len(paths) - 1; i >= 0; i-- { // the first on top
 		t := &tree{index: i}
