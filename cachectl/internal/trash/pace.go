@@ -12,32 +12,32 @@ type pace struct {
 
 	settled bool
 	before  int     // as many as worked before the last step
-	rate    float64 // files per second with those; 0: not measured yet
+	rate    float64 // removals per second by those; 0: not measured yet
 	since   time.Time
-	files   int64 // that were gone by then
+	removed int64 // files and folders that were gone by then
 }
 
 const (
 	mostRemovers = 32
 	paceStep     = 4                      // times as many at a time
-	paceLook     = 100 * time.Millisecond // how long a number is tried, or until a file is gone
-	paceGain     = 1.15                   // what more must bring, above the noise
+	paceLook     = 150 * time.Millisecond // how long a number is tried, or until something is gone
+	paceGain     = 1.1                    // what more must bring, above the noise
 )
 
 func newPace(removers int, now time.Time) pace { return pace{removers: removers, since: now} }
 
-// look is told how many files are gone by now, as often as one likes.
-func (p *pace) look(now time.Time, files int64) {
+// look is told how many files and folders are gone by now, as often as one likes.
+func (p *pace) look(now time.Time, removed int64) {
 	passed := now.Sub(p.since)
-	if p.settled || passed < paceLook || files == p.files {
+	if p.settled || passed < paceLook || removed == p.removed {
 		return
 	}
-	rate := float64(files-p.files) / passed.Seconds()
+	rate := float64(removed-p.removed) / passed.Seconds()
 	if rate < p.rate*paceGain {
 		p.removers, p.settled = p.before, true
 		return
 	}
-	p.before, p.rate, p.since, p.files = p.removers, rate, now, files
+	p.before, p.rate, p.since, p.removed = p.removers, rate, now, removed
 	p.removers = max(p.removers, min(p.removers*paceStep, mostRemovers))
 	p.settled = p.removers == p.before
 }

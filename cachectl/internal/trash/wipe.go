@@ -52,8 +52,10 @@ type wiper struct {
 	stack []*folder  // to be emptied
 	open  int        // folders that are not gone yet
 	err   error      // the first one
-	pace  pace
-	hired int // removers that run
+
+	folders int64 // that are gone
+	pace    pace
+	hired   int // removers that run
 }
 
 // A folder is removed when nothing in it is waited for any more.
@@ -108,7 +110,7 @@ func (w *wiper) run() {
 			w.work.Broadcast()
 		}
 		w.leave(f)
-		w.pace.look(time.Now(), w.files.Load())
+		w.pace.look(time.Now(), w.files.Load()+w.folders)
 		w.hire()
 	}
 }
@@ -136,6 +138,7 @@ func (w *wiper) leave(f *folder) {
 			err = insist(f.up.handle, func() error { return f.up.handle.removeFolder(f.name) })
 		}
 		w.mu.Lock()
+		w.folders++
 		w.fail(err)
 		w.open--
 	}
