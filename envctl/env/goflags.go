@@ -10,8 +10,7 @@ import (
 func (e *Env) Flag(name string) string {
 	value := ""
 	for _, f := range SplitFlags(e.Get("GOFLAGS")) {
-		f = unquote(f)
-		if n, v, has := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(f, "-"), "-"), "="); n == name {
+		if n, v, has := cutFlag(unquote(f)); n == name {
 			if value = v; !has {
 				value = "true"
 			}
@@ -44,6 +43,11 @@ func SplitFlags(goflags string) []string {
 		words = append(words, goflags[:end])
 		goflags = goflags[end:]
 	}
+}
+
+// cutFlag splits -name=value or --name=value; has is false of one without a value.
+func cutFlag(flag string) (name, value string, has bool) {
+	return strings.Cut(strings.TrimPrefix(strings.TrimPrefix(flag, "-"), "-"), "=")
 }
 
 // unquote takes the quotes around a word away.

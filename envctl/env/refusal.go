@@ -1,9 +1,15 @@
 package env
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -25,6 +31,9 @@ func refuse(name, format string, args ...any) error {
 // base.InitGOFLAGS, modload.Init). Values that only some commands mind are not
 // looked at, nor is what the files say that settings name.
 func (e *Env) Refusal() error {
+	if e.refused != nil {
+		return e.refused
+	}
 	for _, p := range filepath.SplitList(e.Get("GOPATH")) {
 		switch {
 		case p == "" || filepath.IsAbs(p):
@@ -50,34 +59,65 @@ func (e *Env) Refusal() error {
 	default:
 		return refuse("GO111MODULE", "unknown environment setting GO111MODULE=%s", mode)
 	}
-	return e.refused
+	return e.refusedModFile()
 }
 
-// fatalSetting is what go env says of a setting that no go command survives. Others
-// end go env alone, such as a flag in GOFLAGS that means something else to it.
+// fatal matches what go env says of a setting that no go command survives
+// (cmd/go/main.go, buildcfg.Check, fips140.Init). Others end go env alone, such as a
+// flag in GOFLAGS that means something else to it.
+var fatal = regexp.MustCompile(`^(?:(?:unknown|invalid|malformed) (GO[A-Z0-9]+)|cannot (?:find|use) (GOROOT|GOFIPS140))\b`)
+
+// fatalSetting is the [*SettingError] in a line of go env, nil where it is of
+// something else.
 func fatalSetting(line string) error {
 	text := strings.TrimPrefix(line, "go: ")
-	for _, name := range []string{"GOEXPERIMENT", "GOFIPS140", "GOARM64"} {
-		if strings.HasPrefix(text, "unknown "+name) || strings.HasPrefix(text, "invalid "+name) {
-			return &SettingError{name, text}
-		}
+	m := fatal.FindStringSubmatch(text)
+	if m == nil {
+		return nil
+	}
+	return &SettingError{m[1] + m[2], text}
+}
+
+// CacheRefusal is why the go command can keep no module in GOMODCACHE, a
+// [*SettingError]; nil where nothing is wrong with the value, and nothing else than a
+// directory lies there. Unlike what [Env.Refusal] tells, it shows only when a module
+// is wanted from there or to be put there: a build from a vendor directory goes on
+// (cmd/go/internal/modfetch, checkCacheDir).
+func (e *Env) CacheRefusal() error {
+	v, known := e.Lookup("GOMODCACHE")
+	dir := v.Value
+	switch {
+	case dir == "" && known:
+		return refuse("GOMODCACHE", "module cache not found: neither GOMODCACHE nor GOPATH is set")
+	case dir == "":
+		return nil
+	case !filepath.IsAbs(dir):
+		return refuse("GOMODCACHE", "GOMODCACHE entry is relative; must be absolute path: %q", dir)
+	}
+	switch fi, err := os.Stat(dir); {
+	case err == nil && !fi.IsDir():
+		return refuse("GOMODCACHE", "could not create module cache: %q is not a directory", dir)
+	case err != nil && !errors.Is(err, fs.ErrNotExist): // what is not there is made
+		return refuse("GOMODCACHE", "could not create module cache: %v", err)
 	}
 	return nil
 }
 
-// CacheRefusal is why the go command can keep no module in GOMODCACHE, a
-// [*SettingError]; nil where nothing is wrong with the value, and no file lies there. Unlike what [Env.Refusal]
-// tells, it shows only when a module is wanted from there or to be put there: a
-// build from a vendor directory goes on (cmd/go/internal/modfetch, checkCacheDir).
-func (e *Env) CacheRefusal() error {
-	v, known := e.Lookup("GOMODCACHE")
-	switch dir := v.Value; {
-	case dir == "" && known:
-		return refuse("GOMODCACHE", "module cache not found: neither GOMODCACHE nor GOPATH is set")
-	case dir != "" && !filepath.IsAbs(dir):
-		return refuse("GOMODCACHE", "GOMODCACHE entry is relative; must be absolute path: %q", dir)
-	case dir != "" && isFile(dir):
-		return refuse("GOMODCACHE", "could not create module cache: %q is not a directory", dir)
+// refusedModFile is what the go command says of -modfile in GOFLAGS where there is no
+// one go.mod to take the place of (modload.Init). That there is none, only a go
+// command knows.
+func (e *Env) refusedModFile() error {
+	file, work := e.Flag("modfile"), e.Get("GOWORK")
+	mod, known := e.Lookup("GOMOD")
+	switch {
+	case file == "":
+		return nil
+	case work != "" && work != "off" && work != "auto":
+		return refuse("GOFLAGS", "-modfile cannot be used in workspace mode")
+	case known && (mod.Value == "" || mod.Value == os.DevNull): // outside of a module, without and with module mode
+		return refuse("GOFLAGS", "cannot find main module, but -modfile was set.")
+	case !strings.HasSuffix(file, ".mod"):
+		return refuse("GOFLAGS", "-modfile=%s: file does not have .mod extension", file)
 	}
 	return nil
 }
@@ -90,18 +130,44 @@ func (e *Env) refusedFlag() error {
 			return refuse("GOFLAGS", "parsing $GOFLAGS: unterminated %c string", last[0])
 		}
 	}
-	for _, w := range words {
-		w = unquote(w)
-		if !isFlag(w) {
-			return refuse("GOFLAGS", "parsing $GOFLAGS: non-flag %q", w)
+	for i, w := range words {
+		words[i] = unquote(w)
+		if !isFlag(words[i]) {
+			return refuse("GOFLAGS", "parsing $GOFLAGS: non-flag %q", words[i])
 		}
-		name, _, _ := strings.Cut(strings.TrimPrefix(w[1:], "-"), "=")
-		if !hasFlag(name) && isRead(e.GoVersion) {
+		if name, _, _ := cutFlag(words[i]); !hasFlag(name) && isRead(e.GoVersion) {
 			return refuse("GOFLAGS", "parsing $GOFLAGS: unknown flag -%s", name)
 		}
 	}
-	if dir := e.Flag("C"); dir != "" {
-		return refuse("GOFLAGS", "invalid value %q for flag -C (from $GOFLAGS): -C flag must be first flag on command line", dir)
+	for _, w := range words {
+		if err := refusedValue(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusedValue is what a go command says of the value of a flag in GOFLAGS, of the
+// flags that all of those have which want a module (base.SetFromGOFLAGS;
+// AddChdirFlag, AddModCommonFlags).
+func refusedValue(flag string) error {
+	from := "$GOFLAGS"
+	if runtime.GOOS == "windows" {
+		from = "%GOFLAGS%"
+	}
+	name, value, has := cutFlag(flag)
+	switch name {
+	case "C", "modfile", "overlay":
+		switch {
+		case !has:
+			return refuse("GOFLAGS", "flag needs an argument: -%s (from %s)", name, from)
+		case name == "C":
+			return refuse("GOFLAGS", "invalid value %q for flag -C (from %s): -C flag must be first flag on command line", value, from)
+		}
+	case "modcacherw":
+		if _, err := strconv.ParseBool(value); has && err != nil {
+			return refuse("GOFLAGS", "invalid boolean value %q for flag -modcacherw (from %s): parse error", value, from)
+		}
 	}
 	return nil
 }

@@ -24,22 +24,50 @@ func TestRefusalAsTheGoCommand(t *testing.T) {
 		{"GOEXPERIMENT=bogus", "GOPATH=rel"}, {"GOFLAGS=-bogus"}, {"GOFLAGS=-x --bogus=1"}, {"GOFLAGS=-vettool=x -test.run=x"}, {"GOFLAGS=-C=/x"}, {"GOFLAGS=-C=/x -bogus"}, {"GOFLAGS=--C=/x", "GO111MODULE=off"}, {"GOFLAGS='-x"}, {`GOFLAGS=-x "`}, {`GOFLAGS=-x ''`}, {"GOFLAGS=-bogus '-x"},
 		{"GOWORK=rel/go.work"}, {"GOWORK=off"}, {"GOWORK=auto"}, {"GOWORK=rel", "GOFLAGS=word"}, {"GOWORK=rel", "GOPATH=rel"}, {"GOWORK=rel", "GO111MODULE=off"},
 		{"GOFLAGS=word", "GO111MODULE=off", "GOMODCACHE=rel"}, {"GO111MODULE=off", "GOMODCACHE=rel"}, {"GOPATH=rel", "GOFLAGS=word"},
+		{"GOROOT=/none"}, {"GOROOT=/none", "GOPATH=rel"}, {"GOMIPS=x"}, {"GOMIPS64=x"}, {"GOPPC64=x"}, {"GORISCV64=x"}, {"GOWASM=x"}, {"GOMIPS=softfloat"},
+		{"GOEXPERIMENT=bogus", "GOFLAGS=word"}, {"GOFLAGS=-C"}, {"GOFLAGS=-C="}, {"GOFLAGS=-modfile"}, {"GOFLAGS=--overlay"}, {"GOFLAGS=-modfile="},
+		{"GOFLAGS=-modcacherw=maybe"}, {"GOFLAGS=--modcacherw=maybe -C=/x"}, {"GOFLAGS=-modcacherw=T"}, {"GOFLAGS=-modcacherw=maybe -bogus"},
+		{"GOFLAGS=-modfile=x.mod"}, {"GOFLAGS=-modfile=x.txt"}, {"GOFLAGS=-modfile=x.mod", "GO111MODULE=auto"}, {"GOFLAGS=-modfile=x.mod", "GO111MODULE=off"},
 	} {
-		e := newWorld(t).read(t, append([]string{"GOROOT="}, settings...)...)
-		cmd := e.Command(t.Context(), "", "mod", "download", "lab.example.com/m@v1.0.0")
-		cmd.Env = append(cmd.Env, "GOPROXY=off")
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		if cmd.Run() == nil {
-			t.Errorf("%q: the go command found a module", settings)
+		checkRefusal(t, newWorld(t).read(t, append([]string{"GOROOT="}, settings...)...), strings.Join(settings, " "))
+	}
+}
+
+// checkRefusal holds e.Refusal to a go command that wants a module and may ask nobody.
+func checkRefusal(t *testing.T, e *Env, settings string) {
+	t.Helper()
+	cmd := e.Command(t.Context(), "", "mod", "download", "lab.example.com/m@v1.0.0")
+	cmd.Env = append(cmd.Env, "GOPROXY=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if cmd.Run() == nil {
+		t.Errorf("%s: the go command found a module", settings)
+	}
+	refused := !strings.Contains(stderr.String(), "module lookup disabled by GOPROXY=off")
+	if err := e.Refusal(); (err != nil) != refused || refused && !strings.HasPrefix(stderr.String(), "go: "+err.Error()) {
+		t.Errorf("%s: %v, the go command says %s", settings, err, &stderr)
+	}
+}
+
+// What -modfile is for depends on the files around the directory.
+func TestModFileRefusalAsTheGoCommand(t *testing.T) {
+	t.Parallel()
+	const gomod, gowork = "module lab.example.com/main\n\ngo 1.21\n", "go 1.21\n\nuse .\n"
+	for _, c := range []struct {
+		files    map[string]string
+		settings []string
+	}{
+		{map[string]string{"go.mod": gomod, "x.mod": gomod}, []string{"GOFLAGS=-modfile=x.mod"}},
+		{map[string]string{"go.mod": gomod, "x.txt": gomod}, []string{"GOFLAGS=-modfile=x.txt"}},
+		{map[string]string{"go.mod": gomod, "x.mod": gomod, "go.work": gowork}, []string{"GOFLAGS=-modfile=x.mod"}},
+		{map[string]string{"go.mod": gomod, "x.mod": gomod, "go.work": gowork}, []string{"GOFLAGS=-modfile=x.mod", "GOWORK=auto"}},
+		{map[string]string{"go.mod": gomod, "x.mod": gomod, "go.work": gowork}, []string{"GOFLAGS=-modfile=x.mod", "GOWORK=off"}},
+	} {
+		w := newWorld(t)
+		for name, text := range c.files {
+			w.write(t, filepath.Join(w.dir, name), text)
 		}
-		refused := !strings.Contains(stderr.String(), "module lookup disabled by GOPROXY=off")
-		switch err := e.Refusal(); {
-		case (err != nil) != refused:
-			t.Errorf("%q: %v, the go command says %s", settings, err, &stderr)
-		case refused && !strings.HasPrefix(stderr.String(), "go: "+err.Error()):
-			t.Errorf("%q: %v, the go command says %s", settings, err, &stderr)
-		}
+		checkRefusal(t, w.read(t, append([]string{"GOROOT="}, c.settings...)...), strings.Join(c.settings, " "))
 	}
 }
 
@@ -100,7 +128,7 @@ func TestFlagsAsTheGoCommand(t *testing.T) {
 func TestCacheRefusalAsTheGoCommand(t *testing.T) {
 	t.Parallel()
 	for _, settings := range [][]string{
-		{}, {"GOMODCACHE=rel"}, {"GOMODCACHE=~/mod"}, {"GOMODCACHE=" + os.Args[0]}, {"HOME=", "GOPATH=", "GOMODCACHE="}, {"HOME=", "GOPATH=", "GOMODCACHE=rel"}, {"GOPATH=" + string(filepath.ListSeparator) + "/a"},
+		{}, {"GOMODCACHE=rel"}, {"GOMODCACHE=~/mod"}, {"GOMODCACHE=" + os.Args[0]}, {"GOMODCACHE=" + filepath.Join(os.Args[0], "mod")}, {"HOME=", "GOPATH=", "GOMODCACHE="}, {"HOME=", "GOPATH=", "GOMODCACHE=rel"}, {"GOPATH=" + string(filepath.ListSeparator) + "/a"},
 	} {
 		w := newWorld(t)
 		e := w.read(t, append([]string{"GOROOT="}, settings...)...)
