@@ -16,19 +16,31 @@ type Toolchain struct {
 	Err      error  // of this every go command here fails: the go command's words
 }
 
+// Refusal is why no go command in the environment e gets past the choice, in its own
+// words: t.Err, or that a toolchain which may not be downloaded is not on PATH. It is
+// nil where it does, though there may be something to download first.
+func (t Toolchain) Refusal(e *env.Env) error {
+	if t.Name != "" && !t.Download && !e.OnPath(t.Name) {
+		return fmt.Errorf("cannot find %q in PATH", t.Name)
+	}
+	return t.Err
+}
+
 // ChooseToolchain is the go command's choice in the environment e and the
 // project p, which may be nil (cmd/go/internal/toolchain, Select).
 func ChooseToolchain(e *env.Env, p *Project) Toolchain {
 	setting := e.Get("GOTOOLCHAIN")
-	if e.GoVersion == "" {
+	// Before go1.25, the development branch put a word in front (cmd/go/internal/gover, local).
+	installed := strings.TrimPrefix(e.GoVersion, "devel ")
+	if installed == "" || !chooses(e.Get("GO111MODULE"), p) {
 		return Toolchain{}
 	}
-	running, mode, err := parseToolchain(setting, e.GoVersion)
+	running, mode, err := parseToolchain(setting, installed)
 	if err != nil {
 		return Toolchain{Err: err}
 	}
 	t := Toolchain{Download: mode != "path"}
-	if wanted := p.wanted(running, mode); wanted != e.GoVersion {
+	if wanted := p.wanted(running, mode); wanted != installed {
 		if !strings.HasPrefix(wanted, "go1") && !strings.Contains(wanted, "-go1") {
 			return Toolchain{Err: fmt.Errorf("invalid GOTOOLCHAIN %q", wanted)}
 		}
@@ -36,6 +48,19 @@ func ChooseToolchain(e *env.Env, p *Project) Toolchain {
 	}
 	t.Err = p.tooNew(running, setting, mode)
 	return t
+}
+
+// chooses reports whether the go command looks at GOTOOLCHAIN at all: it does not
+// outside of module mode (modload, WillBeEnabled).
+func chooses(mode string, p *Project) bool {
+	switch mode {
+	case "", "on":
+		return true
+	case "auto":
+		return p != nil
+	default:
+		return false
+	}
 }
 
 // parseToolchain reads GOTOOLCHAIN: the least toolchain that runs, and whether

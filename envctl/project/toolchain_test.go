@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -78,6 +79,9 @@ func TestChooseToolchain(t *testing.T) {
 						t.Errorf("%s: downloads %s; the go command says: %s", setting, got.Name, said)
 					}
 				case got.Name != "":
+					if err := got.Refusal(e); err == nil || said != "go: "+err.Error() {
+						t.Errorf("%s: %v; the go command says: %s", setting, err, said)
+					}
 					if !strings.Contains(said, "cannot find \""+got.Name+"\" in PATH") {
 						t.Errorf("%s: looks for %s; the go command says: %s", setting, got.Name, said)
 					}
@@ -86,6 +90,52 @@ func TestChooseToolchain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Outside of module mode nobody looks at GOTOOLCHAIN.
+func TestNoChoiceOfToolchain(t *testing.T) {
+	dir := t.TempDir()
+	for _, mode := range []string{"", "on", "auto", "off", "perhaps"} {
+		for _, setting := range []string{"word", "go1.96.1", "go1.96.1+path"} {
+			e := environment(t, dir, "GOFLAGS=-modcacherw", "GOPROXY=off", "GO111MODULE="+mode, "GOTOOLCHAIN="+setting)
+			cmd := exec.Command(e.Go, "version")
+			cmd.Dir, cmd.Env = dir, e.Environ
+			out, err := cmd.CombinedOutput()
+			if got := ChooseToolchain(e, nil); (got.Name != "" || got.Err != nil) != (err != nil) {
+				t.Errorf("GO111MODULE=%s GOTOOLCHAIN=%s: %+v; the go command says: %s", mode, setting, got, out)
+			}
+		}
+	}
+}
+
+// A toolchain that may not be downloaded is one that is on PATH.
+func TestToolchainOnPath(t *testing.T) {
+	dir := t.TempDir()
+	name := "go1.99.0"
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), nil, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for path, found := range map[string]bool{"PATH=" + dir: true, "PATH=": false, "PATH=.": false, "PATH=" + filepath.Join(dir, "none"): false} {
+		e := &env.Env{GoVersion: "go1.26.0", Vars: []env.Var{{Name: "GOTOOLCHAIN", Value: "go1.99.0+path"}}, Environ: []string{path}}
+		if err := ChooseToolchain(e, nil).Refusal(e); (err == nil) != found {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// A toolchain of the development branch is as new as the release that it becomes.
+func TestDevelopmentToolchain(t *testing.T) {
+	for _, version := range []string{"devel go1.24-5f6a0f1b2c Mon Oct 7 10:00:00 2024 +0000", "go1.25-devel_5f6a0f1b2c Mon Oct 7 10:00:00 2024 +0000"} {
+		e := &env.Env{GoVersion: version, Vars: []env.Var{{Name: "GOTOOLCHAIN", Value: "auto"}}}
+		for line, want := range map[string]string{"1.20": "", "1.23.4": "", "1.26": "go1.26.0"} {
+			if got := ChooseToolchain(e, &Project{GoMod: "go.mod", Go: line}); got.Name != want || got.Err != nil {
+				t.Errorf("%s, go %s: %+v, want %q", version, line, got, want)
+			}
+		}
 	}
 }
 

@@ -97,6 +97,17 @@ func TestUserFileOff(t *testing.T) {
 	}
 }
 
+// Where there is no go command, a GOROOT may tell a version: nothing runs of it.
+func TestNoGoCommand(t *testing.T) {
+	f := healthy()
+	f.Env.Go = ""
+	for _, s := range Steps(f) {
+		if s.Name == "toolchain" {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
 // A hop that the go command does not get to fails nothing.
 func TestSpareHop(t *testing.T) {
 	f := healthy()
@@ -203,7 +214,7 @@ func TestSteps(t *testing.T) {
 		{"a newer toolchain that has to be on PATH", func(f *Facts) {
 			f.Project.Go = "1.99"
 			set(f.Env, "GOTOOLCHAIN", "path", env.User)
-		}, "toolchain", Warn, "on PATH"},
+		}, "toolchain", Fail, `cannot find "go1.99.0" in PATH`},
 		{"no toolchain at all, and no project", func(f *Facts) {
 			f.Project = nil
 			set(f.Env, "GOTOOLCHAIN", "newest", env.User)

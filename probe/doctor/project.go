@@ -34,17 +34,18 @@ func projectSteps(f Facts) []Step {
 // through GOPROXY.
 func toolchainSteps(f Facts) []Step {
 	e := f.Env
-	if e.GoVersion == "" {
+	if e.Go == "" || e.GoVersion == "" { // a version may be known of a GOROOT that nothing runs from
 		return nil
 	}
 	t := project.ChooseToolchain(e, f.Project)
+	err := t.Refusal(e)
 	switch {
-	case t.Err != nil:
-		return []Step{{"toolchain", Fail, clean(t.Err.Error()), "install another Go, or let it be fetched with GOTOOLCHAIN=auto; see what sets it: gpx env GOTOOLCHAIN"}}
+	case err != nil:
+		return []Step{{"toolchain", Fail, clean(err.Error()), "install another Go, or let it be fetched with GOTOOLCHAIN=auto; see what sets it: gpx env GOTOOLCHAIN"}}
 	case t.Name == "":
 		return []Step{{"toolchain", OK, redact.Clean(e.GoVersion + " is what runs"), ""}}
 	case !t.Download:
-		return []Step{{"toolchain", Warn, redact.Clean(t.Name + " is wanted, this is " + e.GoVersion + ": the go command looks for it on PATH"), ""}}
+		return []Step{{"toolchain", OK, redact.Clean(t.Name + " is what runs, from PATH; this is " + e.GoVersion), ""}}
 	}
 	return []Step{{"toolchain", Warn, redact.Clean(t.Name + " is wanted, this is " + e.GoVersion + ": the go command fetches it through GOPROXY, unless it has it already"), ""}}
 }

@@ -97,7 +97,7 @@ func (in Inputs) plan() plan {
 		folder := in.Project.Root + string(filepath.Separator)
 		p.projectErr = redact.Text(strings.ReplaceAll(in.Project.Problem.Error(), folder, ""))
 	}
-	if err := project.ChooseToolchain(e, in.Project).Err; err != nil {
+	if err := project.ChooseToolchain(e, in.Project).Refusal(e); err != nil {
 		p.toolchainErr = redact.Text(err.Error())
 	}
 	p.settingErr, p.settingName = refusedSetting(e)

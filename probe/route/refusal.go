@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -24,14 +23,7 @@ func refusal(e *env.Env, p *project.Project) error {
 	if err := problem(p); err != nil {
 		return err
 	}
-	t := project.ChooseToolchain(e, p)
-	switch {
-	case t.Err != nil:
-		return t.Err
-	case t.Name != "" && !t.Download && !onPath(e, t.Name):
-		return fmt.Errorf("cannot find %q in PATH", t.Name)
-	}
-	return nil
+	return project.ChooseToolchain(e, p).Refusal(e)
 }
 
 // problem is what is broken in the project's files, but for what does not keep
@@ -52,19 +44,6 @@ func problem(p *project.Project) error {
 	return nil
 }
 
-// onPath reports whether a program is on the PATH of the environment.
-func onPath(e *env.Env, name string) bool {
-	for _, dir := range filepath.SplitList(e.OSEnv("PATH")) {
-		if !filepath.IsAbs(dir) {
-			continue
-		}
-		if _, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return true
-		}
-	}
-	return false
-}
-
 // toolchainPath is the module that toolchains are downloaded as.
 const toolchainPath = "golang.org/toolchain"
 
@@ -78,7 +57,7 @@ const toolchainPath = "golang.org/toolchain"
 // its end, and runs, is taken for granted.
 func observeToolchain(ctx context.Context, pr *probe.Prober, e *env.Env, p *project.Project, m module.Version) (r Route, note string, stopped bool) {
 	t := project.ChooseToolchain(e, p)
-	if refusal(e, p) != nil || t.Name == "" || onPath(e, t.Name) {
+	if refusal(e, p) != nil || t.Name == "" || e.OnPath(t.Name) {
 		return Route{}, "", false
 	}
 	version := fmt.Sprintf("v0.0.1-%s.%s-%s", t.Name, e.Get("GOHOSTOS"), e.Get("GOHOSTARCH"))
