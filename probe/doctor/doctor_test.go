@@ -108,6 +108,22 @@ func TestNoGoCommand(t *testing.T) {
 	}
 }
 
+// What comes of a setting is not told beside it.
+func TestRelativeGOPATH(t *testing.T) {
+	f := healthy()
+	set(f.Env, "GOPATH", "go", env.User)
+	set(f.Env, "GOMODCACHE", "go/pkg/mod", env.Derived)
+	var failed []string
+	for _, s := range Steps(f) {
+		if s.State == Fail {
+			failed = append(failed, s.Hint)
+		}
+	}
+	if len(failed) != 1 || !strings.HasPrefix(failed[0], "correct GOPATH;") {
+		t.Errorf("%q", failed)
+	}
+}
+
 // A hop that the go command does not get to fails nothing.
 func TestSpareHop(t *testing.T) {
 	f := healthy()
@@ -157,6 +173,7 @@ func TestSteps(t *testing.T) {
 		{"shadowed", func(f *Facts) { set(f.Env, "GOPROXY", "off", env.OS, env.Setting{Origin: env.User, Value: "direct"}) }, "GOPROXY", Warn, "hides"},
 		{"a malformed pattern", func(f *Facts) { set(f.Env, "GOPRIVATE", "corp.example,[x", env.User) }, "GOPRIVATE", Warn, "[x"},
 		{"a URL as a pattern", func(f *Facts) { set(f.Env, "GOPRIVATE", "https://corp.example", env.User) }, "GOPRIVATE", Warn, "prefix"},
+		{"blanks between patterns", func(f *Facts) { set(f.Env, "GOPRIVATE", "corp.example git.example", env.User) }, "GOPRIVATE", Warn, "blanks"},
 		{"GOINSECURE", func(f *Facts) { set(f.Env, "GOINSECURE", "corp.example", env.User) }, "GOINSECURE", Warn, "no effect on proxies"},
 		{"checks are off", func(f *Facts) { set(f.Env, "GOSUMDB", "off", env.User) }, "GOSUMDB", Warn, "believed"},
 		{"GOSUMDB cannot be used", func(f *Facts) { set(f.Env, "GOSUMDB", "a b c", env.User) }, "GOSUMDB", Fail, "too many fields"},

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
 
 	"gpx/envctl/chain"
 	"gpx/envctl/env"
@@ -25,8 +26,13 @@ func commandSteps(f Facts) []Step {
 		steps = append(steps, Step{"go command", OK, redact.Clean(e.GoVersion + " at " + e.Go), ""})
 	}
 	for _, err := range []error{e.Refusal(), e.CacheRefusal()} {
-		if refused := (*env.SettingError)(nil); errors.As(err, &refused) {
-			steps = append(steps, Step{"go settings", Fail, clean(refused.Text) + ": no go command can download", "correct " + refused.Name + "; see what sets it: gpx env " + refused.Name})
+		refused := (*env.SettingError)(nil)
+		if !errors.As(err, &refused) {
+			continue
+		}
+		steps = append(steps, Step{"go settings", Fail, clean(refused.Text) + ": no go command can download", "correct " + refused.Name + "; see what sets it: gpx env " + refused.Name})
+		if refused.Name == "GOPATH" {
+			break // GOMODCACHE comes from it
 		}
 	}
 	for _, p := range e.Problems {
@@ -110,7 +116,7 @@ func patternSteps(f Facts) []Step {
 			if _, err := path.Match(glob, ""); err != nil {
 				steps = append(steps, Step{name, Warn, "the pattern " + redact.Clean(glob) + " is malformed and matches nothing: its modules are not private", "correct it: go help private"})
 			}
-			if strings.Contains(glob, "://") || strings.TrimSpace(glob) != glob {
+			if strings.Contains(glob, "://") || strings.ContainsFunc(glob, unicode.IsSpace) {
 				steps = append(steps, Step{name, Warn, fmt.Sprintf("the pattern %q is no module path prefix: no scheme, and no blanks, belong there", redact.Text(glob)), "correct it: go help private"})
 			}
 		}
