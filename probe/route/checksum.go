@@ -39,7 +39,7 @@ func (w *walker) check(line Line, got content) outcome {
 func (w *walker) useSumDB() bool {
 	if w.in.Module.Path == "golang.org/toolchain" {
 		c := w.in.Chain
-		single := len(c.Hops) == 1 && c.Ignored == "" && strings.HasPrefix(c.Hops[0].URL, "file://")
+		single := len(c.Hops) == 1 && c.Ignored == "" && c.Hops[0].Separator == chain.Last && strings.HasPrefix(c.Hops[0].URL, "file://")
 		if !single {
 			return true
 		}

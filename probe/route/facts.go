@@ -87,8 +87,12 @@ func gather(e *env.Env, p *project.Project, m module.Version) (in Input, cache s
 	if in.SumDBErr != nil || in.SumDB.Off || in.SumLines.Mod != NoLine && in.SumLines.Zip != NoLine {
 		return in, cache, records
 	}
-	config := filepath.Join(firstOf(e.Get("GOPATH")), "pkg", "sumdb")
-	cache = sumCache{db: in.SumDB, dir: filepath.Join(dir, "sumdb"), config: config}
+	gopath := firstOf(e.Get("GOPATH"))
+	if gopath == "" { // the client wants its newest head from there before anything else (modfetch, ReadConfig)
+		in.SumDBErr = errors.New("could not locate sumdb file: missing $GOPATH")
+		return in, cache, records
+	}
+	cache = sumCache{db: in.SumDB, dir: filepath.Join(dir, "sumdb"), config: filepath.Join(gopath, "pkg", "sumdb")}
 	needs, lines, err := cache.needs(m, nil)
 	if err != nil {
 		in.SumDBErr = err

@@ -27,15 +27,15 @@ func Observe(ctx context.Context, pr *probe.Prober, e *env.Env, p *project.Proje
 	if err != nil {
 		return Route{}, err
 	}
-	if m.Version == "" && refusal(e, p) == nil { // replaced by a directory
-		return Route{Module: m.Path, Steps: []Step{}, Result: Served, Why: note}, nil
-	}
 	before, as, stopped := observeToolchain(ctx, pr, e, p, m)
 	if stopped {
 		return before, ctx.Err()
 	}
-	in, cache, records := gather(e, p, m)
-	r := observe(ctx, pr, in, cache, records)
+	r := Route{Module: m.Path, Result: Served}
+	if m.Version != "" || refusal(e, p) != nil { // else a directory replaces it
+		in, cache, records := gather(e, p, m)
+		r = observe(ctx, pr, in, cache, records)
+	}
 	r.Steps = append(before.Steps, r.Steps...)
 	for _, n := range []string{note, as} {
 		if n != "" {

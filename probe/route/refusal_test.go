@@ -28,6 +28,9 @@ var settings = []struct {
 	{"no place for modules at all", scenario{Hops: []hop{good}, SumDB: "off", Set: []string{"GOMODCACHE=", "GOPATH=", "HOME="}}, nil, Stopped, "neither GOMODCACHE nor GOPATH is set"},
 	{"GOMODCACHE unset, with a HOME", scenario{Hops: []hop{good}, SumDB: "off", Set: []string{"GOMODCACHE=", "GOPATH="}}, nil, Served, ""},
 
+	{"no GOPATH for the client of the checksum database", scenario{Hops: []hop{good}, Set: []string{"GOPATH=", "HOME="}}, nil, Stopped, "missing $GOPATH"},
+	{"no GOPATH, complete go.sum", scenario{Hops: []hop{good}, Lines: SumLines{Match, Match}, Set: []string{"GOPATH=", "HOME="}}, nil, Served, ""},
+
 	{"a flag that no command has", scenario{Hops: []hop{good}, Set: []string{"GOFLAGS=-modcacherw -bogus"}}, nil, Stopped, "unknown flag -bogus"},
 	{"a flag of another command", scenario{Hops: []hop{good}, Set: []string{"GOFLAGS=-modcacherw -ldflags=-w"}}, nil, Served, ""},
 	{"-modfile names nothing", scenario{Hops: []hop{good}, Set: []string{"GOFLAGS=-modcacherw -modfile=none.mod"}}, nil, Stopped, "none.mod"},
@@ -52,6 +55,10 @@ var settings = []struct {
 	{"a toolchain, and a web page", scenario{Hops: []hop{proxy("captive", "|", probe.Zip), good}, Set: []string{"GOTOOLCHAIN=" + running}}, nil, Stopped, "first fetches " + running},
 	{"a toolchain with checks off", scenario{Hops: []hop{good}, SumDB: "off", Set: []string{"GOTOOLCHAIN=" + running}}, nil, Stopped, "a toolchain must be verified"},
 	{"a toolchain, and no place for it", scenario{Hops: []hop{good}, Set: []string{"GOMODCACHE=rel", "GOTOOLCHAIN=go1.98.0"}}, nil, Stopped, "GOMODCACHE entry is relative"},
+	{"a toolchain, for what a directory replaces", scenario{Hops: []hop{proxy("404", chain.Last)}, Set: []string{"GOTOOLCHAIN=go1.98.0"}},
+		map[string]string{"go.mod": "module lab.example.com/main\ngo 1.21\nrequire github.com/gpx-lab/one v1.0.0\nreplace github.com/gpx-lab/one => ./one\n", "one/go.mod": "module github.com/gpx-lab/one\n"},
+		NotFound, "first fetches go1.98.0"},
+	{"a toolchain from a tree, and a comma behind it", scenario{Module: "toolchain", Foreign: true, Hops: []hop{{Kind: chain.File, Sep: ","}}, SumDB: "off"}, nil, Stopped, "a toolchain must be verified"},
 	{"a toolchain that is there to be fetched", scenario{Hops: []hop{good}, Lines: SumLines{Match, Match}, Set: []string{"GOTOOLCHAIN=" + running}}, nil, Served, "as " + running + ", which is fetched first: .info"},
 
 	{"GOVCS forbids git", scenario{Hops: []hop{direct}, SumDB: "off", Set: []string{"GOVCS=*:off"}}, nil, Stopped, "GOVCS disallows using git for public github.com/gpx-lab/one"},
