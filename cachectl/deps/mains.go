@@ -79,9 +79,6 @@ func (l *loader) openMains() (bad []Trouble) {
 			fail("%s: module %s appears several times in the workspace", p.GoWork, m.path)
 			continue
 		}
-		if l.work != nil && newer(goVersion(m.file.Go), goVersion(l.work.Go)) && !newer("1.21", goVersion(m.file.Go)) {
-			fail("%s: go %s is older than go %s of %s; update it with: go work use", p.GoWork, goVersion(l.work.Go), goVersion(m.file.Go), name)
-		}
 		l.mains = append(l.mains, m)
 	}
 	if len(bad) == 0 && len(l.mains) == 0 {

@@ -244,6 +244,8 @@ func TestProblems(t *testing.T) {
 		{"go.sum", map[string]string{"go.mod": "module example.com/m\n", "go.sum": "example.com/a v1.0.0 h1:x=\n=======\nb v1.0.0\n"}, "go.sum:2: malformed go.sum", 0},
 		{"go.work", map[string]string{"go.mod": "module example.com/m\nrequire example.com/a v1.0.0\n", "go.work": "go 1.26\nuse\n"}, "go.work:2:", 1},
 		{"go.work of a lost member", map[string]string{"go.mod": "module example.com/m\nrequire example.com/a v1.0.0\n", "go.work": "go 1.26\nuse (\n\t.\n\t./gone\n)\n"}, "gone", 1},
+		{"go.work older than a member", map[string]string{"go.mod": "module example.com/m\ngo 1.22\nrequire example.com/a v1.0.0\n", "go.work": "go 1.21\nuse .\n"}, "go.work: go 1.21 is older than go 1.22 of ", 1},
+		{"go.work without a go line", map[string]string{"go.mod": "module example.com/m\ngo 1.21\n", "go.work": "use .\n"}, "go.work: go 1.18 is older than go 1.21 of ", 0},
 		{"terminal escapes", map[string]string{"go.mod": "module example.com/m\n\x1b[31mfuture\u202e x\n"}, "go.mod:2:", 0},
 	}
 	for _, tt := range tests {
@@ -262,6 +264,12 @@ func TestProblems(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Before go1.21, a member could be newer than its workspace.
+func TestOldWorkspace(t *testing.T) {
+	p := find(t, write(t, map[string]string{"go.mod": "module example.com/m\ngo 1.20\n", "go.work": "go 1.18\nuse .\n"}), nil)
+	checkProblem(t, p, "")
 }
 
 func TestCanary(t *testing.T) {

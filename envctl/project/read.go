@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"go/version"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -22,7 +23,8 @@ const maxFile = 64 << 20
 
 // reader collects a Project from its files.
 type reader struct {
-	p *Project
+	p      *Project
+	workGo string // the go line of a go.work that is sound
 }
 
 // problem keeps what is broken. All of it is kept: the first may be the least.
@@ -65,9 +67,14 @@ func (r *reader) work() {
 	if err != nil {
 		r.problem(err)
 		w = parseWorkLax(file, data)
+	} else {
+		r.workGo = "1.18" // where there is no line (cmd/go/internal/gover, DefaultGoWorkVersion)
 	}
 	if w.Go != nil {
 		r.p.Go = w.Go.Version
+		if r.workGo != "" {
+			r.workGo = w.Go.Version
+		}
 	}
 	if w.Toolchain != nil {
 		r.p.Toolchain = w.Toolchain.Name
@@ -134,6 +141,9 @@ func (r *reader) members() {
 			r.problem(fmt.Errorf("%s: no module line", file))
 		}
 		p.Modules = append(p.Modules, path)
+		if f.Go != nil {
+			r.compare(file, f.Go.Version)
+		}
 		if i == 0 {
 			p.Module = path
 			if p.GoWork == "" {
@@ -149,6 +159,15 @@ func (r *reader) members() {
 			p.Requires = append(p.Requires, Require{q.Mod, q.Indirect})
 		}
 		r.replaces(f.Replace, dir)
+	}
+}
+
+// compare notes that the workspace is older than the go line of a member: but for
+// those that correct it, every go command refuses that (cmd/go/internal/modload,
+// errWorkTooOld). Lines before go1.21 were never held to.
+func (r *reader) compare(file, line string) {
+	if r.workGo != "" && version.Compare("go"+line, "go"+r.workGo) > 0 && version.Compare("go"+line, "go1.21") >= 0 {
+		r.problem(fmt.Errorf("%s: go %s is older than go %s of %s; update it with: go work use", r.p.GoWork, r.workGo, line, file))
 	}
 }
 

@@ -41,6 +41,10 @@ var settings = []struct {
 		map[string]string{"go.work": "go 1.21\nuse ./sub\n", "sub/go.mod": "module lab.example.com/sub\ngo 1.21\n"}, Served, ""},
 	{"a workspace with a member that is not there", scenario{Hops: []hop{good}, Set: []string{"GOWORK="}},
 		map[string]string{"go.work": "go 1.21\nuse .\nuse ./sub\n"}, Stopped, "sub"},
+	{"a workspace that is older than a member", scenario{Foreign: true, Hops: []hop{good}, Set: []string{"GOWORK="}},
+		map[string]string{"go.work": "go 1.20\nuse .\n"}, Stopped, "go 1.20 is older than go 1.21 of"},
+	{"a workspace and a member before go1.21", scenario{Foreign: true, Hops: []hop{good}, SumDB: "off", Set: []string{"GOWORK="}},
+		map[string]string{"go.work": "go 1.19\nuse ./sub\n", "sub/go.mod": "module lab.example.com/sub\ngo 1.20\n"}, Served, ""},
 	{"a broken go.mod", scenario{Hops: []hop{good}}, map[string]string{"go.mod": "module lab.example.com/main\nrequir x\n"}, Stopped, "requir"},
 
 	{"no such GOTOOLCHAIN", scenario{Hops: []hop{good}, Set: []string{"GOTOOLCHAIN=newest"}}, nil, Stopped, `invalid GOTOOLCHAIN "newest"`},
