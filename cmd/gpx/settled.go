@@ -85,8 +85,9 @@ func (a *app) settled() bool {
 		return false
 	}
 	data, err := bounded.ReadFile(a.rest.file, 1<<16)
-	line, root, ok := bytes.Cut(data, []byte("\n"))
-	if err != nil || !ok || string(line) != a.rest.line {
+	text, whole := bytes.CutSuffix(data, []byte("\n"))
+	line, root, ok := bytes.Cut(text, []byte("\n"))
+	if err != nil || !whole || !ok || string(line) != a.rest.line {
 		return false
 	}
 	a.rest.root = string(root)
@@ -100,6 +101,6 @@ func (a *app) settle() {
 	if !s.calm || s.line == "" || s.file == "" || s.root == "" || a.settledLine() != s.line {
 		return
 	}
-	// One that is cut says another line, or another project: it is looked again.
-	_ = os.WriteFile(s.file, []byte(s.line+"\n"+s.root), 0o600)
+	// One that is cut says another line, or does not end: it is looked again.
+	_ = os.WriteFile(s.file, []byte(s.line+"\n"+s.root+"\n"), 0o600)
 }

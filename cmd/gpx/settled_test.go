@@ -16,10 +16,11 @@ import (
 // right, and not where anything that may have to be put right has changed.
 func TestSettled(t *testing.T) {
 	top := t.TempDir()
-	state, project, other, config := filepath.Join(top, "state"), filepath.Join(top, "project"), filepath.Join(top, "other"), filepath.Join(top, "config.toml")
+	state, project, other, shorter, config := filepath.Join(top, "state"), filepath.Join(top, "project"), filepath.Join(top, "other"), filepath.Join(top, "proj"), filepath.Join(top, "config.toml")
 	db, undo := filepath.Join(state, "history.db"), filepath.Join(state, "undo")
 	writeText(t, filepath.Join(project, "go.mod"), "module example.com/app\n\ngo 1.22\n")
 	writeText(t, filepath.Join(other, "go.mod"), "module example.com/other\n\ngo 1.22\n")
+	writeText(t, filepath.Join(shorter, "go.mod"), "module example.com/shorter\n\ngo 1.22\n")
 	writeText(t, config, "")
 	now := time.Now().Add(time.Minute) // all files are of before
 
@@ -63,6 +64,14 @@ func TestSettled(t *testing.T) {
 		}
 	}
 	ctx := t.Context()
+	file := func() string {
+		files, err := filepath.Glob(filepath.Join(state, "settled-*"))
+		must(t, err)
+		if len(files) != 1 {
+			t.Fatal(files)
+		}
+		return files[0]
+	}
 	remove := func(name string) func() { return func() { must(t, os.RemoveAll(name)) } }
 	for _, c := range []struct {
 		name         string
@@ -79,14 +88,12 @@ func TestSettled(t *testing.T) {
 		{"another project", func() {}, nil, other, ""},
 		{"a while", func() { now = now.Add(settledTime + time.Second) }, nil, project, ""},
 		{"a clock that was set back", func() { now = now.Add(-settledTime - time.Hour) }, func() { now = time.Now().Add(time.Minute) }, project, ""},
-		{"a line that was cut", func() {
-			files, err := filepath.Glob(filepath.Join(state, "settled-*"))
+		{"a line that was cut", func() { must(t, os.Truncate(file(), 40)) }, nil, project, ""},
+		{"a project that was cut", func() {
+			data, err := os.ReadFile(file())
 			must(t, err)
-			if len(files) != 1 {
-				t.Fatal(files)
-			}
-			must(t, os.Truncate(files[0], 40))
-		}, nil, project, ""},
+			must(t, os.Truncate(file(), int64(bytes.LastIndex(data, []byte("proj"))+len("proj"))))
+		}, nil, shorter, ""},
 		{"no database", remove(db), nil, project, ""},
 	} {
 		now = time.Now().Add(time.Minute)
