@@ -27,8 +27,8 @@ import (
 // one, or is not understood, the go command is asked.
 type memo struct {
 	file string
-	// Made are the values that the go command found itself. What somebody set is
-	// not kept: it stands where it was set, and may hold a password.
+	// Made are the values that it said, but for those of repeated: these stand where
+	// they were set, and may hold a password.
 	Made map[string]string `json:"made"`
 	// Path says what the go command found on PATH under the names of programs; ""
 	// where it found none.
@@ -50,11 +50,11 @@ var repeated = []string{
 
 // memoOf is the memo of e's world in dir, empty when there is none yet; nil when
 // the go command is to be asked whatever there is.
-func (e *Env) memoOf(dir string, user map[string]string) *memo {
+func (e *Env) memoOf(dir string) *memo {
 	if dir == "" || e.Go == "" || e.endless {
 		return nil
 	}
-	world, ok := e.world(user)
+	world, ok := e.world()
 	if !ok {
 		return nil
 	}
@@ -89,7 +89,8 @@ func (m *memo) recall(e *Env) map[string]string {
 }
 
 // keep writes down what the go command said, when e would be the same without
-// asking it. That the world is the one that it was before is looked at again.
+// asking it. That the world is the one that it was before is looked at again, the
+// user file with it: the go command has read that later than e.
 func (m *memo) keep(e *Env, l layers, said map[string]string) {
 	if m == nil || said == nil {
 		return
@@ -103,7 +104,9 @@ func (m *memo) keep(e *Env, l layers, said map[string]string) {
 		return
 	}
 	m.Made, m.Path = made, path
-	if world, ok := e.world(l.user); !ok || world != filepath.Base(m.file) || m.recall(e) == nil {
+	now := &Env{Environ: e.Environ, Dir: e.Dir, Go: e.Go}
+	now.readUserFile()
+	if again := now.memoOf(filepath.Dir(m.file)); again == nil || again.file != m.file || m.recall(e) == nil {
 		return
 	}
 	_ = m.write() // else it is asked again the next time, and that is all

@@ -262,6 +262,56 @@ func TestMemoOfWhatIsNotKnown(t *testing.T) {
 	}
 }
 
+// A character that nobody sees makes another flag, and the go command refuses it.
+func TestMemoAndAHiddenCharacter(t *testing.T) {
+	p := newPlace(t)
+	p.set["GOFLAGS"] = "-x=true"
+	p.check(t, "at first")
+	if !p.remembers(t) {
+		t.Fatal("nothing is remembered")
+	}
+	p.set["GOFLAGS"] += "\u200b"
+	if p.remembers(t) {
+		t.Error("it is the same for the memo")
+	}
+	p.check(t, "with the character")
+}
+
+// What has changed since e looked at it may be what the go command has seen.
+func TestMemoAndAChangeInBetween(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(*testing.T, *place)
+		kept bool
+	}{
+		"nothing":       {func(*testing.T, *place) {}, true},
+		"the user file": {func(t *testing.T, p *place) { p.write(t, p.user(), "GOMODCACHE=/srv/mod\n") }, false},
+		"a compiler": {func(t *testing.T, p *place) {
+			p.write(t, filepath.Join(p.bin, "gcc"), "#!/bin/sh\n")
+			p.write(t, filepath.Join(p.bin, "clang"), "#!/bin/sh\n")
+			must(t, errors.Join(os.Chmod(filepath.Join(p.bin, "gcc"), 0o777), os.Chmod(filepath.Join(p.bin, "clang"), 0o777)))
+		}, false},
+		"gccgo": {func(t *testing.T, p *place) {
+			p.write(t, filepath.Join(p.bin, "gccgo"), "#!/bin/sh\n")
+			must(t, os.Chmod(filepath.Join(p.bin, "gccgo"), 0o777))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			e, err := Read(context.Background(), p.options(""))
+			must(t, err)
+			m := e.memoOf(p.memo)
+			said, err := e.ask(context.Background(), Patience)
+			must(t, err)
+			l := layers{os: e.OSEnv, user: e.UserFileValues, goroot: e.readGOROOT(said)}
+			c.do(t, p)
+			m.keep(e, l, said)
+			if _, err := os.Lstat(m.file); (err == nil) != c.kept {
+				t.Errorf("written down: %v, want %v", err == nil, c.kept)
+			}
+		})
+	}
+}
+
 // A memo that is damaged is none, none holds a password or gives one away, and
 // there are never many.
 func TestMemoFiles(t *testing.T) {

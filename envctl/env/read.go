@@ -92,7 +92,7 @@ func Read(ctx context.Context, o Options) (*Env, error) {
 	e.readUserFile()
 	l.user = e.UserFileValues
 
-	m := e.memoOf(o.Memo, l.user)
+	m := e.memoOf(o.Memo)
 	said, err := m.recall(e), error(nil)
 	recalled := said != nil
 	if !recalled {
@@ -255,20 +255,6 @@ func lookPath(path, dir string) string {
 		}
 	}
 	return ""
-}
-
-// OnPath reports whether the go command finds a program on the PATH of e: in a
-// relative entry it takes none (os/exec, ErrDot).
-func (e *Env) OnPath(name string) bool {
-	for _, dir := range filepath.SplitList(e.OSEnv("PATH")) {
-		if !filepath.IsAbs(dir) {
-			continue
-		}
-		if _, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // firstLine is the first line of data without its end.

@@ -1,6 +1,7 @@
 package env
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -42,7 +43,7 @@ func isRead(goVersion string) bool {
 //	settings              OS environment, user file, GOROOT/go.env
 //	telemetry             the file that go telemetry writes
 //	the directory         go.mod, go.work and vendor in it and above it
-func (e *Env) world(user map[string]string) (name string, ok bool) {
+func (e *Env) world() (name string, ok bool) {
 	file, err := filepath.EvalSymlinks(e.Go)
 	if err != nil {
 		return "", false
@@ -52,7 +53,7 @@ func (e *Env) world(user map[string]string) (name string, ok bool) {
 	if program == "" || err != nil {
 		return "", false
 	}
-	l := layers{os: e.OSEnv, user: user, goroot: goroot}
+	l := layers{os: e.OSEnv, user: e.UserFileValues, goroot: goroot}
 	if !l.plain() {
 		return "", false
 	}
@@ -95,6 +96,9 @@ func (e *Env) rootOf(file string) (root string, values map[string]string, err er
 // knows.
 func (l layers) plain() bool {
 	goflags, _ := l.get("GOFLAGS")
+	if redact.Value("GOFLAGS", goflags) != goflags {
+		return false // a part of it is not in the name
+	}
 	for _, f := range SplitFlags(goflags) {
 		name, _, _ := strings.Cut(strings.TrimLeft(unquote(f), "-"), "=")
 		if name == "C" || name == "modfile" || name == "overlay" {
@@ -194,6 +198,14 @@ func (e *Env) programs(l layers, said map[string]string) (map[string]string, boo
 			return nil, false
 		}
 		found[name] = onPath(e.OSEnv("PATH"), name)
+	}
+	// It looked a moment ago: somebody may be installing a compiler.
+	if said["GCCGO"] != cmp.Or(found[gccgo], gccgo) {
+		return nil, false
+	}
+	native := said["GOOS"] == said["GOHOSTOS"] && said["GOARCH"] == said["GOHOSTARCH"]
+	if cgo, _ := l.get("CGO_ENABLED"); cc == "" && native && cgo != "0" && cgo != "1" && (said["CGO_ENABLED"] == "1") != (found[said["CC"]] != "") {
+		return nil, false
 	}
 	return found, true
 }
