@@ -257,6 +257,20 @@ func lookPath(path, dir string) string {
 	return ""
 }
 
+// OnPath reports whether the go command finds a program on the PATH of e: in a
+// relative entry it takes none (os/exec, ErrDot).
+func (e *Env) OnPath(name string) bool {
+	for _, dir := range filepath.SplitList(e.OSEnv("PATH")) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		if _, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // firstLine is the first line of data without its end.
 func firstLine(data []byte) string {
 	line, _, _ := bytes.Cut(data, []byte("\n"))
