@@ -33,6 +33,7 @@ type facts struct {
 	hasHash bool   // there is a .ziphash
 	hash    string // what it says, "" when it says nothing sound
 	partial bool   // an extraction began and did not end
+	linked  bool   // a file is a symbolic link, and what it leads to changes by itself
 
 	tree string // where the extracted tree is, or would be
 	base string // of the files in the @v folder, without what follows the version
@@ -81,21 +82,22 @@ func (c *cache) at(m module.Version) facts {
 }
 
 // stamps are those of files below GOMODCACHE, by fours. What cannot be looked at
-// is taken to be there, so that whoever looks at it says why not.
+// is [unseen], so that whoever looks at it says why not, and so is a symbolic link:
+// what it leads to has times of its own.
 func (c *cache) stamps(ctx context.Context, names []string) [][4]stamp {
 	out := make([][4]stamp, len(names)/4)
 	err := walk.Stat(ctx, c.dir, names, walk.Options{}, func(i int, e walk.Entry, err error) {
 		s := &out[i/4][i%4]
 		switch {
-		case err == nil:
+		case err == nil && e.Type&fs.ModeSymlink == 0:
 			*s = stamp{true, e.Size, e.Stamp}
 		case !errors.Is(err, fs.ErrNotExist):
-			s.there = true
+			*s = unseen
 		}
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		for i := range out {
-			out[i] = [4]stamp{{there: true}, {there: true}, {there: true}, {there: true}}
+			out[i] = [4]stamp{unseen, unseen, unseen, unseen}
 		}
 	}
 	return out
@@ -103,7 +105,11 @@ func (c *cache) stamps(ctx context.Context, names []string) [][4]stamp {
 
 func look(base, tree, path string) (f facts) {
 	is := func(suffix string) bool {
-		fi, err := os.Stat(base + suffix)
+		fi, err := os.Lstat(base + suffix)
+		if err == nil && fi.Mode()&fs.ModeSymlink != 0 {
+			f.linked = true
+			fi, err = os.Stat(base + suffix)
+		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			f.err = err
 		}

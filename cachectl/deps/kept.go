@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -29,14 +30,15 @@ import (
 //	gpx             the file of this program: another one may answer otherwise
 //	settings        of the go command, those that count here
 //	go.mod …        and go.work, and their go.sum: every byte
-//	folders         of the main modules, with the stamps of their Go files
+//	folders         of the main modules, with the stamps of their Go files, and links
 //	module cache    the stamps of the versions that go.mod requires
 //
 // While these are the same, so is the report, and that takes a few milliseconds
 // to see: 500 versions are looked at and none is thought about. The project is
 // kept with it, because to read one anew takes as long again. What stands on
 // anything else (directories as replacements, vendor, zips that are not
-// extracted, versions that go.mod does not list, another toolchain) is not kept.
+// extracted, versions that go.mod does not list, another toolchain, what links
+// lead to) is not kept.
 type kept struct {
 	file  string // "" is nowhere
 	basis string // name of what the report stands on; "" when it is not to be kept
@@ -178,6 +180,9 @@ func (l *loader) recall(folder string, early *Early) (*kept, *Report, error) {
 func (k *kept) keep(l *loader, r *Report) {
 	whole := r.Build.Ready && r.Test.Ready && r.Tools.Ready
 	if k.basis == "" || !whole || l.wider.Load() || l.ctx.Err() != nil || !l.cache.onlyAhead() {
+		return
+	}
+	if slices.ContainsFunc(k.ahead.stamps, func(s [4]stamp) bool { return !tell(s, l.begun) }) {
 		return
 	}
 	// The project was read before its files were named, and again after it.
@@ -344,6 +349,9 @@ func (w *encoder) folders(dir string) bool {
 		switch {
 		case err != nil:
 			return err
+		case d.Type()&fs.ModeSymlink != 0:
+			w.text(p) // a package may be behind it
+			return nil
 		case !d.IsDir():
 			return nil
 		case p != root && (hidden(d.Name()) || isNested(p)):
@@ -371,18 +379,29 @@ func isNested(dir string) bool {
 	return err == nil && !fi.IsDir()
 }
 
-// beyond reports whether a folder of a main module is none that folders adds,
-// whatever comes to be in it.
-func beyond(rel string) bool {
-	return rel != "." && slices.ContainsFunc(strings.Split(rel, "/"), hidden)
+// beyond reports whether a folder of the main module in root is none that folders
+// adds, whatever comes to be in it: by its name, or because a link leads there.
+func (l *loader) beyond(root, rel string) bool {
+	if rel == "." {
+		return false
+	}
+	dir := filepath.Join(root, filepath.FromSlash(rel))
+	return l.outside.do(dir, func() bool {
+		if hidden(path.Base(rel)) || l.beyond(root, path.Dir(rel)) {
+			return true
+		}
+		fi, err := os.Lstat(dir)
+		return err == nil && fi.Mode()&fs.ModeSymlink != 0
+	})
 }
 
-// onlyAhead reports whether no version was looked at but those that were ahead.
+// onlyAhead reports whether no version was looked at but those that were ahead, and
+// none through a link.
 func (c *cache) onlyAhead() bool {
 	c.facts.mu.Lock()
 	defer c.facts.mu.Unlock()
-	for m := range c.facts.by {
-		if _, ok := c.ahead[m]; !ok {
+	for m, e := range c.facts.by {
+		if _, ok := c.ahead[m]; !ok || e.value.linked {
 			return false
 		}
 	}

@@ -125,6 +125,7 @@ func TestKeptReportAndOneChange(t *testing.T) {
 		{"a folder that is none any more", func(m *machine) { must(m.t, os.Remove(filepath.Join(m.project, "other", "go.mod"))) }, false},
 		{"a go.work", add("go.work", "go 1.22\nuse .\n"), false},
 		{"a vendor folder", add("vendor/x", "x"), false},
+		{"a link to a folder", func(m *machine) { must(m.t, os.Symlink("sub", filepath.Join(m.project, "link"))) }, false},
 		{"a .mod of other times", func(m *machine) { touch(m.cache(part("mod")))(m) }, false},
 		{"a .ziphash of other times", func(m *machine) { touch(m.cache(part("ziphash")))(m) }, false},
 		{"a zip less", func(m *machine) { must(m.t, os.Remove(m.cache(part("zip")))) }, false},
@@ -167,6 +168,20 @@ func TestReportThatIsNotKept(t *testing.T) {
 			old := time.Now().Add(-time.Hour)
 			must(m.t, os.Chtimes(filepath.Join(m.project, "sub", "sub.go"), old, old))
 		}},
+		{"a package behind a link", "pruned", func(m *machine) {
+			elsewhere := filepath.Join(m.dir, "elsewhere")
+			old := time.Now().Add(-time.Hour)
+			m.write(map[string]string{"sub/sub.go": "package sub\n\nimport _ \"example.com/app/link/x\"\n"})
+			writeAll(m.t, map[string]string{filepath.Join(elsewhere, "x", "x.go"): "package x\n"})
+			for _, name := range []string{filepath.Join(m.project, "sub", "sub.go"), filepath.Join(elsewhere, "x", "x.go")} {
+				must(m.t, os.Chtimes(name, old, old))
+			}
+			must(m.t, os.Symlink(elsewhere, filepath.Join(m.project, "link")))
+		}},
+		{"a module cache that has just been changed", "pruned", func(m *machine) {
+			now := time.Now().Add(time.Hour) // however long the test takes
+			must(m.t, os.Chtimes(m.cache("cache", "download", "lab.example.com", "lib", "@v"), now, now))
+		}},
 		{"go.sum has no line, and the database has", "pruned", func(m *machine) {
 			m.environ = append(m.environ, "GOFLAGS=-modcacherw -mod=mod")
 			m.edit("go.sum", func(s string) string { return cutLine(s, "lab.example.com/lib v1.0.0 ") })
@@ -180,6 +195,43 @@ func TestReportThatIsNotKept(t *testing.T) {
 			m.check("at first", folder)
 			if m.check("again", folder) {
 				t.Error("it was kept")
+			}
+		})
+	}
+}
+
+// What a link in the module cache leads to changes while the link stays as it is:
+// nothing of it is kept, and nothing is remembered.
+func TestLinksInTheModuleCache(t *testing.T) {
+	base := newWorld(t).prepare(t, "pruned")
+	const at, version = "cache/download/lab.example.com/lib/@v", "v1.0.0"
+	for _, c := range []struct{ name, link, gone string }{
+		{"the folder of the versions", at, at + "/" + version + ".zip"},
+		{"the tree", "lab.example.com/lib@" + version, "lab.example.com/lib@" + version},
+		{"the zip", at + "/" + version + ".zip", at + "/" + version + ".zip"},
+		{"the hash", at + "/" + version + ".ziphash", at + "/" + version + ".ziphash"},
+		{"the go.mod", at + "/" + version + ".mod", at + "/" + version + ".mod"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			m := base.copy(t)
+			folder, elsewhere, link := filepath.Join(m.dir, "kept"), filepath.Join(m.dir, "elsewhere"), m.cache(c.link)
+			must(t, os.Rename(link, elsewhere))
+			must(t, os.Symlink(elsewhere, link))
+			old := time.Now().Add(-time.Hour)
+			must(t, os.Chtimes(filepath.Dir(link), old, old))
+			memo := &Memo{}
+			m.read(memo)
+			m.check("before", folder)
+			if m.check("again", folder) {
+				t.Error("it was kept")
+			}
+			gone, err := filepath.EvalSymlinks(m.cache(c.gone))
+			must(t, err)
+			must(t, os.RemoveAll(gone))
+			m.check("after", folder)
+			if d := cmp.Diff(m.read(nil), m.read(memo), cmp.Comparer(func(a, b error) bool { return fmt.Sprint(a) == fmt.Sprint(b) })); d != "" {
+				t.Errorf("remembered: %s", d)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -21,6 +22,7 @@ import (
 // A loader finds the packages of one project and the modules that they come from.
 type loader struct {
 	ctx     context.Context
+	begun   time.Time // before anything was looked at
 	env     *env.Env
 	project *project.Project
 
@@ -49,6 +51,7 @@ type loader struct {
 	proofs    once[module.Version, *Trouble]
 	pkgs      once[string, *pkg]
 	local     once[string, imports] // of main modules and directories, by folder
+	outside   once[string, bool]    // folders of main modules that no basis has (kept.go)
 	roots     func() []string       // the packages of ./...
 	database  func() (*sumdb.Client, error)
 
@@ -67,7 +70,7 @@ type pkg struct {
 }
 
 func newLoader(ctx context.Context, o Options) *loader {
-	l := &loader{ctx: ctx, env: o.Env, project: o.Project, used: map[module.Version][]string{}}
+	l := &loader{ctx: ctx, begun: time.Now(), env: o.Env, project: o.Project, used: map[module.Version][]string{}}
 	l.roots = sync.OnceValue(l.findRoots)
 	l.database = sync.OnceValues(func() (*sumdb.Client, error) {
 		so, err := sumdb.Of(o.Env)

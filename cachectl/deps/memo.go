@@ -25,8 +25,9 @@ import (
 // have the same names, sizes and times.
 //
 // A version is looked at anew when its @v folder, its tree, its .mod or its
-// .ziphash is another one, or has another time or size. Inside a tree nothing is
-// looked at again: the go command never changes one.
+// .ziphash is another one, or has another time or size, and each time while one of
+// them is a symbolic link, or so new that the next change may have the same time.
+// Inside a tree nothing is looked at again: the go command never changes one.
 type Memo struct {
 	mu      sync.Mutex
 	cache   string // GOMODCACHE
@@ -63,6 +64,19 @@ type stamp struct {
 	walk.Stamp
 }
 
+// unseen is the stamp of what may be anything.
+var unseen = stamp{there: true}
+
+// tells reports whether a change after at has another stamp.
+func (s stamp) tells(at time.Time) bool {
+	return s != unseen && at.Sub(time.Unix(0, s.MTime)) >= fresh
+}
+
+// tell reports whether each of them tells.
+func tell(stamps [4]stamp, at time.Time) bool {
+	return !slices.ContainsFunc(stamps[:], func(s stamp) bool { return !s.tells(at) })
+}
+
 // use forgets everything when it was about another cache.
 func (m *Memo) use(cache string) {
 	m.mu.Lock()
@@ -95,10 +109,11 @@ func (m *Memo) facts(v module.Version, stamps [4]stamp, look func() facts) facts
 	if known {
 		return f
 	}
+	begun := time.Now()
 	f = look()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r.known, r.stamps, r.found = f.err == nil, stamps, f
+	r.known, r.stamps, r.found = f.err == nil && !f.linked && tell(stamps, begun), stamps, f
 	r.gomod, r.packages, r.imported = modFile{}, nil, nil
 	m.changed = true
 	return f
@@ -210,12 +225,13 @@ func stampOfFolder(dir string) (string, bool) {
 	}
 	var w encoder
 	for i, f := range files {
+		s := stamp{size: f.Size, Stamp: f.Stamp}
 		// What a link leads to has times of its own.
-		if f.Type != 0 || time.Since(time.Unix(0, f.Stamp.MTime)) < fresh {
+		if f.Type != 0 || !s.tells(time.Now()) {
 			return "", false
 		}
 		w.text(names[i])
-		w.stamp(stamp{size: f.Size, Stamp: f.Stamp})
+		w.stamp(s)
 	}
 	sum := sha256.Sum256(w.b)
 	return string(sum[:]), true

@@ -2,7 +2,6 @@ package deps
 
 import (
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -28,11 +27,7 @@ func (l *loader) folders(m *mainModule) []string {
 			rel = "."
 		}
 		if rel != "." {
-			name := d.Name()
-			if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" || name == "vendor" || m.ignores(rel) {
-				return fs.SkipDir
-			}
-			if fi, err := os.Stat(filepath.Join(p, "go.mod")); err == nil && !fi.IsDir() {
+			if hidden(d.Name()) || m.ignores(rel) || isNested(p) {
 				return fs.SkipDir
 			}
 		}
@@ -121,7 +116,7 @@ func (l *loader) resolveIn(pkg string, std bool, selected func(path string) (str
 			return nil, false, []Trouble{*bad} // the package may be here: nobody can say
 		}
 		rel, ok := folder(pkg, prefix)
-		if ok && t.local && beyond(rel) {
+		if ok && t.local && l.beyond(t.dir, rel) {
 			l.wider.Store(true)
 		}
 		if ok && t.has(rel) {

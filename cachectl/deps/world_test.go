@@ -149,7 +149,7 @@ func (m *machine) copy(t *testing.T) *machine {
 	must(t, os.RemoveAll(c.dir))
 	must(t, os.CopyFS(c.dir, os.DirFS(m.dir)))
 	old := time.Now().Add(-time.Hour)
-	for _, name := range filesBelow(filepath.Join(c.dir, "project")) {
+	for _, name := range filesBelow(c.dir) {
 		must(t, os.Chtimes(name, old, old))
 	}
 	rel, err := filepath.Rel(m.dir, m.project)
