@@ -20,6 +20,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/internal/sealed"
+	"gpx/cachectl/internal/walk"
 	"gpx/envctl/bounded"
 	"gpx/envctl/project"
 )
@@ -295,7 +296,7 @@ func (w *encoder) ownFiles(l *loader) bool {
 	} {
 		w.text(e.Get(name))
 	}
-	w.texts([]string{e.GOROOT, e.GoVersion, e.Flag("mod"), e.Flag("tags"), e.Flag("modfile"), e.Dir, p.Root, p.GoMod, p.GoWork})
+	w.texts([]string{e.GOROOT, e.GoVersion, e.Flag("mod"), e.Flag("tags"), e.Flag("modfile"), p.Root, p.GoMod, p.GoWork})
 	w.texts(p.Members)
 	if _, err := os.Lstat(filepath.Join(p.Root, "vendor")); !errors.Is(err, fs.ErrNotExist) {
 		return false
@@ -312,11 +313,19 @@ func thisProgram() (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	fi, err := os.Stat(file)
-	if err != nil {
+	return programOf(file)
+}
+
+// programOf tells a program by more than size and time: some systems give all that
+// they install one time, and two versions may well have one size.
+func programOf(file string) (string, bool) {
+	var at walk.Entry
+	var gone error
+	err := walk.Stat(context.Background(), filepath.Dir(file), []string{filepath.Base(file)}, walk.Options{}, func(_ int, e walk.Entry, err error) { at, gone = e, err })
+	if err != nil || gone != nil {
 		return "", false // it was replaced since
 	}
-	return fmt.Sprint(file, fi.Size(), fi.ModTime().UnixNano()), true
+	return fmt.Sprint(file, at.Size, at.Stamp), true
 }
 
 // files adds the hashes of the files that the project is read from.

@@ -125,6 +125,7 @@ func TestKeptReportAndOneChange(t *testing.T) {
 		{"a folder that is none any more", func(m *machine) { must(m.t, os.Remove(filepath.Join(m.project, "other", "go.mod"))) }, false},
 		{"a go.work", add("go.work", "go 1.22\nuse .\n"), false},
 		{"a vendor folder", add("vendor/x", "x"), false},
+		{"another folder of the module", func(m *machine) { m.project = filepath.Join(m.project, "sub") }, true},
 		{"a link to a folder", func(m *machine) { must(m.t, os.Symlink("sub", filepath.Join(m.project, "link"))) }, false},
 		{"a .mod of other times", func(m *machine) { touch(m.cache(part("mod")))(m) }, false},
 		{"a .ziphash of other times", func(m *machine) { touch(m.cache(part("ziphash")))(m) }, false},
@@ -234,6 +235,27 @@ func TestLinksInTheModuleCache(t *testing.T) {
 				t.Errorf("remembered: %s", d)
 			}
 		})
+	}
+}
+
+// Another program of the same size and time is another one.
+func TestProgram(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gpx")
+	names := map[string]bool{}
+	for _, text := range []string{"one", "two"} {
+		writeAll(t, map[string]string{file + ".new": text})
+		must(t, os.Chtimes(file+".new", time.Unix(0, 0), time.Unix(0, 0)))
+		must(t, os.Rename(file+".new", file))
+		name, ok := programOf(file)
+		if names[name] = true; !ok {
+			t.Error("it is not there")
+		}
+	}
+	if len(names) != 2 {
+		t.Errorf("it goes by %v", names)
+	}
+	if _, ok := programOf(file + ".none"); ok {
+		t.Error("one that is not there has a name")
 	}
 }
 
