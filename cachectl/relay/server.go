@@ -70,11 +70,15 @@ func ServeLocal(ctx context.Context, l net.Listener, h http.Handler) error {
 	}), headerTime)
 }
 
+// A connKey is under which a request's context has its connection.
+type connKey struct{}
+
 func serve(ctx context.Context, l net.Listener, h http.Handler, headerTime time.Duration) error {
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		// What clients do wrong is none of the user's business.
-		ErrorLog: log.New(io.Discard, "", 0),
+		ErrorLog:    log.New(io.Discard, "", 0),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- srv.Serve(limit(l, maxConns)) }()

@@ -124,6 +124,9 @@ func (w *writer) file(req *http.Request, kind probe.File, f *os.File, from strin
 	if err != nil {
 		return err
 	}
+	if c, ok := req.Context().Value(connKey{}).(*limitedConn); ok {
+		defer c.cork()()
+	}
 	w.content(req, kind, info.ModTime(), f, from)
 	return nil
 }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package relay
+
+func (c *limitedConn) cork() (uncork func()) { return func() {} }
