@@ -34,8 +34,10 @@ type ClassInfo struct {
 	// request anew: zero is at once. It says nothing for a class where Hangs.
 	GoWaits time.Duration `json:"-"`
 
-	// Hangs reports that the go command never gets an answer nor an error: it has
-	// no time limit for a response (cmd/go/internal/web/http.go).
+	// Hangs reports that the go command gets neither an answer nor an error for as
+	// long as this lasts: it has no time limit for a response
+	// (cmd/go/internal/web/http.go). A probe has one, so a hop that is only slower than
+	// that has such a class too.
 	Hangs bool `json:"hangs"`
 }
 
@@ -43,7 +45,7 @@ type ClassInfo struct {
 const (
 	goStopsOrNext = `Fails at once. Before "," the go command stops; before "|" it asks the next hop.`
 	goMovesOn     = `Asks the next hop, before "," and before "|". At the end of the chain it stops.`
-	goHangs       = `Waits for ever: the go command has no time limit for an answer, and no separator helps.`
+	goHangs       = `Waits as long as it takes, if need be for ever: the go command has no time limit for an answer, and no separator helps.`
 	useAnother    = "Switch to another proxy, or put a healthy one in front."
 )
 
@@ -99,9 +101,9 @@ var Classes = []ClassInfo{
 		GoDoes: goStopsOrNext, Advice: "A firewall or an overloaded proxy does this. " + useAnother},
 	{Class: EOF, Layer: LayerHTTP, Failed: true, Meaning: "The connection was closed without an answer.",
 		GoDoes: goStopsOrNext, Advice: "The proxy, or a load balancer before it, is broken. " + useAnother},
-	{Class: Timeout, Layer: LayerHTTP, Failed: true, Hangs: true, Meaning: "It accepted the request and does not answer.",
+	{Class: Timeout, Layer: LayerHTTP, Failed: true, Hangs: true, Meaning: "It accepted the request and gave no answer in the time of a probe.",
 		GoDoes: goHangs, Advice: "Take it out of the chain: gpx use --best"},
-	{Class: Stalled, Layer: LayerHTTP, Failed: true, Hangs: true, Meaning: "It began the answer and then stopped sending.",
+	{Class: Stalled, Layer: LayerHTTP, Failed: true, Hangs: true, Meaning: "It began the answer, and the rest did not come in the time of a probe.",
 		GoDoes: goHangs, Advice: "Take it out of the chain: gpx use --best"},
 	{Class: Truncated, Layer: LayerHTTP, Failed: true, Meaning: "The answer was cut short.",
 		GoDoes: goStopsOrNext, Advice: "A cache or middlebox before it cuts transfers. " + useAnother},

@@ -189,7 +189,7 @@ func TestSteps(t *testing.T) {
 		{"a hop hangs", func(f *Facts) {
 			fails(0, probe.Timeout)(f)
 			f.Snapshot.Chain.Hops[0].GoWill = probe.Hang
-		}, "hop 1 https://proxy.example.com", Fail, "waits for ever"},
+		}, "hop 1 https://proxy.example.com", Fail, "has no deadline and waits as long as it takes"},
 		{"a hop is slow", func(f *Facts) { f.Snapshot.Endpoints[0].Health = monitor.Slow }, "hop 1 https://proxy.example.com", Warn, "slow"},
 		{"a hop that go does not come to", func(f *Facts) {
 			fails(1, probe.DNSNotFound)(f)

@@ -102,7 +102,7 @@ func hopSteps(f Facts) []Step {
 			s.State = Warn
 			s.Detail += "; " + passed
 		case h.GoWill == probe.Hang:
-			s.Detail += "; the go command waits for ever"
+			s.Detail += "; the go command has no deadline and waits as long as it takes"
 		case h.GoWill == probe.Stop:
 			s.Detail += "; the go command stops here"
 		}

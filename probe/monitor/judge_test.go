@@ -91,8 +91,8 @@ func TestJudge(t *testing.T) {
 		{"a later hop has not answered, and is not asked", "a:up:ok , direct:unknown:unknown", nil, StateOK, ScopeNone, "a.example.com", ""},
 
 		{"a hop hangs", "a:down:timeout , direct:up:ok", nil, StateOutage, ScopeChain,
-			"OUTAGE: a.example.com hangs and the go command waits for ever", "gpx use --best"},
-		{"a hop hangs before |: no separator helps", "a:down:timeout | b:up:ok", nil, StateOutage, ScopeChain, "waits for ever", "gpx use --best"},
+			"OUTAGE: a.example.com hangs and go waits as long as it takes", "gpx use --best"},
+		{"a hop hangs before |: no separator helps", "a:down:timeout | b:up:ok", nil, StateOutage, ScopeChain, "waits as long as it takes", "gpx use --best"},
 		{"a hop stalls", "a:down:stalled | b:up:ok", nil, StateOutage, ScopeChain, "stalls in mid-answer", ""},
 		{"503 before ,", "a:down:server_error , b:up:ok", nil, StateOutage, ScopeChain, "answers 5xx and the go command stops", "gpx use --best"},
 		{"503 before |", "a:down:server_error | b:up:ok", nil, StateDegraded, ScopeChain, "a.example.com answers 5xx, go moves on to b.example.com", "gpx use --best"},

@@ -166,7 +166,7 @@ func TestOutageAndRecovery(t *testing.T) {
 		if s.Verdict.State != monitor.StateOutage || s.Chain.Hops[0].Health != monitor.Down || s.Chain.Hops[0].GoWill != probe.Hang {
 			t.Fatalf("8 s into the black hole: %+v, hop %+v", s.Verdict, s.Chain.Hops[0])
 		}
-		if !strings.Contains(s.Verdict.Headline, "waits for ever") {
+		if !strings.Contains(s.Verdict.Headline, "waits as long as it takes") {
 			t.Errorf("headline %q", s.Verdict.Headline)
 		}
 

@@ -107,7 +107,7 @@ func consequence(a probe.Action, c probe.Class) string {
 	waits := c.Info().GoWaits
 	switch {
 	case a == probe.Hang:
-		return "the go command waits for ever"
+		return "go waits as long as it takes"
 	case a == probe.Stop && waits > 0:
 		return fmt.Sprintf("go fails after %d s", int(waits/time.Second))
 	case a == probe.Stop:

@@ -23,7 +23,7 @@ func TestWalk(t *testing.T) {
 		"got modules at hop 2, a.example":                                  {hop(1, "|", probe.Refused, probe.Next), hop(2, "", probe.OK, probe.Serve)},
 		`stopped at hop 1, a.example: refused, which "," does not pass on`: {hop(1, ",", probe.Refused, probe.Stop), hop(2, "", probe.OK, probe.Serve)},
 		"stopped at hop 2, a.example: server error":                        {hop(1, "|", probe.Refused, probe.Next), hop(2, "", probe.ServerError, probe.Stop)},
-		"waited for ever at hop 1, a.example: timeout":                     {hop(1, "|", probe.Timeout, probe.Hang)},
+		"waited without a deadline at hop 1, a.example: timeout":           {hop(1, "|", probe.Timeout, probe.Hang)},
 		"got modules from version control at hop 1":                        {hop(1, "", probe.OK, probe.GoDirect)},
 		"stopped at hop 1, a.example":                                      {hop(1, "", "", probe.GoOff)},
 		"stopped: no hop was left":                                         {hop(1, "", probe.NotFound, probe.Next)},

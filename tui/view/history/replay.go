@@ -297,7 +297,7 @@ func walk(hops []monitor.Hop) (string, theme.Role) {
 		case probe.GoDirect:
 			return "got modules from version control" + fmt.Sprintf(" at hop %d", h.N), theme.Good
 		case probe.Hang:
-			return "waited for ever" + at + why, theme.Bad
+			return "waited without a deadline" + at + why, theme.Bad
 		case probe.Stop:
 			if h.Separator == "," && why != "" {
 				why += `, which "," does not pass on`

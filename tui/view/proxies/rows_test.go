@@ -188,7 +188,7 @@ func TestGoSentence(t *testing.T) {
 		{probe.Stop, probe.Refused, chain.Last, "nothing follows in the chain"},
 		{probe.Next, probe.NotFound, chain.Comma, "404 and 410 pass both separators"},
 		{probe.Next, probe.Refused, chain.Pipe, `"|" passes every error on`},
-		{probe.Hang, probe.Stalled, chain.Pipe, "for ever"},
+		{probe.Hang, probe.Stalled, chain.Pipe, "as long as it takes"},
 		{probe.GoOff, probe.ClassUnknown, chain.Last, "disabled by off"},
 	} {
 		if got := goSentence(tc.a, tc.c, tc.sep); !strings.Contains(got, tc.want) {

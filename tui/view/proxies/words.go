@@ -31,7 +31,7 @@ func goSentence(a probe.Action, c probe.Class, sep chain.Separator) string {
 	case probe.GoOff:
 		return "stops here: module lookup is disabled by off."
 	case probe.Hang:
-		return "waits here for ever. No separator helps, only another chain."
+		return "waits here as long as it takes. No separator helps, only another chain."
 	case probe.Next:
 		if c == probe.NotFound || c == probe.MissingFile {
 			return "asks the next hop: 404 and 410 pass both separators."
