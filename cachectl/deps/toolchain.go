@@ -1,9 +1,6 @@
 package deps
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -31,7 +28,7 @@ func (l *loader) chooseToolchain(r *Report) []Trouble {
 	}
 	l.wider.Store(true) // PATH
 	r.Toolchain = Toolchain{Want: t.Name}
-	if onPath(e.OSEnv("PATH"), t.Name) {
+	if e.OnPath(t.Name) {
 		r.Toolchain.Cached = true
 		l.running = release(t.Name)
 		return nil
@@ -69,24 +66,4 @@ func release(name string) string {
 	name, _, _ = strings.Cut(strings.TrimPrefix(name, "go"), "-")
 	name, _, _ = strings.Cut(name, " ")
 	return name
-}
-
-// onPath reports whether a list of folders has an executable file.
-func onPath(list, name string) bool {
-	for _, dir := range filepath.SplitList(list) {
-		if dir == "" {
-			continue
-		}
-		file := filepath.Join(dir, name)
-		if runtime.GOOS == "windows" {
-			file += ".exe"
-		}
-		if _, err := os.Stat(file); err != nil {
-			continue
-		}
-		if _, err := exec.LookPath(file); err == nil {
-			return true
-		}
-	}
-	return false
 }

@@ -260,15 +260,7 @@ func lookPath(path, dir string) string {
 // OnPath reports whether the go command finds a program on the PATH of e: in a
 // relative entry it takes none (os/exec, ErrDot).
 func (e *Env) OnPath(name string) bool {
-	for _, dir := range filepath.SplitList(e.OSEnv("PATH")) {
-		if !filepath.IsAbs(dir) {
-			continue
-		}
-		if _, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return true
-		}
-	}
-	return false
+	return onPath(e.OSEnv("PATH"), name) != ""
 }
 
 // firstLine is the first line of data without its end.

@@ -210,10 +210,13 @@ func (e *Env) programs(l layers, said map[string]string) (map[string]string, boo
 	return found, true
 }
 
-// onPath finds a program as the go command does (os/exec, LookPath), on a PATH of
-// absolute names.
+// onPath finds a program as the go command does (os/exec, LookPath); "" where there
+// is none, or only in a relative entry.
 func onPath(path, name string) string {
 	for _, dir := range filepath.SplitList(path) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
 		if file, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return file
 		}
