@@ -115,7 +115,7 @@ func (e *Env) refusedModFile() error {
 	case work != "" && work != "off" && work != "auto":
 		return refuse("GOFLAGS", "-modfile cannot be used in workspace mode")
 	case known && (mod.Value == "" || mod.Value == os.DevNull): // outside of a module, without and with module mode
-		return refuse("GOFLAGS", "cannot find main module, but -modfile was set.")
+		return refuse("GOFLAGS", "cannot find main module, but -modfile was set")
 	case !strings.HasSuffix(file, ".mod"):
 		return refuse("GOFLAGS", "-modfile=%s: file does not have .mod extension", file)
 	}
