@@ -41,6 +41,13 @@ func (e *Env) VCSRefusal(tool, root string) error {
 	return fmt.Errorf("GOVCS disallows using %s for %s %s; see 'go help vcs'", tool, kind, root)
 }
 
+// GOVCSError is why the go command cannot read GOVCS, in its own words: then it
+// fetches nothing with any tool. It is nil for a value that it can read.
+func (e *Env) GOVCSError() error {
+	_, err := parseGOVCS(e.Get("GOVCS"))
+	return err
+}
+
 // A vcsRule is one entry of GOVCS: pattern:tool|tool.
 type vcsRule struct {
 	pattern string

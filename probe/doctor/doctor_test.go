@@ -173,6 +173,7 @@ func TestSteps(t *testing.T) {
 		{"shadowed", func(f *Facts) { set(f.Env, "GOPROXY", "off", env.OS, env.Setting{Origin: env.User, Value: "direct"}) }, "GOPROXY", Warn, "hides"},
 		{"a malformed pattern", func(f *Facts) { set(f.Env, "GOPRIVATE", "corp.example,[x", env.User) }, "GOPRIVATE", Warn, "[x"},
 		{"a URL as a pattern", func(f *Facts) { set(f.Env, "GOPRIVATE", "https://corp.example", env.User) }, "GOPRIVATE", Warn, "prefix"},
+		{"a malformed GOVCS", func(f *Facts) { set(f.Env, "GOVCS", "git", env.User) }, "GOVCS", Warn, "missing colon"},
 		{"blanks between patterns", func(f *Facts) { set(f.Env, "GOPRIVATE", "corp.example git.example", env.User) }, "GOPRIVATE", Warn, "blanks"},
 		{"GOINSECURE", func(f *Facts) { set(f.Env, "GOINSECURE", "corp.example", env.User) }, "GOINSECURE", Warn, "no effect on proxies"},
 		{"checks are off", func(f *Facts) { set(f.Env, "GOSUMDB", "off", env.User) }, "GOSUMDB", Warn, "believed"},

@@ -103,8 +103,9 @@ func shadowSteps(f Facts) []Step {
 	return steps
 }
 
-// patternSteps look at the lists of private modules. A malformed pattern matches
-// nothing, and the go command does not say so (x/mod/module.MatchPrefixPatterns).
+// patternSteps look at the lists of private modules, and at GOVCS. A malformed pattern
+// matches nothing, and the go command does not say so
+// (x/mod/module.MatchPrefixPatterns).
 func patternSteps(f Facts) []Step {
 	var steps []Step
 	for _, name := range []string{"GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE"} {
@@ -120,6 +121,9 @@ func patternSteps(f Facts) []Step {
 				steps = append(steps, Step{name, Warn, fmt.Sprintf("the pattern %q is no module path prefix: no scheme, and no blanks, belong there", redact.Text(glob)), "correct it: go help private"})
 			}
 		}
+	}
+	if err := f.Env.GOVCSError(); err != nil {
+		steps = append(steps, Step{"GOVCS", Warn, clean(err.Error()) + ": nothing comes from version control", "correct it: go help vcs"})
 	}
 	if v, _ := f.Env.Lookup("GOINSECURE"); v.Value != "" {
 		steps = append(steps, Step{"GOINSECURE", Warn, "it has no effect on proxies and on the checksum database, only on version control", ""})
