@@ -1,7 +1,7 @@
 # gpx: everything a developer runs. `make` builds, `make run` starts the screen.
 #
 #   make test         what every change must pass: ./..., under 5 minutes on two cores
-#                     (GOTESTFLAGS='-race -timeout 20m' is what CI adds)
+#                     (CI adds -race by GOTESTFLAGS)
 #   make test-system  also nginx, tinyproxy, tmux and network namespaces, where they are installed
 #   make soak         hours of it; never in CI
 #   make bench        the promised ratios, as tables
