@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,7 +66,7 @@ func benchDeps(t *testing.T, gpx string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	environ, _ := home(t, l, l.Proxy("one", nil).URL())
+	environ, goenv := home(t, l, l.Proxy("one", nil).URL())
 	project := t.TempDir()
 	for name, text := range map[string]string{"go.mod": goMod + ")\n", "app.go": code + ")\n"} {
 		if err := os.WriteFile(filepath.Join(project, name), []byte(text), 0o666); err != nil {
@@ -84,6 +85,16 @@ func benchDeps(t *testing.T, gpx string) {
 	}
 	run("go", "mod", "tidy")
 	run("go", "mod", "download", "all")
+	// What was changed in the last two seconds is looked at anew each time.
+	old := time.Now().Add(-time.Hour)
+	if err := filepath.WalkDir(filepath.Join(goenv, "../../../../.."), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		return os.Chtimes(name, old, old)
+	}); err != nil {
+		t.Fatal(err)
+	}
 	run(gpx, "deps")
 	var ours, theirs []time.Duration
 	for range 15 {
