@@ -137,7 +137,7 @@ func placeChanges() []placeChange {
 		setting("GOFLAGS", "-mod=mod", false), setting("GOFLAGS", "-nonsense", false), setting("GOOS", "windows", false), setting("GOARCH", "arm64", false), setting("GOAMD64", "v3", false),
 		setting("CGO_ENABLED", "0", false), setting("GOMODCACHE", "/srv/mod", false), setting("GOPATH", "/srv/go", false), setting("GOPATH", "relative", false), setting("GOENV", "off", false),
 		setting("GOWORK", "off", false), setting("GO111MODULE", "off", false), setting("GO111MODULE", "bogus", false), setting("GOEXPERIMENT", "nogreenteagc", false), setting("GODEBUG", "http2client=0", false),
-		setting("CC", "clang", false), setting("GCCGO", "mygccgo", false), setting("HOME", "/nowhere", false), setting("XDG_CONFIG_HOME", "/nowhere", false), setting("GOMEMLIMIT", "bogus", false),
+		setting("CC", "clang", false), setting("GCCGO", "mygccgo", false), setting("HOME", "/dev/null/none", false), setting("XDG_CONFIG_HOME", "/dev/null/none", false), setting("GOMEMLIMIT", "bogus", false),
 		setting("PATH", os.Getenv("PATH"), false),
 		text("a setting of the user", user, "GOPROXY=off\nGOPRIVATE=x.example.com\n", 0o666, true),
 		text("another one", user, "GOMODCACHE=/srv/mod\nCC=clang\n", 0o666, false),
@@ -247,6 +247,7 @@ func TestMemoOfAnotherProgram(t *testing.T) {
 func TestMemoOfWhatIsNotKnown(t *testing.T) {
 	for _, s := range []placeChange{
 		setting("GOFLAGS", "-modfile=go.alt.mod", false), setting("GOFLAGS", "'-overlay=x.json'", false), setting("GOFLAGS", "-C=..", false), setting("GOFIPS140", "v1.0.0", false),
+		setting("TEST_TELEMETRY_DIR", "/dev/null/none", false),
 		setting("PATH", "bin:"+os.Getenv("PATH"), false), setting("GCCGO", "/opt/gccgo", false),
 		text("a compiler of the user file", func(p *place) string { return p.user() }, "CC=clang\n", 0o666, false),
 	} {
@@ -310,6 +311,20 @@ func TestMemoAndAChangeInBetween(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What GOROOT is relative to is another folder for gpx than for the go command.
+func TestMemoAndARelativeGOROOT(t *testing.T) {
+	p := newPlace(t)
+	here := t.TempDir()
+	t.Chdir(here)
+	p.set["GOROOT"] = "root"
+	for _, dir := range []string{here, p.dir} {
+		p.write(t, filepath.Join(dir, "root", "go.env"), goenv)
+	}
+	p.check(t, "at first")
+	p.write(t, filepath.Join(p.dir, "root", "go.env"), goenv+"GOMODCACHE=/srv/mod\n")
+	p.check(t, "another go.env")
 }
 
 // A memo that is damaged is none, none holds a password or gives one away, and

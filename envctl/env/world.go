@@ -25,7 +25,7 @@ import (
 var environs = []string{
 	"HOME", "PATH", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
 	"GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH",
-	"GOTOOLCHAIN_INTERNAL_SWITCH_COUNT", "GOTOOLCHAIN_INTERNAL_SWITCH_VERSION", "GO_TELEMETRY_CHILD", "GO_TELEMETRY_CHILD_UPLOAD", "TEST_TELEMETRY_DIR",
+	"GOTOOLCHAIN_INTERNAL_SWITCH_COUNT", "GOTOOLCHAIN_INTERNAL_SWITCH_VERSION", "GO_TELEMETRY_CHILD", "GO_TELEMETRY_CHILD_UPLOAD",
 }
 
 // isRead reports whether the sources of a go command were read for what is here.
@@ -50,7 +50,7 @@ func (e *Env) world() (name string, ok bool) {
 	}
 	program := stampOf(file)
 	root, goroot, err := e.rootOf(file)
-	if program == "" || err != nil {
+	if program == "" || err != nil || !filepath.IsAbs(root) {
 		return "", false
 	}
 	l := layers{os: e.OSEnv, user: e.UserFileValues, goroot: goroot}
@@ -115,7 +115,7 @@ func (l layers) plain() bool {
 			return false
 		}
 	}
-	return true
+	return l.os("TEST_TELEMETRY_DIR") == "" // telemetry's file is in there
 }
 
 // put writes down what is set where, but for what the answer only repeats.
