@@ -37,7 +37,7 @@ type folder interface {
 	next(batch []Entry, stats bool, failed func(name string, err error)) ([]Entry, error)
 	// open opens a folder below by its path, through no symbolic link.
 	open(rel string) (folder, error)
-	// stat measures what is below by its path, through no symbolic link.
+	// stat measures what is below by its path, a symbolic link as itself.
 	stat(rel string) (Entry, error)
 	close()
 }
