@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -34,7 +35,15 @@ func main() {
 	if len(names) == 0 {
 		log.Fatal("no test reads " + variable)
 	}
-	fmt.Println("-run ^(" + strings.Join(slices.Sorted(maps.Keys(names)), "|") + ")$ " + strings.Join(slices.Sorted(maps.Keys(packages)), " "))
+	fmt.Println("-run ^(" + strings.Join(slices.Sorted(maps.Keys(names)), "|") + ")$ " + strings.Join(longestFirst(packages), " "))
+}
+
+// longestFirst puts the stories of the whole program before all others: they take so
+// long that what comes after them is done by their end.
+func longestFirst(packages map[string]bool) []string {
+	return slices.SortedFunc(maps.Keys(packages), func(a, b string) int {
+		return cmp.Or(strings.Count(b, "/")-strings.Count(a, "/"), strings.Compare(a, b))
+	})
 }
 
 // testFiles are the test files below root, by folder.
