@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gpx/cachectl/internal/flock"
@@ -153,4 +155,31 @@ func TestWipeIsCutShort(t *testing.T) {
 	if _, err := wipe(t.Context(), filepath.Join(dir, "none"), ""); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// Removers that are too many leave, and what they were woken for is done all the
+// same.
+func TestTooManyRemoversLeave(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(dir, "a", "b"), 0o777))
+	must(t, os.WriteFile(filepath.Join(dir, "a", "b", "c"), nil, 0o666))
+	synctest.Test(t, func(t *testing.T) {
+		top, err := openHandle(dir)
+		must(t, err)
+		w := &wiper{ctx: t.Context(), open: 1, pace: pace{removers: 4, settled: true}}
+		w.work = sync.NewCond(&w.mu)
+		w.mu.Lock()
+		w.hire()
+		w.mu.Unlock()
+		synctest.Wait() // all four wait for work
+		w.mu.Lock()
+		w.pace.removers = 1
+		w.stack = []*folder{{handle: top, waits: 1}}
+		w.work.Signal()
+		w.mu.Unlock()
+		w.owner.Wait()
+		if got := w.files.Load(); got != 1 || w.err != nil {
+			t.Errorf("%d files, %v; want 1", got, w.err)
+		}
+	})
 }

@@ -94,7 +94,11 @@ func (w *wiper) run() {
 		for len(w.stack) == 0 && w.open > 0 {
 			w.work.Wait()
 		}
-		if w.open == 0 || w.hired > w.pace.removers {
+		if w.open == 0 {
+			return
+		}
+		if w.hired > w.pace.removers {
+			w.work.Signal() // what this one leaves is another's
 			return
 		}
 		f := w.stack[len(w.stack)-1]
