@@ -15,8 +15,8 @@ import (
 )
 
 // Processors is how many there are while calls overlap, and more on a machine
-// with more cores. Eight take a third off a cold walk on two cores, and add a
-// tenth to a warm one; more gain nothing.
+// with more cores. Eight take a fifth off a cold walk on two cores, and add a
+// twentieth to a warm one; more gain nothing.
 const Processors = 8
 
 var state struct {

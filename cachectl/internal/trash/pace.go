@@ -6,7 +6,7 @@ import "time"
 // everywhere: where only the kernel computes, as on ext4, two cores are busy with
 // two; where removers wait for each other's locks, as on xfs and btrfs, eight are
 // slower than two; where every file waits for the disk to discard its blocks, 32
-// take half of the time of two. So it begins in the middle, tries more as long as
+// take two thirds of the time of two. So it begins in the middle, tries more as long as
 // that helps, and less where that did not help at all.
 type pace struct {
 	removers int // as many as should work now
