@@ -14,23 +14,30 @@ import (
 // ErrHeld: another process holds the lock.
 var ErrHeld = errors.New("another process holds the lock")
 
+// A File is a locked one. Close gives the lock back; so does the end of the process,
+// however that comes.
+type File struct{ *os.File }
+
+// Close unlocks first: a child that was just forked has the file open too, until it
+// executes its program, and would keep the lock for so long.
+func (f File) Close() error { return errors.Join(unlock(f.File), f.File.Close()) }
+
 // Try locks the file, which is created when it does not exist, or fails at once
-// with an error that wraps [ErrHeld]. Closing the file gives the lock back; so
-// does the end of the process, however that comes.
-func Try(path string) (*os.File, error) {
+// with an error that wraps [ErrHeld].
+func Try(path string) (File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, err
+		return File{}, err
 	}
 	return locked(f, exclusive)
 }
 
 // TryShared is Try beside others that do the same: only a lock that [Try], or
 // the go command, holds keeps it out. It creates no file, and only reads it.
-func TryShared(path string) (*os.File, error) {
+func TryShared(path string) (File, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return File{}, err
 	}
 	return locked(f, shared)
 }
@@ -43,12 +50,12 @@ const (
 	shared
 )
 
-func locked(f *os.File, k kind) (*os.File, error) {
+func locked(f *os.File, k kind) (File, error) {
 	if err := try(f, k); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		return File{}, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	return f, nil
+	return File{f}, nil
 }
 
 // patience is how long Soon waits: what is locked for longer is locked for a
