@@ -1,11 +1,13 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"gpx/cachectl/internal/flock"
 )
@@ -18,7 +20,7 @@ import (
 //	empty            nothing leads through a relay
 //	URL, locked      it is at work
 //	URL, not locked  its process was killed
-type Hold struct{ f *os.File }
+type Hold struct{ f flock.File }
 
 // ErrInUse says that another process has a relay that settings lead through.
 var ErrInUse = errors.New("another gpx has a relay in use")
@@ -28,12 +30,9 @@ const maxHold = 1 << 10
 
 // TakeHold takes the file at path. left is what a process wrote that was killed, ""
 // without one. An error wraps [ErrInUse] while another process has it.
-func TakeHold(path string) (h *Hold, left string, err error) {
-	f, err := flock.Try(path)
-	switch {
-	case errors.Is(err, flock.ErrHeld):
-		return nil, "", ErrInUse
-	case err != nil:
+func TakeHold(ctx context.Context, path string) (h *Hold, left string, err error) {
+	f, err := takeFile(ctx, path)
+	if err != nil {
 		return nil, "", err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxHold))
@@ -42,6 +41,31 @@ func TakeHold(path string) (h *Hold, left string, err error) {
 		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
 	return &Hold{f}, strings.TrimSpace(string(data)), nil
+}
+
+// shortHold is the longest wait for who has the file and has not written to it: it
+// looks whether somebody was killed, or is about to write.
+const shortHold = 2 * time.Second
+
+func takeFile(ctx context.Context, path string) (flock.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, shortHold)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		f, err := flock.Try(path)
+		if !errors.Is(err, flock.ErrHeld) {
+			return f, err
+		}
+		if info, err := os.Stat(path); err != nil || info.Size() > 0 {
+			return flock.File{}, ErrInUse
+		}
+		select {
+		case <-ctx.Done():
+			return flock.File{}, ErrInUse
+		case <-tick.C:
+		}
+	}
 }
 
 // Set says where the settings are about to lead. It is on the disk when Set returns.

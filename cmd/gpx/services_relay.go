@@ -273,7 +273,7 @@ func (a *app) holdRelay(ctx context.Context) (*relay.Hold, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	h, left, err := relay.TakeHold(path)
+	h, left, err := relay.TakeHold(ctx, path)
 	if err != nil || left == "" {
 		return h, err
 	}
@@ -299,7 +299,7 @@ func (a *app) takeBackRelay(ctx context.Context, ch *change.Changer, goproxy fun
 			return "", err
 		}
 	}
-	h, left, err := relay.TakeHold(path)
+	h, left, err := relay.TakeHold(ctx, path)
 	if errors.Is(err, relay.ErrInUse) {
 		return "", nil
 	}
