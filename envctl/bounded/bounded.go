@@ -6,6 +6,8 @@
 // a device such as /dev/zero until memory ends. ReadFile refuses what is no
 // regular file, and stops at a bound. It never follows what changes between
 // the look and the read: whoever can do that can stop gpx in other ways.
+//
+// MakeRoom bounds the other end: the small files that gpx keeps by itself.
 package bounded
 
 import (

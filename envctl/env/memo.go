@@ -11,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
-	"time"
 
 	"gpx/envctl/bounded"
 )
@@ -122,7 +120,7 @@ func (m *memo) write() error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	forgetOldest(dir)
+	bounded.MakeRoom(dir, maxMemos)
 	tmp, err := os.CreateTemp(dir, "*.tmp") // 0600
 	if err != nil {
 		return err
@@ -138,24 +136,6 @@ func (m *memo) write() error {
 		os.Remove(tmp.Name())
 	}
 	return err
-}
-
-// forgetOldest makes room for one more memo.
-func forgetOldest(dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) < maxMemos {
-		return
-	}
-	written := func(d os.DirEntry) time.Time {
-		if fi, err := d.Info(); err == nil {
-			return fi.ModTime()
-		}
-		return time.Time{}
-	}
-	slices.SortFunc(entries, func(a, b os.DirEntry) int { return written(a).Compare(written(b)) })
-	for _, d := range entries[:len(entries)-maxMemos+1] {
-		os.Remove(filepath.Join(dir, d.Name()))
-	}
 }
 
 // isGo reports whether what answered is a go command whose sources world was
