@@ -360,10 +360,11 @@ func TestKeptReportsAreFew(t *testing.T) {
 		must(t, os.WriteFile(name, nil, 0o600))
 		must(t, os.Chtimes(name, time.Time{}, time.Unix(int64(1e9+i), 0)))
 	}
-	forgetOldest(dir)
+	r := &Report{Project: &project.Project{Root: "/p"}, Basis: strings.Repeat("b", 32)}
+	KeepText(dir, r, []byte("text"))
 	entries, err := os.ReadDir(dir)
 	must(t, err)
-	if _, err := os.Lstat(filepath.Join(dir, fmt.Sprint(maxKept+2))); len(entries) != maxKept-1 || err != nil {
-		t.Errorf("%d are left, the newest: %v", len(entries), err)
+	if got := KeptText(dir, r); len(entries) != maxKept || string(got) != "text" {
+		t.Errorf("%d are left, the newest has %q", len(entries), got)
 	}
 }
