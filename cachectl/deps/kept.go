@@ -93,7 +93,7 @@ func (x *Early) Wait() { <-x.done }
 // kept is what was read early, when it is of the root, or else is read now.
 func (x *Early) kept(folder, root string) *kept {
 	if x != nil {
-		if x.Wait(); folder != "" && x.k.file == nameFor(folder, root) {
+		if x.Wait(); x.k.file == nameFor(folder, root) {
 			return x.k
 		}
 	}
@@ -130,14 +130,14 @@ func (k *kept) report(p *project.Project) *Report {
 // go command finds them now: the basis has every byte of them, and nothing else
 // is read.
 func (l *loader) recall(folder string, early *Early) (*kept, *Report, error) {
-	k := &kept{}
+	var k *kept
 	if l.project == nil {
 		if at, ok := project.Locate(l.env.Dir, l.env); ok {
 			k = early.kept(folder, at.Root)
-			if p := k.project; p != nil && at == (project.Place{Root: p.Root, GoMod: p.GoMod, GoWork: p.GoWork}) {
-				l.project = p
+			if k.isAt(at) {
+				l.project = k.project
 				k.look(l)
-				if r := k.report(p); r != nil {
+				if r := k.report(l.project); r != nil {
 					return k, r, nil
 				}
 			}
@@ -151,11 +151,17 @@ func (l *loader) recall(folder string, early *Early) (*kept, *Report, error) {
 		}
 		l.project = p
 	}
-	if k.file == "" || k.basis != "" {
+	if k == nil {
 		k = keptFor(folder, l.project.Root)
 	}
 	k.look(l)
 	return k, k.report(l.project), nil
+}
+
+// isAt reports whether the kept project is the one of a place.
+func (k *kept) isAt(at project.Place) bool {
+	p := k.project
+	return p != nil && at == project.Place{Root: p.Root, GoMod: p.GoMod, GoWork: p.GoWork}
 }
 
 // keep keeps a report that stands on nothing else than its basis says.
