@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gpx/cachectl/internal/flock"
+	"gpx/cachectl/internal/pace"
 )
 
 func TestEmptyTakesWhatIsOld(t *testing.T) {
@@ -166,14 +167,14 @@ func TestTooManyRemoversLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		top, err := openHandle(dir)
 		must(t, err)
-		w := &wiper{ctx: t.Context(), open: 1, pace: pace{removers: 4, settled: true}}
+		w := &wiper{ctx: t.Context(), open: 1, pace: pace.Fixed(4)}
 		w.work = sync.NewCond(&w.mu)
 		w.mu.Lock()
 		w.hire()
 		w.mu.Unlock()
 		synctest.Wait() // all four wait for work
 		w.mu.Lock()
-		w.pace.removers = 1
+		w.pace = pace.Fixed(1)
 		w.stack = []*folder{{handle: top, waits: 1}}
 		w.work.Signal()
 		w.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gpx/cachectl/internal/overlap"
+	"gpx/cachectl/internal/pace"
 	"gpx/envctl/change"
 )
 
@@ -24,7 +25,7 @@ func wipe(ctx context.Context, dir, spare string) (files int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	w := &wiper{ctx: ctx, spare: spare, open: 1, pace: newPace(overlap.Cores(), time.Now())}
+	w := &wiper{ctx: ctx, spare: spare, open: 1, pace: pace.New(overlap.Cores(), time.Now())}
 	w.work = sync.NewCond(&w.mu)
 	w.stack = []*folder{{handle: top, waits: 1}}
 	defer overlap.Calls()()
@@ -54,7 +55,7 @@ type wiper struct {
 	err   error      // the first one
 
 	folders int64 // that are gone
-	pace    pace
+	pace    pace.Pace
 	hired   int // removers that run
 }
 
@@ -81,7 +82,7 @@ type handle interface {
 // hire makes the removers as many as the pace allows; those who are too many
 // leave by themselves. w.mu is held.
 func (w *wiper) hire() {
-	for ; w.hired < w.pace.removers; w.hired++ {
+	for ; w.hired < w.pace.Removers(); w.hired++ {
 		w.owner.Go(w.run)
 	}
 }
@@ -97,7 +98,7 @@ func (w *wiper) run() {
 		if w.open == 0 {
 			return
 		}
-		if w.hired > w.pace.removers {
+		if w.hired > w.pace.Removers() {
 			w.work.Signal() // what this one leaves is another's
 			return
 		}
@@ -114,7 +115,7 @@ func (w *wiper) run() {
 			w.work.Broadcast()
 		}
 		w.leave(f)
-		w.pace.look(time.Now(), w.files.Load()+w.folders)
+		w.pace.Look(time.Now(), w.files.Load()+w.folders)
 		w.hire()
 	}
 }

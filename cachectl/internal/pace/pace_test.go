@@ -1,4 +1,4 @@
-package trash
+package pace
 
 import (
 	"testing"
@@ -25,12 +25,12 @@ func TestPace(t *testing.T) {
 		{"nothing is deleted", 2, func(int) int { return 0 }, 8},
 	} {
 		now := time.Unix(0, 0)
-		p := newPace(c.cores, now)
+		p := New(c.cores, now)
 		files := 0
 		for range 100 { // looks, ten in a trial
-			now = now.Add(paceLook / 10)
-			files += c.rate(p.removers) * int(paceLook/10) / int(time.Second)
-			p.look(now, int64(files))
+			now = now.Add(interval / 10)
+			files += c.rate(p.removers) * int(interval/10) / int(time.Second)
+			p.Look(now, int64(files))
 		}
 		if p.removers != c.want || p.settled != (files > 0) {
 			t.Errorf("%s: %d removers, settled %v; want %d", c.name, p.removers, p.settled, c.want)
