@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"gpx/envctl/folder"
 )
 
 // A SettingError is a value that the go command refuses, in its own words.
@@ -79,8 +81,8 @@ func fatalSetting(line string) error {
 }
 
 // CacheRefusal is why the go command can keep no module in GOMODCACHE, a
-// [*SettingError]; nil where nothing is wrong with the value, and nothing else than a
-// directory lies there. Unlike what [Env.Refusal] tells, it shows only when a module
+// [*SettingError]; nil where nothing is wrong with the value, and a directory lies
+// there or can be made. Unlike what [Env.Refusal] tells, it shows only when a module
 // is wanted from there or to be put there: a build from a vendor directory goes on
 // (cmd/go/internal/modfetch, checkCacheDir).
 func (e *Env) CacheRefusal() error {
@@ -97,8 +99,13 @@ func (e *Env) CacheRefusal() error {
 	switch fi, err := os.Stat(dir); {
 	case err == nil && !fi.IsDir():
 		return refuse("GOMODCACHE", "could not create module cache: %q is not a directory", dir)
-	case err != nil && !errors.Is(err, fs.ErrNotExist): // what is not there is made
-		return refuse("GOMODCACHE", "could not create module cache: %v", err)
+	case err != nil:
+		if errors.Is(err, fs.ErrNotExist) { // what is not there is made
+			err = folder.Make(dir)
+		}
+		if err != nil {
+			return refuse("GOMODCACHE", "could not create module cache: %v", err)
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -129,8 +130,15 @@ func TestCacheRefusalAsTheGoCommand(t *testing.T) {
 	t.Parallel()
 	for _, settings := range [][]string{
 		{}, {"GOMODCACHE=rel"}, {"GOMODCACHE=~/mod"}, {"GOMODCACHE=" + os.Args[0]}, {"GOMODCACHE=" + filepath.Join(os.Args[0], "mod")}, {"HOME=", "GOPATH=", "GOMODCACHE="}, {"HOME=", "GOPATH=", "GOMODCACHE=rel"}, {"GOPATH=" + string(filepath.ListSeparator) + "/a"},
+		{"GOMODCACHE=HOME/not/there/yet"}, {"GOMODCACHE=HOME/link"}, {"GOMODCACHE=HOME/link/mod"},
 	} {
 		w := newWorld(t)
+		if err := os.Symlink(filepath.Join(w.home, "nothing"), filepath.Join(w.home, "link")); err != nil && runtime.GOOS == "windows" {
+			continue // who may not make links has none
+		}
+		for i := range settings {
+			settings[i] = strings.ReplaceAll(settings[i], "=HOME/", "="+w.home+"/")
+		}
 		e := w.read(t, append([]string{"GOROOT="}, settings...)...)
 		cmd := e.Command(t.Context(), "", "mod", "download", "lab.example.com/m@v1.0.0")
 		tree := filepath.Join(w.home, "tree", "lab.example.com", "m", "@v")

@@ -4,10 +4,6 @@ package doctor
 
 import "golang.org/x/sys/unix"
 
-// writable asks the kernel, which knows of read-only mounts and access lists as
-// well as of modes.
-func writable(dir string) bool { return unix.Access(dir, unix.W_OK|unix.X_OK) == nil }
-
 // free is how many bytes this user can still write below dir, -1 when that is
 // not known.
 func free(dir string) int64 {

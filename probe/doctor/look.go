@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"gpx/envctl/env"
+	"gpx/envctl/folder"
 	"gpx/envctl/redact"
 )
 
@@ -41,24 +40,15 @@ func Look(e *env.Env) Machine {
 // look finds the nearest folder that exists and asks what can be written there.
 func look(name, path string) Folder {
 	f := Folder{Name: name, Path: path, Free: -1}
-	at := path
-	for {
-		info, err := os.Stat(at)
-		switch {
-		case err == nil && !info.IsDir():
-			f.Err = "it is no folder"
-			return f
-		case err == nil:
-			f.Writable = writable(at)
-			f.Free = free(at)
-			return f
-		case !errors.Is(err, fs.ErrNotExist) || filepath.Dir(at) == at:
-			f.Err = redact.Text(err.Error())
-			return f
-		}
-		f.Missing = true
-		at = filepath.Dir(at)
+	at, missing, err := folder.Nearest(path)
+	f.Missing = missing != ""
+	if err != nil {
+		f.Err = redact.Text(err.Error())
+		return f
 	}
+	f.Writable = folder.Writable(at)
+	f.Free = free(at)
+	return f
 }
 
 // built is the time in $GOROOT/VERSION: its second line reads "time" and an

@@ -28,6 +28,9 @@ var settings = []struct {
 	{"no place for modules at all", scenario{Hops: []hop{good}, SumDB: "off", Set: []string{"GOMODCACHE=", "GOPATH=", "HOME="}}, nil, Stopped, "neither GOMODCACHE nor GOPATH is set"},
 	{"GOMODCACHE unset, with a HOME", scenario{Hops: []hop{good}, SumDB: "off", Set: []string{"GOMODCACHE=", "GOPATH="}}, nil, Served, ""},
 
+	{"a GOMODCACHE below a file", scenario{Hops: []hop{good}, Set: []string{"GOMODCACHE=WORLD/proj/go.mod/mod"}}, nil, Stopped, "no place: could not create module cache: "},
+	{"a GOMODCACHE that is made", scenario{Hops: []hop{good}, SumDB: "off", Set: []string{"GOMODCACHE=WORLD/not/there/yet"}}, nil, Served, ""},
+
 	{"no GOPATH for the client of the checksum database", scenario{Hops: []hop{good}, Set: []string{"GOPATH=", "HOME="}}, nil, Stopped, "missing $GOPATH"},
 	{"no GOPATH, complete go.sum", scenario{Hops: []hop{good}, Lines: SumLines{Match, Match}, Set: []string{"GOPATH=", "HOME="}}, nil, Served, ""},
 
