@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 
+	"gpx/cachectl/internal/pace"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
 )
@@ -47,11 +47,7 @@ func init() {
 	})
 }
 
-const (
-	// removers is the number of shards that are worked on at a time.
-	removers     = 8
-	markerPrefix = "gpx-prune-"
-)
+const markerPrefix = "gpx-prune-"
 
 func marker(id string) string { return markerPrefix + id }
 
@@ -181,7 +177,7 @@ func (m *mover) add(p *pair) {
 func (m *mover) move(ctx context.Context, c *Cache, moves *[shards][]move) error {
 	going, stop := context.WithCancel(ctx)
 	defer stop()
-	err := c.eachShard(func(i int, shard *os.Root) error {
+	err := c.eachShard(func(i int, shard *os.Root, step func()) error {
 		for _, mv := range moves[i] {
 			if going.Err() != nil {
 				return nil
@@ -197,6 +193,7 @@ func (m *mover) move(ctx context.Context, c *Cache, moves *[shards][]move) error
 				*mv.stays = true
 			}
 			change.Report(ctx, change.Progress{What: "taking out of the build cache", Done: m.done.Add(1), Total: m.total, Unit: "files"})
+			step()
 		}
 		return nil
 	})
@@ -301,7 +298,7 @@ func (c *Cache) Finish(ctx context.Context) error {
 // eachAside calls f for all that change id put aside, and goes on after an
 // error.
 func (c *Cache) eachAside(ctx context.Context, id string, f func(shard *os.Root, aside, name string) error) error {
-	err := c.eachShard(func(_ int, shard *os.Root) error {
+	err := c.eachShard(func(_ int, shard *os.Root, step func()) error {
 		dir, err := shard.Open(".")
 		if err != nil {
 			return err
@@ -315,6 +312,7 @@ func (c *Cache) eachAside(ctx context.Context, id string, f func(shard *os.Root,
 		for _, aside := range names {
 			if name, ok := originalName(aside, id); ok && ctx.Err() == nil {
 				errs = append(errs, f(shard, aside, name))
+				step()
 			}
 		}
 		return errors.Join(errs...)
@@ -323,32 +321,23 @@ func (c *Cache) eachAside(ctx context.Context, id string, f func(shard *os.Root,
 }
 
 // eachShard calls f for every shard that is there, several at a time, and waits
-// for all of them.
-func (c *Cache) eachShard(f func(i int, shard *os.Root) error) error {
+// for all of them. f calls step after each file.
+func (c *Cache) eachShard(f func(i int, shard *os.Root, step func()) error) error {
 	root, err := os.OpenRoot(c.dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	var (
-		wg   sync.WaitGroup
-		next atomic.Int64
-		errs [shards]error
-	)
-	for range removers {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < shards; i = int(next.Add(1)) - 1 {
-				shard, err := root.OpenRoot(shardName(i))
-				if errors.Is(err, fs.ErrNotExist) {
-					continue
-				}
-				if err == nil {
-					err = errors.Join(f(i, shard), shard.Close())
-				}
-				errs[i] = err
-			}
-		})
-	}
-	wg.Wait()
+	var errs [shards]error
+	pace.Each(shards, func(i int, step func()) {
+		shard, err := root.OpenRoot(shardName(i))
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err == nil {
+			err = errors.Join(f(i, shard, step), shard.Close())
+		}
+		errs[i] = err
+	})
 	return errors.Join(errs[:]...)
 }
