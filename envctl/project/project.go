@@ -23,10 +23,6 @@ import (
 // ErrNone says that a directory is in no module.
 var ErrNone = errors.New("no go.mod in this directory or above it")
 
-// ErrNotListed, as a Problem, says that a go.work leaves out the module that it is
-// around: the go command does not build it, and downloads modules all the same.
-var ErrNotListed = errors.New("does not list the module in")
-
 // A Require is one require line.
 type Require struct {
 	module.Version
@@ -71,7 +67,7 @@ func Find(dir string, e *env.Env) (*Project, error) {
 	if at.GoMod == "" && at.GoWork == "" {
 		return nil, ErrNone
 	}
-	r := &reader{p: &Project{GoMod: at.GoMod, GoWork: at.GoWork, Sums: Sums{}}}
+	r := &reader{env: e, p: &Project{GoMod: at.GoMod, GoWork: at.GoWork, Sums: Sums{}}}
 	if workErr != nil {
 		r.problem(workErr)
 	}
@@ -82,6 +78,9 @@ func Find(dir string, e *env.Env) (*Project, error) {
 		r.p.Members = []string{r.p.Root}
 	}
 	r.members()
+	r.checkWorkspace()
+	r.checkToolchain()
+	r.checkGodebug()
 	r.sums()
 	_, err = os.Stat(filepath.Join(r.p.Root, "vendor", "modules.txt"))
 	r.p.Vendored = err == nil

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"gpx/envctl/bounded"
+	"gpx/envctl/env"
 	"gpx/envctl/redact"
 )
 
@@ -23,8 +24,16 @@ const maxFile = 64 << 20
 
 // reader collects a Project from its files.
 type reader struct {
-	p      *Project
-	workGo string // the go line of a go.work that is sound
+	p       *Project
+	env     *env.Env // may be nil
+	workGo  string   // the go line of a go.work that is sound; else ""
+	byWork  int      // how many of p.Replaces are go.work's
+	from    []string // directory of the file of each of p.Replaces
+	godebug []godebug
+
+	// Outside of a workspace, the go.mod that could be parsed, and its name.
+	single     *modfile.File
+	singleFile string
 }
 
 // problem keeps what is broken. All of it is kept: the first may be the least.
@@ -68,6 +77,7 @@ func (r *reader) work() {
 		r.problem(err)
 		w = parseWorkLax(file, data)
 	} else {
+		r.checkWork(w)
 		r.workGo = "1.18" // where there is no line (cmd/go/internal/gover, DefaultGoWorkVersion)
 	}
 	if w.Go != nil {
@@ -80,15 +90,12 @@ func (r *reader) work() {
 		r.p.Toolchain = w.Toolchain.Name
 	}
 	for _, u := range w.Use {
-		dir := filepath.FromSlash(u.Path)
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(r.p.Root, dir)
-		}
-		if !slices.Contains(r.p.Members, dir) {
+		if dir := r.member(u); !slices.Contains(r.p.Members, dir) {
 			r.p.Members = append(r.p.Members, dir)
 		}
 	}
 	r.replaces(w.Replace, r.p.Root)
+	r.byWork = len(r.p.Replaces)
 	r.place()
 }
 
@@ -103,10 +110,10 @@ func (r *reader) place() {
 		switch {
 		case i >= 0:
 			p.Members = slices.Insert(slices.Delete(p.Members, i, i+1), 0, dir)
-		case p.Problem != nil:
+		case r.workGo == "": // it cannot be read
 			p.Members = slices.Insert(p.Members, 0, dir)
 		default:
-			r.problem(fmt.Errorf("%s: %w %s; add it with: go work use %s", p.GoWork, ErrNotListed, dir, dir))
+			r.buildProblem("%s: does not list the module in %s; add it with: go work use %s", p.GoWork, dir, dir)
 		}
 	}
 	p.GoMod = ""
@@ -137,8 +144,9 @@ func (r *reader) members() {
 		path := ""
 		if f.Module != nil {
 			path = f.Module.Mod.Path
-		} else if err == nil {
-			r.problem(fmt.Errorf("%s: no module line", file))
+		}
+		if err == nil {
+			r.checkMod(file, f)
 		}
 		p.Modules = append(p.Modules, path)
 		if f.Go != nil {
@@ -182,6 +190,7 @@ func (r *reader) replaces(lines []*modfile.Replace, dir string) {
 			}
 		}
 		r.p.Replaces = append(r.p.Replaces, Replace{l.Old, to})
+		r.from = append(r.from, dir)
 	}
 }
 

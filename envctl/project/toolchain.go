@@ -40,7 +40,11 @@ func ChooseToolchain(e *env.Env, p *Project) Toolchain {
 		return Toolchain{Err: err}
 	}
 	t := Toolchain{Download: mode != "path"}
-	if wanted := p.wanted(running, mode); wanted != installed {
+	wanted, err := p.wanted(running, mode)
+	if err != nil {
+		return Toolchain{Err: err}
+	}
+	if wanted != installed {
 		if !strings.HasPrefix(wanted, "go1") && !strings.Contains(wanted, "-go1") {
 			return Toolchain{Err: fmt.Errorf("invalid GOTOOLCHAIN %q", wanted)}
 		}
@@ -102,9 +106,12 @@ func release(name string) string {
 }
 
 // wanted is the toolchain that p asks for, or least where that is new enough.
-func (p *Project) wanted(least, mode string) string {
+func (p *Project) wanted(least, mode string) (string, error) {
 	if p == nil || mode != "auto" && mode != "path" || p.Toolchain == "default" {
-		return least
+		return least, nil
+	}
+	if p.Toolchain != "" && release(p.Toolchain) == "" {
+		return "", fmt.Errorf("invalid toolchain %q in %s", p.Toolchain, p.file())
 	}
 	if version.Compare(release(p.Toolchain), release(least)) > 0 {
 		least = p.Toolchain
@@ -115,7 +122,15 @@ func (p *Project) wanted(least, mode string) string {
 			least += ".0" // the first release of a language version
 		}
 	}
-	return least
+	return least, nil
+}
+
+// file is the name of the file with the go and toolchain lines that count.
+func (p *Project) file() string {
+	if p.GoWork != "" {
+		return filepath.Base(p.GoWork)
+	}
+	return filepath.Base(p.GoMod)
 }
 
 // tooNew is what the go command says where the project's go line is newer than
@@ -126,11 +141,7 @@ func (p *Project) tooNew(running, setting, mode string) error {
 	if p == nil || p.Go == "" || running == "" || version.Compare("go"+p.Go, running) <= 0 {
 		return nil
 	}
-	file := filepath.Base(p.GoMod)
-	if p.GoWork != "" {
-		file = filepath.Base(p.GoWork)
-	}
-	because := ""
+	file, because := p.file(), ""
 	if setting != "" && setting != "auto" {
 		because = "; GOTOOLCHAIN=" + setting
 	}

@@ -20,28 +20,10 @@ func refusal(e *env.Env, p *project.Project) error {
 	if err := e.Refusal(); err != nil {
 		return err
 	}
-	if err := problem(p); err != nil {
+	if err := p.Refusal(); err != nil {
 		return err
 	}
 	return project.ChooseToolchain(e, p).Refusal(e)
-}
-
-// problem is what is broken in the project's files, but for what does not keep
-// the go command from downloading.
-func problem(p *project.Project) error {
-	if p == nil || p.Problem == nil {
-		return nil
-	}
-	all := []error{p.Problem}
-	if several, ok := p.Problem.(interface{ Unwrap() []error }); ok {
-		all = several.Unwrap()
-	}
-	for _, err := range all {
-		if !errors.Is(err, project.ErrNotListed) {
-			return err
-		}
-	}
-	return nil
 }
 
 // toolchainPath is the module that toolchains are downloaded as.
