@@ -25,29 +25,44 @@ func (e *BuildError) Unwrap() error { return e.Err }
 
 // Refusal is what in the project's files stops every go command that wants a module,
 // in one line; nil where nothing does, and for no project.
-func (p *Project) Refusal() error { return p.refusal(false) }
+func (p *Project) Refusal() error {
+	every, _ := p.refusals()
+	return every.one()
+}
 
 // BuildRefusal is what else stops every build, while modules can be downloaded.
-func (p *Project) BuildRefusal() error { return p.refusal(true) }
+func (p *Project) BuildRefusal() error {
+	_, builds := p.refusals()
+	return builds.one()
+}
 
-func (p *Project) refusal(builds bool) error {
-	if p == nil || p.Problem == nil {
-		return nil
+func (p *Project) refusals() (every, builds problems) {
+	if p == nil {
+		return nil, nil
 	}
 	all, several := p.Problem.(problems)
-	if !several {
+	if !several && p.Problem != nil {
 		all = problems{p.Problem}
 	}
-	var kept problems
 	for _, err := range all {
-		if errors.As(err, new(*BuildError)) == builds {
-			kept = append(kept, err)
+		if errors.As(err, new(*BuildError)) {
+			builds = append(builds, err)
+		} else {
+			every = append(every, err)
 		}
 	}
-	if len(kept) == 0 {
+	if p.Untidy != nil {
+		builds = append(builds, p.Untidy)
+	}
+	return every, builds
+}
+
+// one is the problems as one error, nil for none.
+func (ps problems) one() error {
+	if len(ps) == 0 {
 		return nil
 	}
-	return kept
+	return ps
 }
 
 func (r *reader) buildProblem(format string, args ...any) {
@@ -139,7 +154,7 @@ func (r *reader) checkToolchain() {
 	}
 	name := f.Toolchain.Name
 	if name == "go"+line || version.Compare(release(name), "go1.21") < 0 {
-		r.buildProblem("%s: toolchain %s: updates to go.mod needed; to update it: go mod tidy", at(r.singleFile, f.Toolchain.Syntax), name)
+		r.p.Untidy = &FileError{fmt.Errorf("%s: toolchain %s: updates to go.mod needed; to update it: go mod tidy", at(r.singleFile, f.Toolchain.Syntax), name)}
 	}
 }
 

@@ -50,6 +50,7 @@ type Project struct {
 	Vendored  bool      // vendor/modules.txt exists in Root
 	Sums      Sums      // go.sum of every member, and go.work.sum
 	Problem   error     // what is broken, with file and line; the rest is what could be read
+	Untidy    error     // of a sound go.mod, with its line: what no build goes past before "go mod tidy"
 }
 
 // Find reads the project that dir is in, as the go command in the environment
