@@ -32,7 +32,25 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		<-l.slots
 		return nil, err
 	}
+	keepShort(c)
 	return &limitedConn{Conn: c, release: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+// sendBuffer is what the kernel may hold of an answer to a client of this machine, in
+// bytes: as much as it gives to anybody who asks (net.core.wmem_max of Linux).
+const sendBuffer = 208 << 10
+
+// keepShort bounds the way to a client of this machine. By itself the kernel lets it
+// grow to megabytes for each, and what waits there leaves the processor's caches
+// before the client reads it. A client that is far needs that much.
+func keepShort(c net.Conn) {
+	from, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok || !from.IP.IsLoopback() {
+		return
+	}
+	if b, ok := c.(interface{ SetWriteBuffer(bytes int) error }); ok {
+		_ = b.SetWriteBuffer(sendBuffer) // it goes without
+	}
 }
 
 // Close implements [net.Listener].

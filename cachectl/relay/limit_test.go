@@ -55,6 +55,51 @@ func TestLimit(t *testing.T) {
 	c.Close()
 }
 
+// A clientConn is one of which it is known where it comes from.
+type clientConn struct {
+	net.Conn
+	from   net.Addr
+	buffer int
+}
+
+func (c *clientConn) RemoteAddr() net.Addr           { return c.from }
+func (c *clientConn) SetWriteBuffer(bytes int) error { c.buffer = bytes; return nil }
+
+// The way to a client of this machine is short, and as the kernel has it to others.
+func TestKeepShort(t *testing.T) {
+	t.Parallel()
+	for ip, want := range map[string]int{"127.0.0.1": sendBuffer, "::1": sendBuffer, "::ffff:127.0.0.1": sendBuffer, "192.0.2.1": 0, "2001:db8::1": 0} {
+		c := &clientConn{from: &net.TCPAddr{IP: net.ParseIP(ip)}}
+		if keepShort(c); c.buffer != want {
+			t.Errorf("%s: %d bytes, want %d", ip, c.buffer, want)
+		}
+	}
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	l := limit(listener{inner, net.ParseIP("127.0.0.1")}, 1)
+	defer l.Close()
+	dialed, err := net.Dial("tcp", inner.Addr().String())
+	must(t, err)
+	defer dialed.Close()
+	c, err := l.Accept()
+	must(t, err)
+	defer c.Close()
+	if got := c.(*limitedConn).Conn.(*clientConn).buffer; got != sendBuffer {
+		t.Errorf("of an accepted one: %d bytes", got)
+	}
+}
+
+// A listener tells of each connection that it comes from an address.
+type listener struct {
+	net.Listener
+	from net.IP
+}
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &clientConn{Conn: c, from: &net.TCPAddr{IP: l.from}}, err
+}
+
 // What is kept of small files is what stands on the disk, and has a bound.
 func TestSmalls(t *testing.T) {
 	t.Parallel()
