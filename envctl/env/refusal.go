@@ -30,8 +30,8 @@ func refuse(name, format string, args ...any) error {
 // Refusal is why the go command gets no module under these settings, whatever is
 // asked of it and whoever would answer, a [*SettingError]; nil where it goes ahead.
 // "go env" itself does not mind most of them (cmd/go/main.go, modload.FindGoWork,
-// base.InitGOFLAGS, modload.Init). Values that only some commands mind are not
-// looked at, nor is what the files say that settings name.
+// base.InitGOFLAGS, modload.Init). Values that only builds mind are those of
+// [Env.BuildRefusal]; what the files say that settings name is not looked at.
 func (e *Env) Refusal() error {
 	if e.refused != nil {
 		return e.refused
@@ -114,12 +114,12 @@ func (e *Env) CacheRefusal() error {
 // one go.mod to take the place of (modload.Init). That there is none, only a go
 // command knows.
 func (e *Env) refusedModFile() error {
-	file, work := e.Flag("modfile"), e.Get("GOWORK")
+	file := e.Flag("modfile")
 	mod, known := e.Lookup("GOMOD")
 	switch {
 	case file == "":
 		return nil
-	case work != "" && work != "off" && work != "auto":
+	case e.inWorkspace():
 		return refuse("GOFLAGS", "-modfile cannot be used in workspace mode")
 	case known && (mod.Value == "" || mod.Value == os.DevNull): // outside of a module, without and with module mode
 		return refuse("GOFLAGS", "cannot find main module, but -modfile was set")
@@ -158,23 +158,36 @@ func (e *Env) refusedFlag() error {
 // flags that all of those have which want a module (base.SetFromGOFLAGS;
 // AddChdirFlag, AddModCommonFlags).
 func refusedValue(flag string) error {
-	from := "$GOFLAGS"
-	if runtime.GOOS == "windows" {
-		from = "%GOFLAGS%"
-	}
 	name, value, has := cutFlag(flag)
 	switch name {
 	case "C", "modfile", "overlay":
 		switch {
 		case !has:
-			return refuse("GOFLAGS", "flag needs an argument: -%s (from %s)", name, from)
+			return needsArgument(name)
 		case name == "C":
-			return refuse("GOFLAGS", "invalid value %q for flag -C (from %s): -C flag must be first flag on command line", value, from)
+			return refuse("GOFLAGS", "invalid value %q for flag -C (from %s): -C flag must be first flag on command line", value, goflags())
 		}
 	case "modcacherw":
-		if _, err := strconv.ParseBool(value); has && err != nil {
-			return refuse("GOFLAGS", "invalid boolean value %q for flag -modcacherw (from %s): parse error", value, from)
-		}
+		return refusedBool(name, value, has)
+	}
+	return nil
+}
+
+// goflags is what the go command calls GOFLAGS.
+func goflags() string {
+	if runtime.GOOS == "windows" {
+		return "%GOFLAGS%"
+	}
+	return "$GOFLAGS"
+}
+
+func needsArgument(name string) error {
+	return refuse("GOFLAGS", "flag needs an argument: -%s (from %s)", name, goflags())
+}
+
+func refusedBool(name, value string, has bool) error {
+	if _, err := strconv.ParseBool(value); has && err != nil {
+		return refuse("GOFLAGS", "invalid boolean value %q for flag -%s (from %s): parse error", value, name, goflags())
 	}
 	return nil
 }

@@ -72,6 +72,36 @@ func TestModFileRefusalAsTheGoCommand(t *testing.T) {
 	}
 }
 
+// What stops every build, and no download, is known without asking a go command too.
+func TestBuildRefusalAsTheGoCommand(t *testing.T) {
+	t.Parallel()
+	const gomod, gowork = "module lab.example.com/main\n\ngo 1.21\n", "go 1.21\n\nuse .\n"
+	for _, work := range []string{"", gowork} {
+		for _, flags := range []string{
+			"", "-mod=mod", "-mod=readonly", "-mod=vendor", "-mod=", "-mod=bogus", "-mod", "--mod=mod", "-mod=mod -mod=readonly", "-mod=bogus -mod=mod", "'-mod=mod'",
+			"-race=maybe", "-trimpath=T -v=2", "-x=0", "-cover=x", "-p", "-p=x", "-p=0", "-p=0x2", "-p=-1 -mod=bogus", "-mod=bogus -p=x", "-tags", "-tags=", "-ldflags", "-gcflags -race=x", "-toolexec=",
+			"-buildvcs=false -trimpath",
+		} {
+			w := newWorld(t)
+			w.write(t, filepath.Join(w.dir, "go.mod"), gomod)
+			w.write(t, filepath.Join(w.dir, "m.go"), "package m\n")
+			if work != "" {
+				w.write(t, filepath.Join(w.dir, "go.work"), work)
+			}
+			e := w.read(t, "GOROOT=", "GOFLAGS="+flags)
+			cmd := e.Command(t.Context(), "", "list", ".")
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			failed := cmd.Run() != nil
+			said := strings.TrimPrefix(stderr.String(), "go: ")
+			if err := e.BuildRefusal(); (err != nil) != failed || failed && !strings.HasPrefix(said, err.Error()) {
+				t.Errorf("%q, workspace %t: %v, the go command says %s", flags, work != "", err, &stderr)
+			}
+			checkRefusal(t, e, flags)
+		}
+	}
+}
+
 // Every flag of the table is one, and there are no others among the words of the
 // go command's sources: a table that lacks one would take an outage for granted.
 func TestFlagsAsTheGoCommand(t *testing.T) {
