@@ -216,6 +216,15 @@ func TestSteps(t *testing.T) {
 
 		{"no project", func(f *Facts) { f.Project = nil }, "project", Skip, "in no module"},
 		{"a broken go.mod", func(f *Facts) { f.Project.Problem = errors.New("go.mod:3: unknown directive") }, "project", Fail, "go.mod:3"},
+		{"what builds alone refuse in a project", func(f *Facts) {
+			f.Project.Problem = &project.BuildError{Err: errors.New("go.work: module x appears multiple times")}
+		}, "project", Fail, "multiple times: modules can be downloaded, and nothing builds"},
+		{"what a build would take away", func(f *Facts) { f.Project.Untidy = errors.New("go.mod:4: updates to go.mod needed") }, "project", Fail, "go.mod:4"},
+		{"a broken project, and a toolchain that is forbidden", func(f *Facts) {
+			f.Project.Problem = errors.New("go.mod:3: unknown directive")
+			set(f.Env, "GOTOOLCHAIN", "newest", env.User)
+		}, "toolchain", Fail, `invalid GOTOOLCHAIN "newest"`},
+		{"a setting that builds refuse", func(f *Facts) { set(f.Env, "GOFLAGS", "-mod=x", env.User) }, "go settings", Fail, "-mod=x not supported (can be '', 'mod', 'readonly', or 'vendor'): modules can be downloaded"},
 		{"a newer toolchain", func(f *Facts) {
 			f.Project.Go = "1.99"
 			set(f.Env, "GOTOOLCHAIN", "auto", env.GOROOT)

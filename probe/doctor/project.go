@@ -18,8 +18,8 @@ func projectSteps(f Facts) []Step {
 	case p == nil:
 		steps := []Step{{"project", Skip, "this folder is in no module; hops are asked for a neutral public one", ""}}
 		return append(steps, toolchainSteps(f)...)
-	case p.Problem != nil:
-		return []Step{{"project", Fail, clean(p.Problem.Error()), "correct the file"}}
+	case p.Refusal() != nil || p.BuildRefusal() != nil:
+		return brokenSteps(f)
 	}
 	steps := []Step{{"project", OK, redact.Clean(fmt.Sprintf("%s, %d modules required", p.Module, len(p.Requires))), ""}}
 	steps = append(steps, toolchainSteps(f)...)
@@ -27,6 +27,20 @@ func projectSteps(f Facts) []Step {
 		return append(steps, Step{"go.sum", Skip, "the project is vendored: its build downloads nothing", ""})
 	}
 	return append(steps, sumLineSteps(f)...)
+}
+
+// brokenSteps tell what the go command refuses in the project. The toolchain is chosen
+// before any of it shows.
+func brokenSteps(f Facts) []Step {
+	var steps []Step
+	every, builds := f.Project.Refusal(), f.Project.BuildRefusal()
+	if every != nil {
+		steps = append(steps, Step{"project", Fail, clean(every.Error()), "correct the file"})
+	}
+	if builds != nil {
+		steps = append(steps, Step{"project", Fail, clean(builds.Error()) + ": modules can be downloaded, and nothing builds", "correct the file"})
+	}
+	return append(steps, toolchainSteps(f)...)
 }
 
 // toolchainSteps compare the go command with the version that the project and

@@ -25,16 +25,7 @@ func commandSteps(f Facts) []Step {
 	} else {
 		steps = append(steps, Step{"go command", OK, redact.Clean(e.GoVersion + " at " + e.Go), ""})
 	}
-	for _, err := range []error{e.Refusal(), e.CacheRefusal()} {
-		refused := (*env.SettingError)(nil)
-		if !errors.As(err, &refused) {
-			continue
-		}
-		steps = append(steps, Step{"go settings", Fail, clean(refused.Text) + ": no go command can download", "correct " + refused.Name + "; see what sets it: gpx env " + refused.Name})
-		if refused.Name == "GOPATH" {
-			break // GOMODCACHE comes from it
-		}
-	}
+	steps = append(steps, refusedSteps(e)...)
 	for _, p := range e.Problems {
 		if e.Go == "" && strings.Contains(p, "PATH") {
 			continue // said above
@@ -44,6 +35,24 @@ func commandSteps(f Facts) []Step {
 			hint = "unset GOENV"
 		}
 		steps = append(steps, Step{"go settings", Warn, clean(p), hint})
+	}
+	return steps
+}
+
+// refusedSteps tell the settings that the go command refuses, each once.
+func refusedSteps(e *env.Env) []Step {
+	var steps []Step
+	told := map[string]bool{}
+	for _, r := range []struct {
+		err  error
+		then string
+	}{{e.Refusal(), "no go command can download"}, {e.CacheRefusal(), "no go command can download"}, {e.BuildRefusal(), "modules can be downloaded, and nothing builds"}} {
+		refused := (*env.SettingError)(nil)
+		if !errors.As(r.err, &refused) || told[refused.Name] || refused.Name == "GOMODCACHE" && told["GOPATH"] { // which it comes from
+			continue
+		}
+		told[refused.Name] = true
+		steps = append(steps, Step{"go settings", Fail, clean(refused.Text) + ": " + r.then, "correct " + refused.Name + "; see what sets it: gpx env " + refused.Name})
 	}
 	return steps
 }

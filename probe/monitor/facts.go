@@ -37,6 +37,11 @@ type Facts struct {
 	// SettingErr is why the go command refuses the variable SettingName: nothing can
 	// be downloaded then, whatever the chain answers. "" where it does not.
 	SettingErr, SettingName string
+	// BuildErr is what keeps builds of the project from going ahead, and downloads not;
+	// BuildSettingErr why builds refuse the variable BuildSettingName. "" where nothing
+	// does.
+	BuildErr                          string
+	BuildSettingErr, BuildSettingName string
 	// Bypassed is set when all that the project requires matches GONOPROXY.
 	Bypassed bool
 

@@ -60,11 +60,14 @@ type plan struct {
 	vendored bool
 	bypassed bool
 	noProxy  string // effective GONOPROXY
-	// projectErr is what is broken in the project's files.
-	projectErr   string
-	toolchainErr string
-	// settingErr is why the go command refuses the variable settingName.
-	settingErr, settingName string
+	// projectErr is what is broken in the project's files, buildErr what of them keeps
+	// builds alone from going ahead.
+	projectErr, buildErr string
+	toolchainErr         string
+	// settingErr is why the go command refuses the variable settingName,
+	// buildSettingErr why builds refuse buildSettingName.
+	settingErr, settingName           string
+	buildSettingErr, buildSettingName string
 
 	cacheURL string // path of GOMODCACHE/cache/download
 	shadows  []Shadow
@@ -92,23 +95,29 @@ func (in Inputs) plan() plan {
 	p.vendored = vendoring(in.Project, e)
 	p.noProxy = redact.Clean(e.NoProxy())
 	p.bypassed = bypassed(in.Project, e)
-	if in.Project != nil && in.Project.Problem != nil {
-		// Without the folder, which is known, the line stays within a headline.
-		folder := in.Project.Root + string(filepath.Separator)
-		p.projectErr = redact.Text(strings.ReplaceAll(in.Project.Problem.Error(), folder, ""))
-	}
+	p.projectErr = refusedFile(in.Project, in.Project.Refusal())
+	p.buildErr = refusedFile(in.Project, in.Project.BuildRefusal())
 	if err := project.ChooseToolchain(e, in.Project).Refusal(e); err != nil {
 		p.toolchainErr = redact.Text(err.Error())
 	}
-	p.settingErr, p.settingName = refusedSetting(e)
+	p.settingErr, p.settingName = refusedSetting(e.Refusal(), e.CacheRefusal())
+	p.buildSettingErr, p.buildSettingName = refusedSetting(e.BuildRefusal())
 	p.specs = p.endpoints(in)
 	return p
 }
 
-// refusedSetting is a setting with which nothing can be downloaded: one that ends
-// every go command, or one that leaves it no place for what arrives.
-func refusedSetting(e *env.Env) (why, name string) {
-	for _, err := range []error{e.Refusal(), e.CacheRefusal()} {
+// refusedFile is what is wrong in the files of p, "" for nothing. Without the folder,
+// which is known, the line stays within a headline.
+func refusedFile(p *project.Project, err error) string {
+	if err == nil {
+		return ""
+	}
+	return redact.Text(strings.ReplaceAll(err.Error(), p.Root+string(filepath.Separator), ""))
+}
+
+// refusedSetting is the first refused setting of those, with its variable.
+func refusedSetting(errs ...error) (why, name string) {
+	for _, err := range errs {
 		if refused := (*env.SettingError)(nil); errors.As(err, &refused) {
 			return redact.Text(refused.Text), refused.Name
 		}

@@ -17,7 +17,7 @@ import (
 // before "," is an outage although the next hop works, and a hop that hangs is
 // one whatever follows it.
 func Judge(f Facts) Verdict {
-	v := brokenSetting(f, brokenProject(f, refusedToolchain(f, judge(f))))
+	v := stopped(f, judge(f))
 	if v.Evidence == nil {
 		v.Evidence = []string{}
 	}
@@ -307,46 +307,77 @@ func cause(v Verdict) string {
 	return cause
 }
 
-// brokenProject puts what is broken in the project's files first.
-func brokenProject(f Facts, v Verdict) Verdict {
-	return everyCommand(v, worksBut, "project", f.ProjectErr, "every go command in it fails until that is corrected",
-		Fix{Title: "Correct the file that the first line names"})
+// A stop is what the go command does not survive, whatever the chain answers.
+type stop struct {
+	what, err   string // such as "settings", and its words
+	consequence string
+	begin       string // of the headline
+	degraded    string // of the headline where the chain is degraded, too
+	offline     string // of the headline where the chain is off
+	fix         Fix
 }
 
-// refusedToolchain puts first why the go command goes no further than its own
-// version.
-func refusedToolchain(f Facts, v Verdict) Verdict {
-	return everyCommand(v, worksBut, "toolchain", f.ToolchainErr, "every go command here fails until that is settled",
-		Fix{Title: "Install another Go, or look at GOTOOLCHAIN", Command: "gpx env GOTOOLCHAIN"})
-}
+// How headlines begin that end with what the go command says.
+const (
+	nothingDownloads = "DEGRADED: go downloads nothing: "
+	everythingFails  = "DEGRADED: every go command fails: "
+	worksBut         = "DEGRADED: downloads work, but "
+	nothingBuilds    = "DEGRADED: nothing builds: "
+	nothingOffline   = "OFFLINE: nothing builds: "
+)
 
-// brokenSetting puts first what the go command refuses before it uses the chain,
-// or before it keeps what the chain gives. It is the better headline than what a
-// degraded chain would lead to; an outage of the chain has to be mended as well.
-func brokenSetting(f Facts, v Verdict) Verdict {
-	if f.SettingErr != "" && v.State == StateDegraded {
-		v.State = StateOK
+// stops are all that [Facts] know of, in the order in which the go command comes to
+// them.
+func stops(f Facts) []stop {
+	look := func(name string) Fix {
+		return Fix{Title: "See where the value comes from", Command: "gpx env " + name}
 	}
-	return everyCommand(v, "DEGRADED: go downloads nothing: ", "settings", f.SettingErr, "no go command can download until that is corrected",
-		Fix{Title: "See where the value comes from", Command: "gpx env " + f.SettingName})
+	file := Fix{Title: "Correct the file that the first line names"}
+	const corrected = "no build goes ahead until that is corrected"
+	setting := stop{"settings", f.SettingErr, "no go command can download until that is corrected", nothingDownloads, nothingDownloads, nothingOffline, look(f.SettingName)}
+	if f.SettingName == "GOMODCACHE" { // a vendored build does not need it
+		setting.offline = "OFFLINE: "
+	}
+	all := []stop{
+		setting,
+		{"toolchain", f.ToolchainErr, "every go command here fails until that is settled", everythingFails, everythingFails, nothingOffline,
+			Fix{Title: "Install another Go, or look at GOTOOLCHAIN", Command: "gpx env GOTOOLCHAIN"}},
+		{"project", f.ProjectErr, "every go command in it fails until that is corrected", everythingFails, everythingFails, nothingOffline, file},
+		{"settings", f.BuildSettingErr, corrected, worksBut, nothingBuilds, nothingOffline, look(f.BuildSettingName)},
+		{"project", f.BuildErr, corrected, worksBut, nothingBuilds, nothingOffline, file},
+	}
+	return slices.DeleteFunc(all, func(s stop) bool { return s.err == "" })
 }
 
-// worksBut begins the headline where downloads are not what is in trouble.
-const worksBut = "DEGRADED: downloads work, but "
-
-// everyCommand puts what no go command survives first. It makes no outage:
-// nothing is wrong with what modules come from, and files that are being edited
-// are broken now and then.
-func everyCommand(v Verdict, begin, what, err, consequence string, fix Fix) Verdict {
-	if err == "" {
+// stopped puts what stops the go command first. It makes no outage: nothing is wrong
+// with what modules come from, and files that are being edited are broken now and then.
+// An outage of the chain has to be mended as well, and keeps the headline; what a
+// degraded chain would lead to is never come to. Where the chain is off, that builds
+// come from the cache is what a person would go on to believe.
+func stopped(f Facts, v Verdict) Verdict {
+	all := stops(f)
+	if len(all) == 0 {
 		return v
 	}
-	v.Evidence = append([]string{what + ": " + err + ": " + consequence}, v.Evidence...)
-	if v.State == StateOK {
-		v.State, v.Scope = StateDegraded, ScopeConfig
-		v.Headline = begin + clipped(err, headlineColumns-len(begin))
-		v.Fixes = []Fix{fix}
+	var lines []string
+	for _, s := range all {
+		lines = append(lines, s.what+": "+s.err+": "+s.consequence)
 	}
+	v.Evidence = append(lines, v.Evidence...)
+	first := all[0]
+	begin := ""
+	switch v.State {
+	case StateOffline:
+		begin, v.Fixes = first.offline, append([]Fix{first.fix}, v.Fixes...)
+	case StateOK:
+		begin, v.State, v.Fixes = first.begin, StateDegraded, []Fix{first.fix}
+	case StateDegraded:
+		begin, v.Fixes = first.degraded, []Fix{first.fix}
+	default:
+		return v
+	}
+	v.Scope = ScopeConfig
+	v.Headline = begin + clipped(first.err, headlineColumns-utf8.RuneCountInString(begin))
 	return v
 }
 

@@ -201,7 +201,26 @@ func TestJudge(t *testing.T) {
 		{"go.mod is broken, and so is the chain", "a:down:refused", []func(*Facts){func(f *Facts) { f.ProjectErr = "go.mod:3: unknown directive: requir" }},
 			StateOutage, ScopeChain, "refuses", ""},
 		{"the project wants a newer Go", "a:up:ok", []func(*Facts){func(f *Facts) { f.ToolchainErr = "go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local)" }},
-			StateDegraded, ScopeConfig, "downloads work, but go.mod requires go >= 1.99", "gpx env GOTOOLCHAIN"},
+			StateDegraded, ScopeConfig, "every go command fails: go.mod requires go >= 1.99", "gpx env GOTOOLCHAIN"},
+		{"the wrong toolchain before a broken go.mod", "a:up:ok", []func(*Facts){func(f *Facts) {
+			f.ToolchainErr, f.ProjectErr = `invalid toolchain "go1.x" in go.mod`, "go.mod:3: unknown directive: requir"
+		}}, StateDegraded, ScopeConfig, `every go command fails: invalid toolchain "go1.x" in go.mod`, "gpx env GOTOOLCHAIN"},
+		{"go.mod is broken, and the chain is degraded", "a:down:refused | b:up:ok", []func(*Facts){func(f *Facts) { f.ProjectErr = "go.mod:3: unknown directive: requir" }},
+			StateDegraded, ScopeConfig, "every go command fails: go.mod:3: unknown directive", ""},
+		{"a setting that stops builds", "a:up:ok", []func(*Facts){func(f *Facts) { f.BuildSettingErr, f.BuildSettingName = "-mod=x not supported", "GOFLAGS" }},
+			StateDegraded, ScopeConfig, "DEGRADED: downloads work, but -mod=x not supported", "gpx env GOFLAGS"},
+		{"a setting that stops builds, and a chain that is degraded", "a:down:refused | b:up:ok", []func(*Facts){func(f *Facts) { f.BuildSettingErr, f.BuildSettingName = "-mod=x not supported", "GOFLAGS" }},
+			StateDegraded, ScopeConfig, "DEGRADED: nothing builds: -mod=x", "gpx env GOFLAGS"},
+		{"a file that stops builds", "a:up:ok", []func(*Facts){func(f *Facts) { f.BuildErr = "go.work: does not list the module in /src" }},
+			StateDegraded, ScopeConfig, "DEGRADED: downloads work, but go.work: does not list", ""},
+		{"off, and a setting that stops every command", "off", []func(*Facts){func(f *Facts) { f.SettingErr, f.SettingName = "parsing $GOFLAGS: unknown flag -bogus", "GOFLAGS" }},
+			StateOffline, ScopeConfig, "OFFLINE: nothing builds: parsing $GOFLAGS: unknown flag -bogus", "gpx env GOFLAGS"},
+		{"off, and nowhere to take modules from", "off", []func(*Facts){func(f *Facts) { f.SettingErr, f.SettingName = "GOMODCACHE entry is relative", "GOMODCACHE" }},
+			StateOffline, ScopeConfig, "OFFLINE: GOMODCACHE entry is relative", "gpx env GOMODCACHE"},
+		{"off, and a broken go.mod", "off", []func(*Facts){func(f *Facts) { f.ProjectErr = "go.mod:3: unknown directive: requir" }},
+			StateOffline, ScopeConfig, "OFFLINE: nothing builds: go.mod:3", ""},
+		{"off, and a setting that stops builds", "off", []func(*Facts){func(f *Facts) { f.BuildSettingErr, f.BuildSettingName = "-mod=x not supported", "GOFLAGS" }},
+			StateOffline, ScopeConfig, "OFFLINE: nothing builds: -mod=x not supported", "gpx env GOFLAGS"},
 		{"a setting that stops every command", "a:up:ok", []func(*Facts){func(f *Facts) { f.SettingErr, f.SettingName = "parsing $GOFLAGS: unknown flag -bogus", "GOFLAGS" }},
 			StateDegraded, ScopeConfig, "DEGRADED: go downloads nothing: parsing $GOFLAGS: unknown flag -bogus", "gpx env GOFLAGS"},
 		{"such a setting before a broken go.mod", "a:up:ok", []func(*Facts){func(f *Facts) {
@@ -330,12 +349,16 @@ func TestEvidence(t *testing.T) {
 	f.ProjectErr = "go.mod:3: unknown directive: requir"
 	f.ToolchainErr = "go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local)"
 	f.SettingErr, f.SettingName = "modules disabled by GO111MODULE=off; see 'go help modules'", "GO111MODULE"
+	f.BuildErr = "go.mod:4: toolchain default: updates to go.mod needed"
+	f.BuildSettingErr = "-mod=x not supported"
 	lines := strings.Join(Judge(f).Evidence, "\n")
 	for _, want := range []string{
 		"settings: modules disabled by GO111MODULE=off; see 'go help modules': no go command can download",
 		"forward proxy squid.corp.example:3128: forward proxy down: nothing is listening on its port",
 		"project: go.mod:3: unknown directive: requir: every go command in it fails",
 		"toolchain: go.mod requires go >= 1.99 (running go 1.26.0; GOTOOLCHAIN=local): every go command here fails",
+		"project: go.mod:4: toolchain default: updates to go.mod needed: no build goes ahead",
+		"settings: -mod=x not supported: no build goes ahead",
 	} {
 		if !strings.Contains(lines, want) {
 			t.Errorf("no %q in\n%s", want, lines)
