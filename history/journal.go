@@ -11,6 +11,7 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/change"
 	"gpx/envctl/redact"
 )
@@ -39,7 +40,7 @@ func (j *journal) Begin(ctx context.Context, r change.Record) error {
 		j.s.say("changes are kept in memory only: %s: %s", redact.Clean(j.s.path), redact.Text(err.Error()))
 	}
 	if !r.Expires.IsZero() {
-		return errors.New("the history file cannot be written, so nothing would remember when this ends; mend that, or make the change without an end")
+		return advice.Add(errors.New("the history file cannot be written, so nothing would remember when this ends"), "mend that, or make the change without an end")
 	}
 	j.mu.Lock()
 	j.inMemory[r.ID] = true

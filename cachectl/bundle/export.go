@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/chain"
 	"gpx/envctl/project"
 	"gpx/envctl/redact"
@@ -97,7 +98,7 @@ func (o *ExportOptions) check() error {
 	var err error
 	switch {
 	case !filepath.IsAbs(o.Cache):
-		return errors.New("GOMODCACHE is not known; set GOMODCACHE or HOME")
+		return advice.Add(errors.New("GOMODCACHE is not known"), "set GOMODCACHE or HOME")
 	case o.Out == "":
 		return errors.New("no name for the bundle; give one with -o")
 	case o.Sync && archiveOf(o.Out) != notArchive:

@@ -3,7 +3,6 @@ package bundle
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -116,7 +115,7 @@ func (st *buildStage) unpack(ctx context.Context) error {
 		},
 	})
 	if err == nil && digest != st.s.Digest {
-		err = fmt.Errorf("the bundle %w; make the plan again", change.ErrStale)
+		err = change.Stale("the bundle")
 	}
 	return err
 }

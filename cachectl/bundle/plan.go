@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/bounded"
 	"gpx/envctl/chain"
 	"gpx/envctl/change"
@@ -99,7 +100,7 @@ func PlanImport(ctx context.Context, o ImportOptions) (*Preview, error) {
 
 func planImport(ctx context.Context, o ImportOptions) (*Preview, error) {
 	if !filepath.IsAbs(o.Cache) {
-		return nil, errors.New("GOMODCACHE is not known; set GOMODCACHE or HOME")
+		return nil, advice.Add(errors.New("GOMODCACHE is not known"), "set GOMODCACHE or HOME")
 	}
 	in, err := filepath.Abs(o.In)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 )
 
@@ -319,7 +320,7 @@ func (s *stream) explain(err error) error {
 	case errors.Is(err, errUnpack):
 		return fmt.Errorf("it is damaged: it cannot be unpacked beyond %s; fetch it again", count(s.files, "file"))
 	case errors.Is(err, errTar) && s.files == 0:
-		return errors.New("it is no bundle: neither a .tar nor a .tar.zst; make one with: gpx cache export")
+		return advice.Add(errors.New("it is no bundle: neither a .tar nor a .tar.zst"), "make one with: gpx cache export")
 	case errors.Is(err, errTar):
 		return fmt.Errorf("it is damaged: what follows its first %s is no tar archive; fetch it again", count(s.files, "file"))
 	}

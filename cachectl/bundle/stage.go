@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/internal/overlap"
+	"gpx/envctl/advice"
 	"gpx/envctl/bounded"
 	"gpx/envctl/chain"
 	"gpx/envctl/change"
@@ -148,7 +149,7 @@ func (st *stage) extract(ctx context.Context, index map[string]int, total int64,
 		manifest: func(_ *Manifest, text []byte) (bool, error) {
 			sum := sha256.Sum256(text)
 			if hex.EncodeToString(sum[:]) != st.s.ID {
-				return false, fmt.Errorf("the bundle %w; make the plan again", change.ErrStale)
+				return false, change.Stale("the bundle")
 			}
 			return false, nil
 		},
@@ -159,7 +160,7 @@ func (st *stage) extract(ctx context.Context, index map[string]int, total int64,
 			}
 			it := &st.s.Add[i]
 			if m.size != it.Size && m.want != nil {
-				return fmt.Errorf("%s %w; make the plan again", it.Path, change.ErrStale)
+				return change.Stale(it.Path)
 			}
 			f, err := os.OpenFile(st.file(i), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 			if err != nil {
@@ -177,7 +178,7 @@ func (st *stage) extract(ctx context.Context, index map[string]int, total int64,
 		},
 	})
 	if i := slices.Index(got, false); err == nil && i >= 0 {
-		err = fmt.Errorf("%s is no longer in the bundle; make the plan again", st.s.Add[i].Path)
+		err = advice.Add(fmt.Errorf("%s is no longer in the bundle", st.s.Add[i].Path), "make the plan again")
 	}
 	return err
 }
@@ -217,7 +218,7 @@ func (st *stage) check(ctx context.Context, i int) error {
 
 func (st *stage) differs(it *item) error {
 	if st.s.ID == "" {
-		return fmt.Errorf("%s %w; make the plan again", it.Path, change.ErrStale)
+		return change.Stale(it.Path)
 	}
 	return fmt.Errorf("%s does not match its hash in the manifest; the bundle is damaged or was changed, fetch it again", it.Path)
 }

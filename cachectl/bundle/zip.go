@@ -18,6 +18,7 @@ import (
 	modzip "golang.org/x/mod/zip"
 
 	"gpx/cachectl/internal/ziphash"
+	"gpx/envctl/advice"
 	"gpx/envctl/bounded"
 	"gpx/envctl/redact"
 )
@@ -63,7 +64,7 @@ func (c *collector) check(ctx context.Context, got *collection) error {
 func (c *collector) checkZip(ctx context.Context, f *found) error {
 	sums, err := c.checked.sums(ctx, f.zip.from, f.Version)
 	if err != nil {
-		return fmt.Errorf("its .zip is damaged: %s; mend it with: gpx cache verify", unwrapPath(err))
+		return advice.Add(fmt.Errorf("its .zip is damaged: %s", unwrapPath(err)), "mend it with: gpx cache verify")
 	}
 	f.zip.Size, f.zip.SHA256, f.zip.Sum = sums.size, sums.sha256, sums.h1
 	hash, err := bounded.ReadFile(f.zip.from+"hash", 1<<10)

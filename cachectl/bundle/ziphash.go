@@ -86,7 +86,7 @@ func (st *stage) hashFits(it *item) error {
 		m := it.name.version
 		return fmt.Errorf("the cache has %s extracted from another zip (%s, in the bundle %s); take that out first with: gpx cache prune %s", m, redact.Clean(clip(h)), it.Sum, m)
 	case it.Stale == nil || !bytes.Equal(*it.Stale, *have) || isSum(h) && exists(st.s.tree(it.name.version)):
-		return fmt.Errorf("%s %w; make the plan again", redact.Clean(st.s.hashTarget(it)), change.ErrStale)
+		return change.Stale(redact.Clean(st.s.hashTarget(it)))
 	}
 	return nil
 }

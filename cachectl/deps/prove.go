@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
 )
@@ -53,6 +54,9 @@ const keptLines = 40
 // Proof.
 func Prove(ctx context.Context, o Options, report func(line string)) (Proof, error) {
 	var p Proof
+	if o.Env.Go == "" {
+		return p, advice.Add(errors.New("no go command on PATH"), "install Go, or name it with PATH")
+	}
 	l := newLoader(ctx, o)
 	defer l.close()
 	var r Report

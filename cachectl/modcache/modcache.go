@@ -25,6 +25,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 )
 
@@ -37,7 +38,7 @@ type Cache struct {
 // not there yet is an empty one; anything but a folder is an error.
 func Open(dir string) (*Cache, error) {
 	if !filepath.IsAbs(dir) {
-		return nil, fmt.Errorf("module cache: %s: is no absolute path; set GOMODCACHE to one", redact.Clean(dir))
+		return nil, advice.Add(fmt.Errorf("module cache: %s: is no absolute path", redact.Clean(dir)), "set GOMODCACHE to one")
 	}
 	dir = filepath.Clean(dir)
 	real, err := filepath.EvalSymlinks(dir)
@@ -51,9 +52,14 @@ func Open(dir string) (*Cache, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("module cache: %s: %s; set GOMODCACHE to a folder that can be read", redact.Clean(dir), reason(err))
+		return nil, unreadable(dir, err)
 	}
 	return &Cache{dir: real}, nil
+}
+
+// unreadable is the error of a folder that cannot be read.
+func unreadable(dir string, err error) error {
+	return advice.Add(fmt.Errorf("module cache: %s: %s", redact.Clean(dir), reason(err)), "set GOMODCACHE to a folder that can be read")
 }
 
 // reason is an error without the path that it repeats.

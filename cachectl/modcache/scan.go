@@ -257,7 +257,7 @@ func (s *scan) failed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fmt.Errorf("module cache: %s: %s; set GOMODCACHE to a folder that can be read", redact.Clean(s.dir), reason(err))
+	return unreadable(s.dir, err)
 }
 
 // estimate reads the central directories of the zips that nobody read before.

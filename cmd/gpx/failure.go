@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 )
 
@@ -60,7 +60,7 @@ func failed(op, target string, err error) *failure {
 		Op: op, Target: redact.Text(target), Class: "failed",
 		status: statusFailed, cause: err,
 	}
-	f.Message, f.Hint = splitAdvice(withoutPrefix(redact.Text(err.Error()), op, f.Target))
+	f.Message, f.Hint = splitAdvice(withoutPrefix(redact.Text(err.Error()), op, f.Target), redact.Text(advice.Of(err)))
 	var inner *failure
 	if errors.As(err, &inner) {
 		f.Class, f.Message, f.Hint, f.status = inner.Class, inner.Message, inner.Hint, inner.status
@@ -71,17 +71,14 @@ func failed(op, target string, err error) *failure {
 	return f
 }
 
-// advice is where the floors below begin to say what to do: "why; set HOME".
-var advice = regexp.MustCompile(`; (?:change|install|make|mend|run|set|unset) `)
-
-// splitAdvice parts an error's text into why and what to do next, which is empty
-// where there is no advice. [failure.Error] puts them together again.
-func splitAdvice(text string) (why, next string) {
-	at := advice.FindStringIndex(text)
-	if at == nil {
+// splitAdvice parts an error's text where next begins in it, which is empty where
+// there is no advice. [failure.Error] puts the parts together again.
+func splitAdvice(text, next string) (why, hint string) {
+	at := strings.Index(text, "; "+next)
+	if next == "" || at < 0 {
 		return text, ""
 	}
-	return text[:at[0]], text[at[0]+len("; "):]
+	return text[:at], text[at+len("; "):]
 }
 
 // withoutPrefix is an error's text without the head that [failure.Error] writes

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
 	"gpx/envctl/wire"
@@ -72,7 +73,7 @@ func DefaultStateDir() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil || home == "" {
-		return "", errors.New("there is no place for gpx's state, because neither HOME nor XDG_STATE_HOME is set; set HOME")
+		return "", advice.Add(errors.New("there is no place for gpx's state, because neither HOME nor XDG_STATE_HOME is set"), "set HOME")
 	}
 	return filepath.Join(home, ".local", "state", "gpx"), nil
 }
@@ -92,7 +93,7 @@ func (c *Changer) Apply(ctx context.Context, p *Plan) (Change, error) {
 	case errors.Is(err, ErrHalfWay):
 		return ch, fmt.Errorf("%s: %w", redact.Clean(p.Title), brief(err))
 	default:
-		return ch, fmt.Errorf("%s: %w; nothing was changed%s", redact.Clean(p.Title), brief(err), hint(err, p))
+		return ch, advised(fmt.Errorf("%s: %w; nothing was changed", redact.Clean(p.Title), brief(err)), p)
 	}
 }
 
@@ -117,16 +118,16 @@ func joinNotes(a, b string) string {
 	return a + "; " + b
 }
 
-// hint says what to do about an error of the file system.
-func hint(err error, p *Plan) string {
-	what := ""
+// advised says what to do about an error of the file system.
+func advised(err error, p *Plan) error {
+	next := ""
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		what = "; make the directory writable"
+		next = "make the directory writable"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		what = "; free some space"
+		next = "free some space"
 	default:
-		return ""
+		return err
 	}
 	var as []Assignment
 	for _, s := range p.steps {
@@ -135,10 +136,10 @@ func hint(err error, p *Plan) string {
 			as = append(as, Assignment{Name: v.Name, Value: deref(v.New), Unset: v.New == nil})
 		}
 	}
-	if len(as) == 0 {
-		return what
+	if len(as) > 0 {
+		next += ", or " + instead(as)
 	}
-	return what + ", or " + instead(as)
+	return advice.Add(err, "%s", next)
 }
 
 func (c *Changer) apply(ctx context.Context, p *Plan) (Change, error) {

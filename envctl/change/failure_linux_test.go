@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"gpx/envctl/advice"
 )
 
 // nobody runs f as a user without rights on files that are not open to all.
@@ -103,6 +105,9 @@ func TestFullDisk(t *testing.T) {
 			fill(t, filepath.Join(full, "filler"))
 			_, err := m.changer.Apply(t.Context(), p)
 			oneLine(t, err, "no space left on device", "free some space", "nothing was changed")
+			if got := advice.Of(err); !strings.HasPrefix(got, "free some space") {
+				t.Errorf("it advises %q", got)
+			}
 			if m.read() != content {
 				t.Errorf("file of %d bytes, was %d", len(m.read()), len(content))
 			}

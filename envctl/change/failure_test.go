@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gpx/envctl/advice"
 )
 
 // Every failure is one line that names what to do next, and leaves the user
@@ -85,6 +87,9 @@ func TestApplyRefusesAStalePlan(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	oneLine(t, err, "make the plan again", "nothing was changed")
+	if got := advice.Of(err); got != "make the plan again" {
+		t.Errorf("it advises %q", got)
+	}
 	if m.read() != before+"\n# meanwhile\n" {
 		t.Errorf("file %q", m.read())
 	}

@@ -157,7 +157,7 @@ func (f *fileStep) check() error {
 		return err
 	}
 	if !now.equal(f.Before) {
-		return fmt.Errorf("%s %w; make the plan again", redact.Clean(f.Path), ErrStale)
+		return Stale(redact.Clean(f.Path))
 	}
 	return checkWritable(f.Path)
 }

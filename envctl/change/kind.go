@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/env"
 )
 
@@ -54,6 +55,11 @@ var (
 	// [Changer.Recover] tries again.
 	ErrHalfWay = errors.New("rolling back failed too")
 )
+
+// Stale is [ErrStale] of what, and what to do about it.
+func Stale(what string) error {
+	return advice.Add(fmt.Errorf("%s %w", what, ErrStale), "make the plan again")
+}
 
 var (
 	kindsMu sync.RWMutex

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"gpx/envctl/advice"
 )
 
 // keepFor is how long a before-image is kept: long enough to regret a change,
@@ -45,7 +47,7 @@ func (c *Changer) lock() (*state, error) {
 			return &state{dir: dir, unlock: unlock}, nil
 		}
 	}
-	return nil, fmt.Errorf("state directory: %w; set XDG_STATE_HOME to a directory of your own that can be written", err)
+	return nil, advice.Add(fmt.Errorf("state directory: %w", err), "set XDG_STATE_HOME to a directory of your own that can be written")
 }
 
 // makePrivate makes the directories, or closes those that others may enter: an

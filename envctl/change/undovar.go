@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
 )
@@ -29,8 +30,8 @@ func undoVariables(ctx context.Context, e *env.Env, _ string, steps []Step, forc
 		return nil, err
 	}
 	if path != file.Path {
-		return nil, fmt.Errorf("the change was made to %s, but GOENV now names %s; run it with: GOENV=%s gpx undo",
-			redact.Clean(file.Path), redact.Clean(path), quote(redact.Clean(file.Path)))
+		return nil, advice.Add(fmt.Errorf("the change was made to %s, but GOENV now names %s", redact.Clean(file.Path), redact.Clean(path)),
+			"run it with: GOENV=%s gpx undo", quote(redact.Clean(file.Path)))
 	}
 	now, err := readImage(path)
 	if err != nil {

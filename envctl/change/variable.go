@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
 )
@@ -125,11 +126,11 @@ func subject(as []Assignment) string {
 func userFile(e *env.Env, as []Assignment) (string, error) {
 	switch {
 	case e.UserFileOff:
-		return "", fmt.Errorf("GOENV=off disables the user file, so nothing can be kept; unset GOENV, or %s", instead(as))
+		return "", advice.Add(errors.New("GOENV=off disables the user file, so nothing can be kept"), "unset GOENV, or %s", instead(as))
 	case e.UserFile == "":
-		return "", errors.New("there is no user file, because neither HOME nor XDG_CONFIG_HOME is set; set HOME, or GOENV to a file")
+		return "", advice.Add(errors.New("there is no user file, because neither HOME nor XDG_CONFIG_HOME is set"), "set HOME, or GOENV to a file")
 	case e.Go == "":
-		return "", errors.New("there is no go command on PATH, and only it writes the user file; install Go or mend PATH")
+		return "", advice.Add(errors.New("there is no go command on PATH, and only it writes the user file"), "install Go or mend PATH")
 	}
 	file := e.UserFile
 	if !filepath.IsAbs(file) {
@@ -162,7 +163,7 @@ func planEnv(ctx context.Context, e *env.Env, as []Assignment, back takeBack) (*
 		return nil, fmt.Errorf("user file: %w", err)
 	}
 	if err := checkWritable(path); err != nil {
-		return nil, fmt.Errorf("user file: %w; make it writable, or %s", err, instead(as))
+		return nil, advice.Add(fmt.Errorf("user file: %w", err), "make it writable, or %s", instead(as))
 	}
 	from, by := before, as
 	if back.image != nil {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/chain"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
@@ -63,14 +64,14 @@ func Offline(ctx context.Context, e *env.Env, p *project.Project, o OfflineOptio
 func planOffline(ctx context.Context, e *env.Env, p *project.Project, o OfflineOptions) (*change.Plan, error) {
 	cache := e.Get("GOMODCACHE")
 	if !filepath.IsAbs(cache) {
-		return nil, errors.New("GOMODCACHE is not known, so there is nothing to work from; set GOMODCACHE or HOME")
+		return nil, advice.Add(errors.New("GOMODCACHE is not known, so there is nothing to work from"), "set GOMODCACHE or HOME")
 	}
 	if o.Vendor && p != nil && !p.Vendored {
-		return nil, errors.New("the project has no vendor/modules.txt; make it while there is a network: go mod vendor")
+		return nil, advice.Add(errors.New("the project has no vendor/modules.txt"), "make it while there is a network: go mod vendor")
 	}
 	db, err := e.SumDB()
 	if err != nil {
-		return nil, fmt.Errorf("%w; mend it first: gpx sumdb on", err)
+		return nil, advice.Add(err, "mend it first: gpx sumdb on")
 	}
 	unverifiable, err := Unverifiable(ctx, e, p)
 	if err != nil {
