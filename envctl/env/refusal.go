@@ -110,6 +110,23 @@ func (e *Env) CacheRefusal() error {
 	return nil
 }
 
+// KeepRefusal is why the go command can put no module into the GOMODCACHE that is
+// there, a [*SettingError]; nil where it can, and where [Env.CacheRefusal] says more.
+// What is there is used all the same. The words of the go command name the folder of
+// one module.
+func (e *Env) KeepRefusal() error {
+	dir := e.Get("GOMODCACHE")
+	if dir == "" || e.CacheRefusal() != nil {
+		return nil
+	}
+	for _, d := range []string{filepath.Join(dir, "cache", "download"), dir} { // files as they come, and trees
+		if err := folder.Keep(d); err != nil {
+			return refuse("GOMODCACHE", "module cache cannot be written: %v", err)
+		}
+	}
+	return nil
+}
+
 // refusedModFile is what the go command says of -modfile in GOFLAGS where there is no
 // one go.mod to take the place of (modload.Init). That there is none, only a go
 // command knows.

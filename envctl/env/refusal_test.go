@@ -2,6 +2,7 @@ package env
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -169,20 +170,49 @@ func TestCacheRefusalAsTheGoCommand(t *testing.T) {
 		for i := range settings {
 			settings[i] = strings.ReplaceAll(settings[i], "=HOME/", "="+w.home+"/")
 		}
-		e := w.read(t, append([]string{"GOROOT="}, settings...)...)
-		cmd := e.Command(t.Context(), "", "mod", "download", "lab.example.com/m@v1.0.0")
-		tree := filepath.Join(w.home, "tree", "lab.example.com", "m", "@v")
-		w.write(t, filepath.Join(tree, "v1.0.0.info"), `{"Version":"v1.0.0"}`)
-		w.write(t, filepath.Join(tree, "v1.0.0.mod"), "module lab.example.com/m\n")
-		cmd.Env = append(cmd.Env, "GOPROXY=file://"+filepath.Join(w.home, "tree"), "GOSUMDB=off", "GOFLAGS=-modcacherw")
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		if cmd.Run() == nil {
-			t.Errorf("%q: the go command found a zip", settings)
+		checkKept(t, w, settings, (*Env).CacheRefusal)
+	}
+}
+
+// A module cache that is there and takes nothing shows as well. (Rights do not hold
+// every user of tests back, what lies in the way does.)
+func TestKeepRefusalAsTheGoCommand(t *testing.T) {
+	t.Parallel()
+	for _, inTheWay := range []string{"", "mod/cache", "mod/cache/download"} {
+		w := newWorld(t)
+		if inTheWay != "" {
+			w.write(t, filepath.Join(w.home, inTheWay), "")
 		}
-		refused := !strings.Contains(stderr.String(), "v1.0.0.zip: no such file")
-		if err := e.CacheRefusal(); (err != nil) != refused || refused && !strings.HasPrefix(stderr.String(), "go: "+err.Error()) {
-			t.Errorf("%q: %v, the go command says %s", settings, err, &stderr)
-		}
+		checkKept(t, w, []string{"GOMODCACHE=" + filepath.Join(w.home, "mod")}, func(e *Env) error {
+			if err := e.CacheRefusal(); err != nil {
+				t.Errorf("%s: %v", inTheWay, err)
+			}
+			err := e.KeepRefusal()
+			if err != nil { // the go command names the folder of the module
+				err = errors.New("mkdir " + filepath.Join(w.home, inTheWay) + ": ")
+			}
+			return err
+		})
+	}
+}
+
+// checkKept holds what is said of a module cache to a go command that wants to put
+// something there.
+func checkKept(t *testing.T, w *world, settings []string, refusal func(*Env) error) {
+	t.Helper()
+	e := w.read(t, append([]string{"GOROOT="}, settings...)...)
+	cmd := e.Command(t.Context(), "", "mod", "download", "lab.example.com/m@v1.0.0")
+	tree := filepath.Join(w.home, "tree", "lab.example.com", "m", "@v")
+	w.write(t, filepath.Join(tree, "v1.0.0.info"), `{"Version":"v1.0.0"}`)
+	w.write(t, filepath.Join(tree, "v1.0.0.mod"), "module lab.example.com/m\n")
+	cmd.Env = append(cmd.Env, "GOPROXY=file://"+filepath.Join(w.home, "tree"), "GOSUMDB=off", "GOFLAGS=-modcacherw")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if cmd.Run() == nil {
+		t.Errorf("%q: the go command found a zip", settings)
+	}
+	refused := !strings.Contains(stderr.String(), "v1.0.0.zip: no such file")
+	if err := refusal(e); (err != nil) != refused || refused && !strings.Contains(stderr.String(), "go: "+err.Error()) {
+		t.Errorf("%q: %v, the go command says %s", settings, err, &stderr)
 	}
 }

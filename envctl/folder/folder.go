@@ -44,5 +44,19 @@ func Make(path string) error {
 	return nil
 }
 
+// Keep is why this user can make no files in path, also where it would have to be made
+// first; nil where they can.
+func Keep(path string) error {
+	if err := Make(path); err != nil {
+		return err
+	}
+	if at, _, _ := Nearest(path); at == path {
+		if err := access(path); err != nil {
+			return &fs.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
+	return nil
+}
+
 // Writable reports whether this user can make files in dir, which is there.
 func Writable(dir string) bool { return access(dir) == nil }

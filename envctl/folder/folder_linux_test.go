@@ -35,7 +35,7 @@ func TestMakeWithoutRights(t *testing.T) {
 			t.Errorf("%s can be made", path)
 		}
 	}
-	if Writable(locked) {
+	if Writable(locked) || Keep(locked) == nil || Keep(filepath.Join(locked, "a")) == nil {
 		t.Error("a folder without the right to write is writable")
 	}
 }

@@ -30,6 +30,20 @@ func TestMakeAsMkdirAll(t *testing.T) {
 	}
 }
 
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for path, can := range map[string]bool{dir: true, filepath.Join(dir, "a", "b"): true, file: false, filepath.Join(file, "a"): false} {
+		if err := Keep(path); (err == nil) != can {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func checkMake(t *testing.T, path string, said, real error) {
 	t.Helper()
 	if (said == nil) != (real == nil) || said != nil && !errors.Is(real, errors.Unwrap(said)) {

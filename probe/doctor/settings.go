@@ -46,7 +46,7 @@ func refusedSteps(e *env.Env) []Step {
 	for _, r := range []struct {
 		err  error
 		then string
-	}{{e.Refusal(), "no go command can download"}, {e.CacheRefusal(), "no go command can download"}, {e.BuildRefusal(), "modules can be downloaded, and nothing builds"}} {
+	}{{e.Refusal(), "no go command can download"}, {e.CacheRefusal(), "no go command can download"}, {e.KeepRefusal(), "no go command can download"}, {e.BuildRefusal(), "modules can be downloaded, and nothing builds"}} {
 		refused := (*env.SettingError)(nil)
 		if !errors.As(r.err, &refused) || told[refused.Name] || refused.Name == "GOMODCACHE" && told["GOPATH"] { // which it comes from
 			continue

@@ -114,7 +114,7 @@ func facts(p *plan, s *schedule, in Inputs, now time.Time) Facts {
 		Canary: redact.Clean(p.canary.String()), Needed: p.needed,
 		NoProxy: p.noProxy, ProjectErr: p.projectErr, ToolchainErr: p.toolchainErr, Bypassed: p.bypassed,
 		SettingErr: p.settingErr, SettingName: p.settingName,
-		BuildErr: p.buildErr, BuildSettingErr: p.buildSettingErr, BuildSettingName: p.buildSettingName,
+		BuildErr: p.buildErr, BuildSettingErr: p.buildSettingErr, BuildSettingName: p.buildSettingName, KeepErr: p.keepErr,
 	}
 	if p.chainErr != nil {
 		f.ChainErr = redact.Text(p.chainErr.Error())

@@ -42,6 +42,9 @@ type Facts struct {
 	// does.
 	BuildErr                          string
 	BuildSettingErr, BuildSettingName string
+	// KeepErr is why GOMODCACHE takes no module that it has not: builds go on with those
+	// that it has. "" where it does.
+	KeepErr string
 	// Bypassed is set when all that the project requires matches GONOPROXY.
 	Bypassed bool
 

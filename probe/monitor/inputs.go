@@ -68,6 +68,7 @@ type plan struct {
 	// buildSettingErr why builds refuse buildSettingName.
 	settingErr, settingName           string
 	buildSettingErr, buildSettingName string
+	keepErr                           string // why GOMODCACHE takes no new module
 
 	cacheURL string // path of GOMODCACHE/cache/download
 	shadows  []Shadow
@@ -102,6 +103,7 @@ func (in Inputs) plan() plan {
 	}
 	p.settingErr, p.settingName = refusedSetting(e.Refusal(), e.CacheRefusal())
 	p.buildSettingErr, p.buildSettingName = refusedSetting(e.BuildRefusal())
+	p.keepErr, _ = refusedSetting(e.KeepRefusal())
 	p.specs = p.endpoints(in)
 	return p
 }

@@ -313,7 +313,7 @@ type stop struct {
 	consequence string
 	begin       string // of the headline
 	degraded    string // of the headline where the chain is degraded, too
-	offline     string // of the headline where the chain is off
+	offline     string // of the headline where the chain is off; "" where it stops nothing then
 	fix         Fix
 }
 
@@ -345,6 +345,7 @@ func stops(f Facts) []stop {
 		{"project", f.ProjectErr, "every go command in it fails until that is corrected", everythingFails, everythingFails, nothingOffline, file},
 		{"settings", f.BuildSettingErr, corrected, worksBut, nothingBuilds, nothingOffline, look(f.BuildSettingName)},
 		{"project", f.BuildErr, corrected, worksBut, nothingBuilds, nothingOffline, file},
+		{"settings", f.KeepErr, "only what is there already is used", nothingDownloads, nothingDownloads, "", look("GOMODCACHE")},
 	}
 	return slices.DeleteFunc(all, func(s stop) bool { return s.err == "" })
 }
@@ -368,6 +369,9 @@ func stopped(f Facts, v Verdict) Verdict {
 	begin := ""
 	switch v.State {
 	case StateOffline:
+		if first.offline == "" {
+			return v
+		}
 		begin, v.Fixes = first.offline, append([]Fix{first.fix}, v.Fixes...)
 	case StateOK:
 		begin, v.State, v.Fixes = first.begin, StateDegraded, []Fix{first.fix}

@@ -19,6 +19,7 @@ import (
 	"gpx/envctl/bounded"
 	"gpx/envctl/chain"
 	"gpx/envctl/env"
+	"gpx/envctl/folder"
 	"gpx/envctl/project"
 	"gpx/envctl/redact"
 	"gpx/probe"
@@ -75,6 +76,9 @@ func gather(e *env.Env, p *project.Project, m module.Version) (in Input, cache s
 		files = readCached(e.Get("GOMODCACHE"), m)
 	}
 	in.Cached = files.Cached
+	if in.CacheErr == nil {
+		in.CacheErr = keepErr(e.Get("GOMODCACHE"), m, in.Cached)
+	}
 	if p != nil {
 		in.Required = required(p, m)
 		in.Vendor = vendoring(e, p, m)
@@ -99,6 +103,22 @@ func gather(e *env.Env, p *project.Project, m module.Version) (in Input, cache s
 	}
 	in.SumNeeds = needs
 	return in, cache, append(records, lines...)
+}
+
+// keepErr is why the go command cannot put what it lacks of m into the module cache that
+// is there: without a place for the zip, it stops before it asks for one. An .info and a
+// .mod that it cannot keep it uses all the same (modfetch, DownloadZip and download).
+func keepErr(modcache string, m module.Version, c Cached) error {
+	path, err := module.EscapePath(m.Path)
+	switch {
+	case err != nil || modcache == "": // which is told elsewhere
+		return nil
+	case !c.Zip:
+		return folder.Keep(filepath.Join(modcache, "cache", "download", path, "@v"))
+	case !c.Dir:
+		return folder.Keep(filepath.Dir(filepath.Join(modcache, path)))
+	}
+	return nil
 }
 
 // goSumLines are the module's lines of go.sum that the go command compares with:

@@ -26,6 +26,7 @@ type scenario struct {
 	SumHave string // what the checksum cache holds: "", "all", "tiles", "head"
 	NoGit   bool   // the repository behind "direct" is gone
 	Foreign bool   // go.mod does not require the module
+	Locked  bool   // nobody may write in GOMODCACHE
 	// Set are settings beside those above, "NAME=value"; WORLD stands for the
 	// directory of the world.
 	Set []string

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -73,8 +74,19 @@ var modules = sync.OnceValue(func() []*lab.Module {
 
 func (w *world) close() {
 	w.lab.Close()
+	w.chmod(0o777)
 	// -modcacherw keeps the tree removable.
 	os.RemoveAll(w.dir)
+}
+
+// chmod sets the mode of every folder of the module cache.
+func (w *world) chmod(mode os.FileMode) error {
+	return filepath.WalkDir(w.path("modcache"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return os.Chmod(path, mode)
+	})
 }
 
 func (w *world) path(elem ...string) string {
@@ -125,6 +137,11 @@ func (w *world) furnish() error {
 		"GOPRIVATE=" + w.s.Private, "GONOPROXY=" + w.s.NoProxy, "GONOSUMDB=" + w.s.NoSum,
 		"SSL_CERT_FILE=" + w.lab.CAFile(), "SSL_CERT_DIR=" + w.path("home"),
 		"GIT_CONFIG_GLOBAL=" + git, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+	}
+	if w.s.Locked {
+		if err := w.chmod(0o555); err != nil {
+			return err
+		}
 	}
 	for _, set := range w.s.Set {
 		w.environ = append(w.environ, strings.ReplaceAll(set, "WORLD", w.dir))
