@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"go/version"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -104,14 +103,6 @@ func (r *reader) checkMod(file string, f *modfile.File) {
 	for _, t := range f.Tool {
 		if err := module.CheckImportPath(t.Path); err != nil {
 			r.problem(fmt.Errorf("%s: %w", at(file, t.Syntax), kind("tool", err)))
-		}
-	}
-	if _, major, ok := module.SplitPathVersion(path); ok {
-		for _, x := range f.Retract {
-			if err := errors.Join(module.CheckPathMajor(x.Low, major), module.CheckPathMajor(x.High, major)); err != nil {
-				first, _, _ := strings.Cut(err.Error(), "\n")
-				r.problem(fmt.Errorf("%s: retract %s: %s", at(file, x.Syntax), path, first))
-			}
 		}
 	}
 	r.checkReplaces(file, f.Replace)

@@ -31,6 +31,13 @@ var refused = []struct {
 	{"a tool that is none", map[string]string{"go.mod": mod + "tool \"bad path!\"\n"}, nil, `malformed tool path "bad path!": invalid char ' '`, ""},
 	{"a retracted version of another major", map[string]string{"go.mod": mod + "retract [v1.0.0, v2.0.0]\n"}, nil, `version "v2.0.0" invalid: should be v0 or v1, not v2`, ""},
 	{"a required version of another major", map[string]string{"go.mod": mod + "require lab.example.com/x v2.0.0\n"}, nil, `version "v2.0.0" invalid: should be v0 or v1, not v2`, ""},
+	{"a required path without versions", map[string]string{"go.mod": mod + "require gopkg.in/x v2.0.0\n"}, nil, `version "v2.0.0" invalid: malformed module path "gopkg.in/x"`, ""},
+	{"an old version of gopkg.in", map[string]string{"go.mod": mod + "exclude gopkg.in/x.v2 v2.0.0-gopkgin-v2.1.0\n"}, nil, "", ""},
+	{"a version to look up", map[string]string{"go.mod": mod + "require lab.example.com/x latest\n"}, nil, "module lookup disabled by GOPROXY=off", ""},
+	{"a version that is found", tree(map[string]string{"go.mod": mod + "require lab.example.com/x latest\n"}), []string{"GOPROXY=file://DIR/tree"}, "", "updates to go.mod needed"},
+	{"a version that is found for replacing", tree(map[string]string{"go.mod": mod + "replace lab.example.com/y => lab.example.com/x v1\n"}), []string{"GOPROXY=file://DIR/tree"}, "", "updates to go.mod needed"},
+	{"a version that is found with -mod=mod", tree(map[string]string{"go.mod": mod + "require lab.example.com/x v1\n"}), []string{"GOPROXY=file://DIR/tree", "GOFLAGS=-mod=mod"}, "", ""},
+	{"a version that is found in a workspace", tree(map[string]string{"go.work": "go 1.21\nuse ./a\n", "a/go.mod": mod + "require lab.example.com/x latest\n"}), []string{"GOPROXY=file://DIR/tree"}, "", ""},
 
 	{"replaced twice", map[string]string{"go.mod": mod + "replace lab.example.com/x => ./x\nreplace lab.example.com/x => ./y\n"}, nil, "conflicting replacements for lab.example.com/x", ""},
 	{"replaced twice by the same", map[string]string{"go.mod": mod + "replace lab.example.com/x => ./x\nreplace lab.example.com/x => ./x\n"}, nil, "", ""},
@@ -80,9 +87,16 @@ const (
 	other = "module lab.example.com/other\n\ngo 1.21\n"
 )
 
+// tree adds a GOPROXY tree to files: one version of lab.example.com/x.
+func tree(files map[string]string) map[string]string {
+	const at = "tree/lab.example.com/x/@v/"
+	files[at+"list"], files[at+"v1.0.0.info"], files[at+"v1.0.0.mod"] = "v1.0.0\n", `{"Version":"v1.0.0"}`, "module lab.example.com/x\n"
+	return files
+}
+
 // What the go command refuses of a project's files is known without asking it, and
-// whether that keeps it from downloading as well. A download that goes ahead comes to
-// GOPROXY=off.
+// whether that keeps it from downloading as well. A download that goes ahead is told that
+// nobody has the module.
 func TestRefusalAsTheGoCommand(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("missing program: go")
@@ -100,7 +114,11 @@ func TestRefusalAsTheGoCommand(t *testing.T) {
 			if files["a/go.mod"] != "" {
 				dir = filepath.Join(root, "a")
 			}
-			e := environment(t, dir, append([]string{"GOTOOLCHAIN=local", "GOFLAGS=", "GOPROXY=off"}, c.set...)...)
+			set := []string{"GOTOOLCHAIN=local", "GOPROXY=off", "GOSUMDB=off", "GOMODCACHE=" + filepath.Join(root, "mod")}
+			for _, s := range c.set {
+				set = append(set, strings.ReplaceAll(s, "DIR", filepath.ToSlash(root)))
+			}
+			e := environment(t, dir, append(set, "GOFLAGS="+strings.TrimSpace("-modcacherw "+flags(c.set)))...)
 			p := find(t, dir, e)
 			every, build := p.Refusal(), p.BuildRefusal()
 			if err := ChooseToolchain(e, p).Refusal(e); err != nil {
@@ -117,7 +135,7 @@ func TestRefusalAsTheGoCommand(t *testing.T) {
 			}
 
 			_, said := goes(t, e, "mod", "download", "lab.example.com/m@v1.0.0")
-			if downloads := strings.Contains(said, "module lookup disabled by GOPROXY=off"); downloads != (every == nil) {
+			if downloads := strings.Contains(said, "go: lab.example.com/m@v1.0.0: "); downloads != (every == nil) {
 				t.Errorf("go mod download says %s; found was %v", said, every)
 			}
 			if text := strings.ReplaceAll(c.every, "DIR/", root+string(filepath.Separator)); ownWords.MatchString(text) && !strings.Contains(short(said, dir), short(text, dir)) {
@@ -132,6 +150,16 @@ func TestRefusalAsTheGoCommand(t *testing.T) {
 			}
 		})
 	}
+}
+
+// flags is GOFLAGS in a list of settings.
+func flags(set []string) string {
+	for _, s := range set {
+		if value, ok := strings.CutPrefix(s, "GOFLAGS="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // ownWords are those of the go command; for the others it needs several lines.

@@ -136,7 +136,8 @@ func (r *reader) members() {
 			p.Modules = append(p.Modules, "")
 			continue
 		}
-		f, err := modfile.Parse(file, data, nil)
+		var queries []query
+		f, err := modfile.Parse(file, data, fixVersion(&queries))
 		if err != nil {
 			r.problem(err)
 			f = parseModLax(file, data)
@@ -147,6 +148,7 @@ func (r *reader) members() {
 		}
 		if err == nil {
 			r.checkMod(file, f)
+			r.checkQueries(file, f, queries)
 		}
 		p.Modules = append(p.Modules, path)
 		if f.Go != nil {
