@@ -236,7 +236,7 @@ func TestProblems(t *testing.T) {
 		requires int
 	}{
 		{"syntax error", map[string]string{"go.mod": "module example.com/m\ngo 1.26\nrequire example.com/a v1.0.0\n<<<<<<< HEAD\nrequire (\n\texample.com/b v1.0.0\n\texample.com/c one\n)\n"}, "go.mod:4:", 2},
-		{"a version to look up", map[string]string{"go.mod": "module example.com/m\nrequire example.com/a latest\nrequire example.com/b v1.0.0\n"}, `go.mod: example.com/a "latest" is looked up: updates to go.mod needed`, 1},
+		{"a version to look up", map[string]string{"go.mod": "module example.com/m\nrequire example.com/a latest\nrequire example.com/b v1.0.0\n"}, `go.mod:2: example.com/a "latest" is looked up: updates to go.mod needed`, 1},
 		{"a path without versions", map[string]string{"go.mod": "module example.com/m\nrequire gopkg.in/x v2.0.0\n"}, `go.mod:2: require gopkg.in/x: version "v2.0.0" invalid: malformed module path "gopkg.in/x"`, 0},
 		{"unknown directive", map[string]string{"go.mod": "module example.com/m\nfuture thing\nrequire example.com/a v1.0.0\n"}, "go.mod:2: unknown directive: future", 1},
 		{"no module line", map[string]string{"go.mod": "go 1.26\n"}, "go.mod: no module line", 0},

@@ -136,8 +136,8 @@ func (r *reader) members() {
 			p.Modules = append(p.Modules, "")
 			continue
 		}
-		var queries []query
-		f, err := modfile.Parse(file, data, fixVersion(&queries))
+		qs := queries{}
+		f, err := modfile.Parse(file, data, qs.fixVersion())
 		if err != nil {
 			r.problem(err)
 			f = parseModLax(file, data)
@@ -148,7 +148,7 @@ func (r *reader) members() {
 		}
 		if err == nil {
 			r.checkMod(file, f)
-			r.checkQueries(file, f, queries)
+			r.checkQueries(file, f, qs)
 		}
 		p.Modules = append(p.Modules, path)
 		if f.Go != nil {
