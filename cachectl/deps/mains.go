@@ -45,7 +45,8 @@ func newer(a, b string) bool { return version.Compare("go"+a, "go"+b) > 0 }
 // pruningForGoVersion).
 func isPruned(goLine string) bool { return !newer("1.17", goLine) }
 
-// openMains reads go.mod of every main module, and go.work.
+// openMains reads go.mod of every main module, and go.work. What is wrong in them
+// beyond their syntax, the project tells.
 func (l *loader) openMains() (bad []Trouble) {
 	p := l.project
 	fail := func(format string, args ...any) {
@@ -53,6 +54,10 @@ func (l *loader) openMains() (bad []Trouble) {
 	}
 	if p.Problem != nil {
 		fail("%v", p.Problem)
+		return bad
+	}
+	if p.Untidy != nil {
+		fail("%v", p.Untidy)
 		return bad
 	}
 	if p.GoWork != "" {
@@ -64,6 +69,7 @@ func (l *loader) openMains() (bad []Trouble) {
 			fail("%v", err)
 			return bad
 		}
+		l.workReplace = replaces(l.work.Replace, p.Root)
 	}
 	for i, dir := range p.Members {
 		name := filepath.Join(dir, "go.mod")
@@ -75,16 +81,12 @@ func (l *loader) openMains() (bad []Trouble) {
 			fail("%v", err)
 			continue
 		}
-		if l.mainOf(m.path) != nil {
-			fail("%s: module %s appears several times in the workspace", p.GoWork, m.path)
-			continue
-		}
 		l.mains = append(l.mains, m)
 	}
 	if len(bad) == 0 && len(l.mains) == 0 {
 		fail("%s: lists no module; add one with: go work use DIR", p.GoWork)
 	}
-	return append(bad, l.openReplaces()...)
+	return bad
 }
 
 func openMain(name, dir string) (*mainModule, error) {
@@ -100,19 +102,11 @@ func openMain(name, dir string) (*mainModule, error) {
 		return nil, fmt.Errorf("%s: no module line", name)
 	}
 	m := &mainModule{path: f.Module.Mod.Path, dir: dir, file: f, exclude: map[module.Version]bool{}}
-	if err := module.CheckImportPath(m.path); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	for _, t := range f.Tool {
-		if err := module.CheckImportPath(t.Path); err != nil {
-			return nil, fmt.Errorf("%s:%d: tool: %w", name, t.Syntax.Start.Line, err)
-		}
-	}
 	for _, x := range f.Exclude {
 		m.exclude[x.Mod] = true
 	}
-	m.replace, err = replaces(f.Replace, name, dir)
-	return m, err
+	m.replace = replaces(f.Replace, dir)
+	return m, nil
 }
 
 // fixVersion accepts what needs no lookup: the go command would ask for any
@@ -127,7 +121,7 @@ func fixVersion(path, vers string) (string, error) {
 }
 
 // replaces are the replace lines of a file in dir.
-func replaces(lines []*modfile.Replace, name, dir string) (map[module.Version]module.Version, error) {
+func replaces(lines []*modfile.Replace, dir string) map[module.Version]module.Version {
 	out := map[module.Version]module.Version{}
 	for _, r := range lines {
 		to := r.New
@@ -136,45 +130,9 @@ func replaces(lines []*modfile.Replace, name, dir string) (map[module.Version]mo
 				to.Path = filepath.Join(dir, to.Path)
 			}
 		}
-		if had, twice := out[r.Old]; twice && had != to {
-			return out, fmt.Errorf("%s:%d: %s is replaced twice", name, r.Syntax.Start.Line, r.Old.Path)
-		}
 		out[r.Old] = to
 	}
-	return out, nil
-}
-
-// openReplaces joins the replacements of a workspace (modload, makeMainModules).
-func (l *loader) openReplaces() (bad []Trouble) {
-	fail := func(format string, args ...any) {
-		bad = append(bad, *trouble(BadFile, module.Version{}, "", format, args...))
-	}
-	byWork := map[string]bool{}
-	if l.work != nil {
-		var err error
-		if l.workReplace, err = replaces(l.work.Replace, l.project.GoWork, l.project.Root); err != nil {
-			fail("%v", err)
-		}
-		for old := range l.workReplace {
-			byWork[old.Path] = true
-			if old.Version == "" && l.mainOf(old.Path) != nil {
-				fail("%s: %s is replaced, and is a module of the workspace", l.project.GoWork, old.Path)
-			}
-		}
-	}
-	from := map[module.Version]module.Version{}
-	for _, m := range l.mains {
-		for old, to := range m.replace {
-			if byWork[old.Path] {
-				continue
-			}
-			if had, twice := from[old]; twice && had != to {
-				fail("%s: %s is replaced differently by two of its modules; settle it with: go work edit -replace", l.project.GoWork, old.Path)
-			}
-			from[old] = to
-		}
-	}
-	return bad
+	return out
 }
 
 // mainOf is the main module of a path, nil when it is none.

@@ -222,6 +222,7 @@ func stories() []state {
 	write := func(name, text string) func(m *machine) {
 		return func(m *machine) { m.write(map[string]string{name: text}) }
 	}
+	untidy := edit("go.mod", "go 1.22", "go 1.22\n\ntoolchain default")
 	return []state{
 		{"empty cache", "pruned", empty},
 		{"no go.sum", "pruned", func(m *machine) { must(m.t, os.Remove(filepath.Join(m.dir, "project", "go.sum"))) }},
@@ -312,6 +313,10 @@ func stories() []state {
 		{"replacement with another name", "replace", edit("local/go.mod", "lab.example.com/local", "lab.example.com/elsewhere")},
 		{"replacement that wants more", "replace", edit("local/go.mod", "go 1.21\n", "go 1.21\n\nrequire lab.example.com/util v1.1.0\n")},
 		{"replaced twice", "replace", edit("go.mod", "\tlab.example.com/local => ./local\n", "\tlab.example.com/local => ./local\n\tlab.example.com/local => ./elsewhere\n")},
+		{"toolchain line that go mod tidy takes away", "pruned", untidy},
+		{"the same, -mod=mod", "pruned", both(untidy, goFlags("-mod=mod"))},
+		{"the same, vendored", "pruned", both(vendor, untidy)},
+		{"the same, of a workspace", "work", edit("go.work", "go 1.22", "go 1.22\n\ntoolchain default")},
 		{"tool, -mod=readonly", "tool", goFlags("-mod=readonly")},
 		{"excluded requirement", "pruned", func(m *machine) {
 			m.edit("go.mod", func(s string) string { return s + "\nexclude lab.example.com/lib v1.0.0\n" })

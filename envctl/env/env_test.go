@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gpx/envctl/advice"
 )
 
 // world is a machine of one user: HOME, a GOROOT with its own go.env, a working
@@ -151,6 +153,8 @@ func TestProblems(t *testing.T) {
 			}
 			if err := e.Command(context.Background(), "", "version").Run(); err == nil || !strings.Contains(err.Error(), "no go command on PATH") {
 				t.Errorf("Command without go: %v", err)
+			} else if got := advice.Of(err); got != "install Go, or name it with PATH" {
+				t.Errorf("Command without go advises %q", got)
 			}
 		}},
 		{"go env fails", func(t *testing.T, w *world) []string { return []string{"GOEXPERIMENT=bogus", "GOPROXY=off"} }, "go env failed", has("GOPROXY", "off")},

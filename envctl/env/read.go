@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 )
 
@@ -167,7 +168,7 @@ func (e *Env) Command(ctx context.Context, dir string, args ...string) *exec.Cmd
 	}
 	cmd := exec.CommandContext(ctx, name, args...)
 	if e.Go == "" {
-		cmd.Err = errors.New("no go command on PATH; install Go, or name it with PATH")
+		cmd.Err = advice.Add(errors.New("no go command on PATH"), "install Go, or name it with PATH")
 	}
 	cmd.Dir = dir
 	// PWD keeps the user's spelling of a directory behind symbolic links.
