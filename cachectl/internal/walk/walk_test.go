@@ -258,6 +258,20 @@ func TestUnreadableFoldersAreToldAndCountNothing(t *testing.T) {
 	}
 }
 
+func TestUnreadableFoldersThatWereAskedForAreToldToo(t *testing.T) {
+	f := &fake{parts: 1, entries: func(string) []Entry { return nil }, fail: func(path string) error {
+		return map[string]error{"denied": fs.ErrPermission, "gone": fs.ErrNotExist}[path]
+	}}
+	var told []string
+	err := Folders(t.Context(), "", []string{"denied", "gone", "there"}, Options{
+		open:    func(string) (folder, error) { return f, nil },
+		Problem: func(path string, err error) { told = append(told, path+": "+err.Error()) },
+	}, func(*Folder) {})
+	if want := []string{"denied: " + fs.ErrPermission.Error()}; err != nil || !slices.Equal(told, want) {
+		t.Errorf("told %q, %v, want %q", told, err, want)
+	}
+}
+
 func TestWhatVanishesMeanwhileIsNoProblem(t *testing.T) {
 	f := &fake{parts: 1, entries: func(path string) []Entry {
 		if path != "." {

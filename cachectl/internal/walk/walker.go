@@ -270,7 +270,7 @@ func (w *walker) next(ctx context.Context, t *task, batch []Entry) ([]Entry, err
 func (w *walker) finish(t *task, err error) {
 	switch {
 	case err == nil:
-	case t.top && t.dir == nil:
+	case t.top && t.dir == nil && w.done != nil: // which is told
 		t.tree.err = err
 		t.tree.unread.Add(1)
 	case vanished(err) && t.dir == nil:
