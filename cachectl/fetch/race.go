@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -38,8 +39,8 @@ type Racer struct {
 	Rest time.Duration
 	// Circle says how far from the user an endpoint is; nil means that all are alike.
 	Circle func(ep probe.Endpoint) Circle
-	// Temp makes a file for what comes. Its error concerns everything, and is
-	// kept in Err.
+	// Temp makes a file for what comes. Its error concerns everything, as does one of
+	// writing to it, and is kept in Err.
 	Temp func() (*os.File, error)
 
 	mu      sync.Mutex
@@ -70,12 +71,15 @@ type Race struct {
 	// left alone since they failed before. Who answered that it has no such file is
 	// not among them, nor is who is well and was not asked since another is faster.
 	Passed []Tried
+	// Broken is what kept this machine from taking a file in, as a full disk does. It
+	// is no source's fault, and nobody else was asked after it.
+	Broken error
 }
 
 // Missing reports whether everybody who was asked answered that there is no such
 // file.
 func (r *Race) Missing() bool {
-	return !r.Won && !slices.ContainsFunc(r.Tried, func(t Tried) bool { return t.Class != probe.NotFound })
+	return !r.Won && r.Broken == nil && !slices.ContainsFunc(r.Tried, func(t Tried) bool { return t.Class != probe.NotFound })
 }
 
 // Close ends the connections. No Get may be under way.
@@ -85,7 +89,7 @@ func (r *Racer) Close() {
 	}
 }
 
-// Err is the first error of Temp.
+// Err is the first error of Temp, or of a file that it made.
 func (r *Racer) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -201,10 +205,14 @@ func (r *Racer) GetWithin(ctx context.Context, p probe.Patience, eps []probe.End
 		case a := <-g.answers:
 			g.running--
 			g.asked[a.source].over = true
-			if a.won && g.winner == nil {
+			switch {
+			case a.won && g.winner == nil:
 				g.won(a)
 				cancel()
-			} else {
+			case a.broken != nil:
+				g.race.Broken = a.broken
+				cancel()
+			default:
 				g.failed(a)
 			}
 		case s := <-g.begun:
@@ -281,6 +289,7 @@ func (a *asking) slow(f probe.File, now time.Time) bool {
 // An intake writes what comes, and can be looked at meanwhile.
 type intake struct {
 	w     io.Writer
+	err   error // of w; of the goroutine that writes
 	n     atomic.Int64
 	whole atomic.Bool
 	// endless: its size is not known.
@@ -291,6 +300,9 @@ type intake struct {
 func (i *intake) Write(p []byte) (int, error) {
 	n, err := i.w.Write(p)
 	i.n.Add(int64(n))
+	if err != nil {
+		i.err = err
+	}
 	return n, err
 }
 
@@ -300,6 +312,7 @@ type outcome struct {
 	n      int64
 	won    bool
 	tried  Tried
+	broken error // of this machine; then the source is not to blame
 }
 
 // launch asks the next source, if there is one that may be asked now.
@@ -371,10 +384,13 @@ func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version,
 	fail := func(class probe.Class, detail string) outcome {
 		return outcome{source: s, tried: Tried{Hop: s.name, Class: class, Detail: redact.Text(detail)}}
 	}
+	broken := func(err error) outcome {
+		r.broken(err)
+		return outcome{source: s, broken: err}
+	}
 	tmp, err := r.Temp()
 	if err != nil {
-		r.broken(err)
-		return fail(probe.ClassUnknown, err.Error())
+		return broken(err)
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
@@ -385,6 +401,9 @@ func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version,
 		s.took(time.Now(), time.Since(start))
 		began()
 	})
+	if came.err != nil {
+		return broken(came.err)
+	}
 	if res.Class != probe.OK {
 		failed := fail(res.Class, res.Detail)
 		switch {
@@ -399,8 +418,7 @@ func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version,
 	}
 	came.whole.Store(true)
 	if err := tmp.Close(); err != nil {
-		r.broken(err)
-		return fail(probe.ClassUnknown, err.Error())
+		return broken(err)
 	}
 	err = accept(ctx, tmp.Name())
 	var mismatch *stage.Mismatch
@@ -412,8 +430,17 @@ func (r *Racer) attempt(ctx context.Context, p probe.Patience, m module.Version,
 		return fail(probe.ChecksumMismatch, m.String()+": "+err.Error())
 	case errors.Is(err, stage.ErrNoProof):
 		return fail(probe.SumDBUnavailable, err.Error())
+	case ofFile(err) && ctx.Err() == nil:
+		return broken(err)
 	}
 	return fail(probe.ProtocolInvalid, err.Error())
+}
+
+// ofFile reports whether an error is one of a file or folder of this machine.
+func ofFile(err error) bool {
+	var path *fs.PathError
+	var link *os.LinkError
+	return errors.As(err, &path) || errors.As(err, &link)
 }
 
 // broken keeps an error that concerns everything.

@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -72,5 +73,51 @@ func TestRaceMissing(t *testing.T) {
 			}
 		}
 		r.Close()
+	}
+}
+
+// A disk that is full, or a folder that is gone, is no fault of who sends: nobody is
+// struck, and nobody else is asked, least of all who would not be otherwise.
+func TestRaceBroken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	first, second := w.lab.Proxy("first", nil), w.lab.Proxy("second", nil)
+	eps := []probe.Endpoint{{URL: first.URL(), Kind: probe.KindProxy}, {URL: second.URL(), Kind: probe.KindProxy}}
+	dir := t.TempDir()
+	gone := func() (*os.File, error) { return os.CreateTemp(filepath.Join(dir, "gone"), "*") }
+	// Reading only, as good as full.
+	full := func() (*os.File, error) {
+		f, err := os.CreateTemp(dir, "*")
+		if err != nil {
+			return nil, err
+		}
+		f.Close()
+		return os.Open(f.Name())
+	}
+	sound := func() (*os.File, error) { return os.CreateTemp(dir, "*") }
+	take := func(context.Context, string) error { return nil }
+	cannot := func(_ context.Context, file string) error { return os.Rename(file, filepath.Join(dir, "gone", "x")) }
+	for name, tt := range map[string]struct {
+		temp   func() (*os.File, error)
+		accept func(context.Context, string) error
+	}{"no folder": {gone, take}, "no room": {full, take}, "cannot be moved": {sound, cannot}} {
+		r := Racer{Prober: probe.New(probe.DefaultConfig(), w.env), Rest: time.Hour, Hedge: time.Minute, Temp: tt.temp}
+		for range 3 {
+			race := r.Get(t.Context(), eps, w.wants[0].Version, probe.Mod, tt.accept)
+			if race.Won || race.Broken == nil || len(race.Tried) > 0 || race.Missing() {
+				t.Errorf("%s: %+v", name, race)
+			}
+		}
+		if r.Err() == nil {
+			t.Errorf("%s: not told", name)
+		}
+		r.Temp = sound
+		if race := r.Get(t.Context(), eps, w.wants[0].Version, probe.Mod, take); !race.Won || race.Source != first.URL() || len(race.Passed) > 0 {
+			t.Errorf("%s, and then well: %+v", name, race)
+		}
+		r.Close()
+	}
+	if n := len(second.Log()); n > 0 {
+		t.Errorf("the second was asked %d times", n)
 	}
 }
