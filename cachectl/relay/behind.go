@@ -1,6 +1,9 @@
 package relay
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"sync"
 
 	"golang.org/x/mod/module"
@@ -74,9 +77,22 @@ func (r *Relay) newCore(b Behind, dir string) (*core, error) {
 	if c.stage, err = stage.Open(dir, proofs); err != nil {
 		return nil, err
 	}
-	c.spares = newSpares(c.stage.Temp)
+	c.spares = newSpares(c.temp)
 	c.racer = &fetch.Racer{Prober: b.Prober, Patience: r.o.Patience, Hedge: r.o.Hedge, Rest: r.o.Rest, Circle: b.Circle, Temp: c.spares.take}
 	return c, nil
+}
+
+// temp makes a file for what comes, and the folder for it again where somebody has
+// tidied that up.
+func (c *core) temp() (*os.File, error) {
+	f, err := c.stage.Temp()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if _, err := stage.Open(c.stage.Dir, nil); err != nil {
+		return nil, err
+	}
+	return c.stage.Temp()
 }
 
 // close waits for what is under way. Nobody uses the core any more.

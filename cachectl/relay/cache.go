@@ -232,6 +232,20 @@ func (k *kept) add(name string) {
 	}
 }
 
+// clear removes all files, and reports whether there were any: where the disk is full
+// before most is reached, the next file matters more than those before.
+func (k *kept) clear() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, f := range k.files {
+		os.Remove(f.name)
+	}
+	had := len(k.files) > 0
+	k.files, k.total = nil, 0
+	clear(k.doubts)
+	return had
+}
+
 // doubt notes that nothing vouches for a file that is in the folder.
 func (k *kept) doubt(name, from string) {
 	k.mu.Lock()

@@ -225,6 +225,7 @@ func TestFolderGone(t *testing.T) {
 		t.Fatal(status)
 	}
 	must(t, os.RemoveAll(w.o.Dir))
+	must(t, os.WriteFile(w.o.Dir, nil, 0o600)) // it cannot be made again
 	for _, file := range []string{"mod", "zip", "info"} {
 		if status, body, _ := w.get(url + file); status < 500 {
 			t.Errorf("%s: %d %s", file, status, body)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -216,11 +217,16 @@ func (c *core) race(ctx context.Context, t target, take func(context.Context, st
 	}
 	eps := slices.DeleteFunc(slices.Clone(c.Sources(t.m)), func(ep probe.Endpoint) bool { return ep.Kind == probe.KindDirect })
 	race := c.rounds(ctx, eps, t, take)
+	if noRoom(race.Broken) && !race.Won && c.kept.clear() {
+		race = c.rounds(ctx, eps, t, take)
+	}
 	switch {
 	case race.Won:
 		return race, nil
 	case ctx.Err() != nil:
 		return race, ctx.Err()
+	case race.Broken != nil:
+		return race, c.r.broken(t, race.Broken)
 	}
 	return race, c.refusalOf(t, race)
 }
@@ -241,7 +247,7 @@ func (c *core) rounds(ctx context.Context, eps []probe.Endpoint, t target, take 
 		before = race.Tried
 		return race
 	}
-	over := func(race fetch.Race) bool { return race.Won || ctx.Err() != nil }
+	over := func(race fetch.Race) bool { return race.Won || race.Broken != nil || ctx.Err() != nil }
 	race := round(c.r.o.Patience)
 	if !over(race) && slices.ContainsFunc(race.Tried, passing) {
 		race = round(c.r.o.Patience)
@@ -314,6 +320,24 @@ func (c *core) refusalOf(t target, race fetch.Race) *refusal {
 		}
 	}
 	return refuse(status, "%s", b.String())
+}
+
+// noRoom reports whether a disk, or the user's part of it, is full.
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// broken is what the client is told when the relay cannot keep what comes. Other
+// machines are not told where its folder is.
+func (r *Relay) broken(t target, err error) *refusal {
+	where := ""
+	if !r.o.Network {
+		where = " " + r.o.Dir
+	}
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) { // without the names of files
+		err = inner
+	}
+	return refuse(http.StatusInternalServerError, "%s: no upstream is at fault: gpx cannot keep it in its folder%s: %v", what(t), where, err)
 }
 
 // what names a target for people.
