@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"gpx/cachectl/internal/pace"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
+	"gpx/envctl/redact"
 )
 
 // RemoveEntries is the kind of action that takes files out of a build cache.
@@ -85,13 +87,19 @@ func checkRemoval(_ context.Context, steps []change.Step) error {
 func doRemoval(ctx context.Context, id string, steps []change.Step) error {
 	i := 0
 	err := eachBound(steps, func(b *bound) error {
-		moved, err := b.putAside(ctx, id)
-		if err != nil {
+		moved, denied, err := b.putAside(ctx, id)
+		why := "it was used since the plan was made, or is gone already"
+		switch {
+		case err != nil:
 			return err
+		case denied != nil && moved == 0:
+			return denied
+		case denied != nil:
+			why = redact.Text(denied.Error())
 		}
 		if a := steps[i].Action; moved < a.Bytes {
 			a.Target, a.Bytes = "part of "+a.Target, a.Bytes-moved
-			change.Leave(ctx, a, "it was used since the plan was made, or is gone already")
+			change.Leave(ctx, a, why)
 		}
 		i++
 		return os.WriteFile(filepath.Join(b.Dir, marker(id)), nil, 0o666)
@@ -119,12 +127,12 @@ func removalDone(_ context.Context, id string, steps []change.Step) (bool, error
 }
 
 // putAside moves all that b takes out of the go command's sight, and returns
-// how many bytes that was.
-func (b *bound) putAside(ctx context.Context, id string) (int64, error) {
+// how many bytes that was, and the first reason why something may not be moved.
+func (b *bound) putAside(ctx context.Context, id string) (moved int64, denied, err error) {
 	c := &Cache{b.Dir}
 	k, err := c.read(ctx)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	m := &mover{id: id}
 	for p := range k.pairs() {
@@ -133,10 +141,10 @@ func (b *bound) putAside(ctx context.Context, id string) (int64, error) {
 		}
 	}
 	if err := m.move(ctx, c, &m.outputs); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	err = m.move(ctx, c, &m.entries)
-	return m.bytes.Load(), err
+	return m.bytes.Load(), m.denied, err
 }
 
 // A move is one file that is to go aside.
@@ -156,6 +164,9 @@ type mover struct {
 	outputs, entries [shards][]move
 	total            int64
 	done, bytes      atomic.Int64
+
+	once   sync.Once
+	denied error // the first reason why something may not be moved
 }
 
 // add takes the files of a pair in.
@@ -183,6 +194,10 @@ func (m *mover) move(ctx context.Context, c *Cache, moves *[shards][]move) error
 				return nil
 			}
 			moved, err := m.moveOne(shard, mv)
+			if errors.Is(err, fs.ErrPermission) { // several users may share a cache
+				m.once.Do(func() { m.denied = fmt.Errorf("%s: %w", filepath.Join(c.dir, shardName(i)), cause(err)) })
+				err = nil
+			}
 			if err != nil {
 				stop()
 				return err
@@ -220,6 +235,20 @@ func (m *mover) moveOne(shard *os.Root, mv move) (bool, error) {
 		return false, putBack(shard, aside, mv.name)
 	}
 	return true, nil
+}
+
+// cause is an error without the names that it gives: those of a shard say nothing
+// without the shard's own.
+func cause(err error) error {
+	var l *os.LinkError
+	var p *fs.PathError
+	switch {
+	case errors.As(err, &l):
+		return l.Err
+	case errors.As(err, &p):
+		return p.Err
+	}
+	return err
 }
 
 // inUse reports whether a file could not be moved because somebody has it open.
@@ -261,9 +290,16 @@ func purgeBehind(ctx context.Context, id string, steps []change.Step) error {
 // purge removes what change id put aside, and its marker.
 func (c *Cache) purge(ctx context.Context, id string) error {
 	var done atomic.Int64
-	err := c.eachAside(ctx, id, func(shard *os.Root, aside, _ string) error {
+	err := c.eachAside(ctx, id, func(shard *os.Root, aside, name string) error {
 		change.Report(ctx, change.Progress{What: "freeing space", Done: done.Add(1), Unit: "files"})
-		return shard.RemoveAll(aside)
+		err := shard.RemoveAll(aside)
+		if errors.Is(err, fs.ErrPermission) && !inUse(err) {
+			// The folder of a program that another user has put there: no later
+			// start can remove it either.
+			change.Remark(ctx, filepath.Join(c.dir, name[:2], name)+" cannot be removed, so it stays: "+cause(err).Error())
+			return putBack(shard, aside, name)
+		}
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("not all space is free yet, the next start goes on: %w", err)
@@ -320,8 +356,9 @@ func (c *Cache) eachAside(ctx context.Context, id string, f func(shard *os.Root,
 	return errors.Join(err, ctx.Err())
 }
 
-// eachShard calls f for every shard that is there, several at a time, and waits
-// for all of them. f calls step after each file.
+// eachShard calls f for every shard that is there and may be read, several at a
+// time, and waits for all of them: of what cannot be read nothing was ever put
+// aside. f calls step after each file.
 func (c *Cache) eachShard(f func(i int, shard *os.Root, step func()) error) error {
 	root, err := os.OpenRoot(c.dir)
 	if err != nil {
@@ -331,7 +368,7 @@ func (c *Cache) eachShard(f func(i int, shard *os.Root, step func()) error) erro
 	var errs [shards]error
 	pace.Each(shards, func(i int, step func()) {
 		shard, err := root.OpenRoot(shardName(i))
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			return
 		}
 		if err == nil {
