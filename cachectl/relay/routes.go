@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gpx/envctl/chain"
+	"gpx/envctl/redact"
 	"gpx/probe"
 )
 
@@ -21,7 +22,12 @@ const (
 	routeRest = 5 * time.Second
 	// lieRest is the same for one whose answers do not prove themselves.
 	lieRest = time.Minute
+	// unanswered is how long one was waited for that is said to have been silent, and
+	// not just slower than another.
+	unanswered = 2 * time.Second
 )
+
+const noAnswer = string(probe.Timeout) + ": no answer in time"
 
 // errNoRoute says that there is nobody to be asked.
 var errNoRoute = errors.New("there is no way to the checksum database in the chain")
@@ -43,6 +49,8 @@ type route struct {
 	now     *using
 	strikes int
 	until   time.Time
+	why     string    // it failed last; clean
+	at      time.Time // when
 }
 
 // Using counts who uses a remote, since it is closed when nobody does.
@@ -160,10 +168,53 @@ func (rs *routes) Get(ctx context.Context, path string) ([]byte, error) {
 }
 
 func (r *route) get(ctx context.Context, path string) ([]byte, error) {
+	began := time.Now()
 	u := r.take()
 	data, err := u.Get(ctx, path)
-	r.give(u, err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist), err == nil)
+	failed := err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist)
+	switch {
+	case failed:
+		r.note(whyNot(err))
+	case err != nil && time.Since(began) >= unanswered:
+		r.note(noAnswer)
+	}
+	r.give(u, failed, err == nil)
 	return data, err
+}
+
+// note keeps why it failed.
+func (r *route) note(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.why, r.at = why, time.Now()
+}
+
+// whyNot is an error of one route as a line about an upstream has it: class and detail.
+func whyNot(err error) string {
+	var e *probe.SumDBError
+	switch {
+	case !errors.As(err, &e):
+		return redact.Text(err.Error())
+	case e.Detail == "":
+		return string(e.Class)
+	}
+	return string(e.Class) + ": " + e.Detail
+}
+
+// said is a line about each route that has failed after an instant, or that is still
+// being waited for.
+func (rs *routes) said(since time.Time) (lines []string) {
+	for _, r := range rs.list {
+		r.mu.Lock()
+		switch {
+		case r.now != nil && r.now.n > 0:
+			lines = append(lines, r.name+": "+noAnswer)
+		case r.at.After(since):
+			lines = append(lines, r.name+": "+r.why)
+		}
+		r.mu.Unlock()
+	}
+	return lines
 }
 
 func (r *route) take() *using {
@@ -223,4 +274,5 @@ func (r *route) distrust() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.strikes, r.until = 2, time.Now().Add(lieRest)
+	r.why, r.at = string(probe.SumDBUntrusted)+": what it says does not prove itself", time.Now()
 }

@@ -226,14 +226,19 @@ func (c *core) serveSum(w *writer, req *http.Request, rest string) error {
 	if !ok || c.sums == nil { // then the client asks the database itself
 		return refuse(http.StatusNotFound, "%s: this relay does not answer for that checksum database", rest)
 	}
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(req.Context(), sumTime)
 	defer cancel()
 	data, contentType, err := c.sums.get(ctx, path)
 	if err != nil {
-		if ctx.Err() != nil && req.Context().Err() == nil {
+		said := c.sums.routes.said(began.Add(-proofTime)) // who was asked for the file before is not always asked again
+		switch {
+		case ctx.Err() != nil && req.Context().Err() == nil:
 			err = errors.New("no answer in time")
+		case errors.Is(err, sumdb.ErrUnavailable) && len(said) > 0:
+			err = errors.New("no way to it answers")
 		}
-		return sumRefusal(name, path, err)
+		return sumRefusal(name, path, err, said)
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -243,8 +248,8 @@ func (c *core) serveSum(w *writer, req *http.Request, rest string) error {
 	return nil
 }
 
-// sumRefusal is what the client is told.
-func sumRefusal(name, path string, err error) error {
+// sumRefusal is what the client is told, with what each way said where none did.
+func sumRefusal(name, path string, err error, said []string) error {
 	status := http.StatusBadGateway
 	switch {
 	case errors.Is(err, errSumPath):
@@ -254,7 +259,11 @@ func sumRefusal(name, path string, err error) error {
 	case errors.Is(err, sumdb.ErrUnknown):
 		status = http.StatusNotFound
 	}
-	return refuse(status, "checksum database %s, %s: %v", name, path, err)
+	if status != http.StatusBadGateway {
+		said = nil
+	}
+	text := fmt.Sprintf("checksum database %s, %s: %v", name, path, err)
+	return refuse(status, "%s", strings.Join(append([]string{text}, said[:min(len(said), maxNamed)]...), "\n"))
 }
 
 var errSumPath = errors.New("this is no path of a checksum database")

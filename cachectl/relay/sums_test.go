@@ -23,6 +23,7 @@ import (
 	"gpx/envctl/env"
 	ours "gpx/envctl/sumdb"
 	"gpx/probe"
+	"gpx/probe/lab"
 )
 
 // A growing checksum database has a new record for each version that is asked for.
@@ -302,5 +303,39 @@ func TestSumsPaths(t *testing.T) {
 		if status, body, _ := w.get(path); status != want {
 			t.Errorf("%s: %d %s, want %d", path, status, body, want)
 		}
+	}
+}
+
+// When no way leads to the database, the client is told what each of them did.
+func TestSumRefusalNamesRoutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	down, none := w.lab.Proxy("down", lab.Always(lab.Status(503, "out of order"))), w.lab.Proxy("none", lab.Always(lab.NoSumDB(404)))
+	w.behind(down, none)
+	direct, err := chain.Parse("direct")
+	must(t, err)
+	w.o.Routes = append(w.o.Routes, direct)
+	w.lab.SumDB().SetFault(lab.Refuse())
+	w.sumDB("", t.TempDir())
+	w.start()
+	for range 3 {
+		status, body, _ := w.get("/sumdb/" + w.lab.SumDBName() + "/lookup/lab.example.com/alpha@v1.0.0")
+		if status != http.StatusBadGateway {
+			t.Errorf("%d %s", status, body)
+		}
+		for _, want := range []string{down.URL() + ": server_error: 503", none.URL() + ": ", "direct: refused"} {
+			if !strings.Contains(body, "\n"+want) {
+				t.Errorf("no %q in: %s", want, body)
+			}
+		}
+	}
+}
+
+// One that hangs is among them.
+func TestSumRefusalNamesSilent(t *testing.T) {
+	t.Parallel()
+	rs := routes{hedge: time.Hour, list: []*route{{name: "a"}, {name: "b", now: &using{n: 1}}, {name: "c", why: "refused", at: time.Unix(100, 0)}, {name: "d", why: "eof", at: time.Unix(200, 0)}}}
+	if got, want := strings.Join(rs.said(time.Unix(150, 0)), " "), "b: "+noAnswer+" d: eof"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
