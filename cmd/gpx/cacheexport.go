@@ -222,17 +222,19 @@ func (a *app) needed(ctx context.Context, projects []*project.Project, inv *modc
 		a.notice(p.String())
 	}
 	a.printNotices()
-	cached := map[module.Version]bool{}
+	// A version with a tree builds here without its zip, and nowhere else: it is
+	// asked for, so that the export says why it leaves it out.
+	zip, held := map[module.Version]bool{}, map[module.Version]bool{}
 	for _, v := range inv.Versions {
-		cached[v.Version] = v.Zip
+		zip[v.Version], held[v.Version] = v.Zip, v.State != modcache.ModOnly
 	}
 	for m := range need {
-		if !cached[m] {
+		if !zip[m] {
 			sel.mods = append(sel.mods, module.Version{Path: m.Path, Version: strings.TrimSuffix(m.Version, "/go.mod")})
 		}
 		switch {
 		case strings.HasSuffix(m.Version, "/go.mod"):
-		case cached[m]:
+		case held[m]:
 			sel.versions = append(sel.versions, m)
 		case m.Path == "golang.org/toolchain": // it builds with the toolchain that is installed
 		case required[m]:
