@@ -37,7 +37,8 @@ const (
 // An authority knows the credentials that the go command would attach, as
 // cmd/go/internal/auth does: GOAUTH is a list of methods, the earlier one wins,
 // and a credential belongs to a URL prefix. What a method said is kept for the
-// life of the Prober; a 4xx answer makes it ask again, with the URL.
+// life of the Prober; a 4xx answer makes it ask again, with the URL. The go command,
+// which lives for a moment, reads a netrc file once; here it is read again.
 type authority struct {
 	goauth string
 	vars   func(string) string // the OS environment
@@ -84,8 +85,18 @@ type method struct {
 	words []string
 }
 
-// isCommand reports whether what m says can depend on the URL.
-func (m method) isCommand() bool { return m.words[0] != "off" && m.words[0] != "netrc" }
+// mayRenew reports whether m can say something else after an answer: a command always,
+// a netrc file after one that wants other credentials. gpx may run for longer than
+// those in the file are good.
+func (m method) mayRenew(res *http.Response) bool {
+	switch m.words[0] {
+	case "off":
+		return false
+	case "netrc":
+		return res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden
+	}
+	return true
+}
 
 // refusal says why the go command ends at its first https request, whatever the
 // answer would be: GOAUTH is checked when it is first used (runGoAuth). It is ""
@@ -145,11 +156,11 @@ func (a *authority) isReady() bool {
 	return a.ran || a.now().Before(a.nextRun)
 }
 
-// renew asks the methods that depend on the URL, after a 4xx answer to it, and
-// reports whether the request would now carry other credentials.
+// renew asks the methods that may have something new to say, after a 4xx answer to
+// u, and reports whether the request would now carry other credentials.
 func (a *authority) renew(ctx context.Context, u *url.URL, res *http.Response) bool {
-	if !slices.ContainsFunc(a.methods(), method.isCommand) {
-		return false // off and netrc have said all they know
+	if !slices.ContainsFunc(a.methods(), func(m method) bool { return m.mayRenew(res) }) {
+		return false
 	}
 	select {
 	case a.turn <- struct{}{}:
@@ -269,8 +280,8 @@ func (a *authority) ask(ctx context.Context, m method, res *http.Response, raw s
 	case "off":
 		return nil
 	case "netrc":
-		if raw != "" {
-			return nil // read once
+		if raw != "" && !m.mayRenew(res) {
+			return nil
 		}
 		return a.netrc(ctx)
 	case "git":

@@ -231,6 +231,36 @@ printf '%s\n\nAuthorization: Bearer wrong-`+secret+`\nPrivate-Token: `+secret+`\
 	}
 }
 
+// TestNetrcIsReadAgain when its credentials are refused: who gives them out for an hour
+// changes the file while gpx runs.
+func TestNetrcIsReadAgain(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, authorized)
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	file := filepath.Join(t.TempDir(), "netrc")
+	write := func(password string) {
+		must(t, os.WriteFile(file, []byte("machine "+strings.TrimPrefix(v.URL, "https://")+" login me password "+password), 0o600))
+	}
+	write("expired")
+	p := setup{environ: []string{"NETRC=" + file}, options: []probe.Option{v.trusted(), probe.WithNow(func() time.Time { return now })}}.prober(t, nil)
+	ep := probe.Endpoint{URL: v.URL, Kind: probe.KindProxy}
+	for range 2 {
+		if r := p.Probe(bound(t), ep); r.Class != probe.AuthRequired {
+			t.Errorf("got %s (%s)", r.Class, r.Detail)
+		}
+	}
+	if n := v.count(); n != 2 {
+		t.Errorf("%d requests, though the file says the same", n)
+	}
+	write(secret)
+	now = now.Add(2 * time.Minute)
+	r := p.Probe(bound(t), ep)
+	if r.Class != probe.OK {
+		t.Errorf("with another file: %s (%s)", r.Class, r.Detail)
+	}
+	noSecrets(t, r)
+}
+
 // TestGOAUTHCommandThatHangs costs its bound once, and leaves nothing behind.
 func TestGOAUTHCommandThatHangs(t *testing.T) {
 	t.Parallel()
