@@ -188,7 +188,7 @@ func refuse(status int, format string, args ...any) *refusal {
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	start := time.Now()
 	out := newWriter(w, r.writeStall)
-	out.probe = req.Header.Get(probe.MarkHeader) != ""
+	out.probe, out.bare = req.Header.Get(probe.MarkHeader) != "", req.Method == http.MethodHead
 	path, err := r.admit(out, req)
 	from := ""
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/internal/ziphash"
+	"gpx/envctl/chain"
 	"gpx/envctl/project"
 	"gpx/probe"
 	"gpx/probe/lab"
@@ -211,6 +212,24 @@ func TestRangeAndHead(t *testing.T) {
 		if status != 200 || body != "" || h.Get("Content-Length") != fmt.Sprint(length) {
 			t.Errorf("%s: %d %q %v", path, status, body, h)
 		}
+	}
+	w.stop() // so that all is counted
+	if n := w.relay.Stats().Bytes; n != 10-4 {
+		t.Errorf("%d bytes are said to be sent", n)
+	}
+}
+
+// Behind GOPROXY=off that is what the client reads.
+func TestOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.behind()
+	var err error
+	w.o.Chain, err = chain.Parse("off")
+	must(t, err)
+	w.start()
+	if status, body, _ := w.get("/lab.example.com/alpha/@v/v1.0.0.mod"); status != http.StatusBadGateway || !strings.Contains(body, "GOPROXY=off") {
+		t.Errorf("%d %s", status, body)
 	}
 }
 

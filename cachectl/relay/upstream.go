@@ -21,6 +21,7 @@ import (
 	"gpx/cachectl/fetch"
 	"gpx/cachectl/internal/stage"
 	"gpx/envctl/bounded"
+	"gpx/envctl/chain"
 	"gpx/probe"
 )
 
@@ -298,6 +299,8 @@ func (c *core) refusalOf(t target, race fetch.Race) *refusal {
 	var b strings.Builder
 	status := http.StatusBadGateway
 	switch {
+	case len(race.Tried) == 0 && isOff(c.Chain):
+		fmt.Fprintf(&b, "%s: GOPROXY=off, and it is not in the module cache", what(t))
 	case len(race.Tried) == 0:
 		fmt.Fprintf(&b, "%s: there is no upstream that may be asked for it, and it is not in the module cache", what(t))
 	case race.Missing():
@@ -339,6 +342,9 @@ func (r *Relay) broken(t target, err error) *refusal {
 	}
 	return refuse(http.StatusInternalServerError, "%s: no upstream is at fault: gpx cannot keep it in its folder%s: %v", what(t), where, err)
 }
+
+// isOff reports whether a chain is off and nothing else.
+func isOff(c chain.Chain) bool { return len(c.Hops) == 1 && c.Hops[0].Kind == chain.Off }
 
 // what names a target for people.
 func what(t target) string {

@@ -26,6 +26,7 @@ type writer struct {
 	n       int64
 	closing bool
 	probe   bool // the request is one of gpx's own
+	bare    bool // it is a HEAD: net/http takes a body and sends none
 	stall   time.Duration
 }
 
@@ -50,7 +51,9 @@ func (w *writer) Write(p []byte) (int, error) {
 	}
 	w.more()
 	n, err := w.ResponseWriter.Write(p)
-	w.n += int64(n)
+	if !w.bare {
+		w.n += int64(n)
+	}
 	return n, err
 }
 
