@@ -53,14 +53,15 @@ type core struct {
 	r     *Relay
 	users sync.WaitGroup // requests
 
-	stage   *stage.Stage
-	kept    *kept
-	spares  *spares
-	racer   *fetch.Racer
-	vain    rest  // of patience
-	sums    *sums // nil: off
-	files   flights[fetched]
-	answers flights[answer]
+	stage     *stage.Stage
+	kept      *kept
+	spares    *spares
+	racer     *fetch.Racer
+	vain      rest  // of patience
+	sums      *sums // nil: off
+	unopposed agreed
+	files     flights[fetched]
+	answers   flights[answer]
 }
 
 func (r *Relay) newCore(b Behind, dir string) (*core, error) {

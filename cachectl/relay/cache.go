@@ -31,7 +31,7 @@ func (c *core) inCache(t target) string {
 // cachedSmall is an .info or .mod of the go command's own cache, when it is fit to
 // be passed on: what the go command would go on with. Files that were cut or changed
 // since are not: an upstream has better ones.
-func (c *core) cachedSmall(t target) (small, bool) {
+func (c *core) cachedSmall(ctx context.Context, t target) (small, bool) {
 	name := c.inCache(t)
 	if name == "" {
 		return small{}, false
@@ -42,7 +42,7 @@ func (c *core) cachedSmall(t target) (small, bool) {
 	}
 	if t.file == probe.Mod {
 		key := module.Version{Path: t.m.Path, Version: t.m.Version + "/go.mod"}
-		return got, len(got.data) > 0 && c.agrees(key, func() string { return probe.ModSum(got.data) })
+		return got, len(got.data) > 0 && c.agrees(ctx, t, key, func() string { return probe.ModSum(got.data) })
 	}
 	var info struct{ Version string }
 	return got, json.Unmarshal(got.data, &info) == nil && info.Version == t.m.Version
@@ -66,14 +66,54 @@ func (c *core) cachedZip(ctx context.Context, t target) *os.File {
 	return nil
 }
 
-// agrees reports whether go.sum does not contradict a hash.
-func (c *core) agrees(key module.Version, hash func() string) bool {
+// agrees reports whether neither go.sum nor what this machine has of the checksum
+// database contradicts a hash. key is its module in go.sum.
+func (c *core) agrees(ctx context.Context, t target, key module.Version, hash func() string) bool {
+	isSum := func(h string) bool { return strings.HasPrefix(h, "h1:") }
 	lines := c.Sums[key]
-	if len(lines) == 0 {
+	known := slices.ContainsFunc(lines, isSum)
+	if !known && !c.verifies(t) {
 		return true
 	}
 	sum := hash()
-	return slices.Contains(lines, sum) || !slices.ContainsFunc(lines, func(h string) bool { return strings.HasPrefix(h, "h1:") })
+	if known {
+		return slices.Contains(lines, sum)
+	}
+	return c.unopposed.ask(ctx, key, sum, func() bool {
+		prefix := key.Path + " " + key.Version + " "
+		lines := c.sums.here(ctx, t.m)
+		return slices.Contains(lines, prefix+sum) || !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, prefix) })
+	})
+}
+
+// Agreed are hashes that were asked about once, and not contradicted.
+type agreed struct {
+	mu sync.Mutex
+	by map[module.Version]string
+}
+
+// maxAgreed bounds what is remembered, some 200 bytes each.
+const maxAgreed = 20_000
+
+// ask is what find says of a hash, which is not asked again when it agrees, unless ctx
+// has ended meanwhile.
+func (a *agreed) ask(ctx context.Context, key module.Version, sum string, find func() bool) bool {
+	a.mu.Lock()
+	had := a.by[key]
+	a.mu.Unlock()
+	if had == sum {
+		return true
+	}
+	if ok := find(); !ok || ctx.Err() != nil {
+		return ok
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.by == nil || len(a.by) >= maxAgreed {
+		a.by = map[module.Version]string{}
+	}
+	a.by[key] = sum
+	return true
 }
 
 // zipFits reports whether a zip has the hash that the go command wrote beside it
@@ -85,7 +125,7 @@ func (c *core) zipFits(ctx context.Context, t target, f *os.File) bool {
 	}
 	want := strings.TrimSpace(string(hash.data))
 	sum, err := c.r.zips.sum(ctx, f)
-	return err == nil && sum == want && c.agrees(t.m, func() string { return sum })
+	return err == nil && sum == want && c.agrees(ctx, t, t.m, func() string { return sum })
 }
 
 func openRegular(name string) (*os.File, error) {

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -100,6 +101,43 @@ func TestFromCacheAlone(t *testing.T) {
 	// What nobody has is no 404 while nobody answered.
 	if status, body, _ := w.get("/lab.example.com/other/@v/v1.0.0.info"); status != http.StatusBadGateway || !strings.Contains(body, "refused") {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// What the module cache has of the checksum database counts against a file of it that
+// go.sum does not know: a go.mod has no hash beside it.
+func TestCacheContradicted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one := w.lab.Proxy("one", nil)
+	w.behind(one)
+	w.sumDB("", t.TempDir())
+	w.start()
+	filled := w.goCommand()
+	filled.download()
+	w.stop()
+
+	const path = "/lab.example.com/alpha/@v/v1.0.0.mod"
+	name := filepath.Join(filled.cache(), filepath.FromSlash(path))
+	sound, err := os.ReadFile(name)
+	must(t, err)
+	w.o.Cache, w.o.Dir = filled.cache(), t.TempDir()
+	w.sumDB(filepath.Join(filled.cache(), "sumdb"), filepath.Join(filled.dir, "gopath", "pkg", "sumdb"))
+	w.start()
+	get := func() (body, from string) {
+		_, body, h := w.get(path)
+		return body, h.Get(fromHeader)
+	}
+	if body, from := get(); body != string(sound) || from != fromCache {
+		t.Errorf("from %s: %s", from, body)
+	}
+	must(t, os.WriteFile(name, append(bytes.Clone(sound), "// changed\n"...), 0o600))
+	if body, from := get(); body != string(sound) || from != one.URL() {
+		t.Errorf("from %s: %s", from, body)
+	}
+	must(t, os.WriteFile(name, sound, 0o600))
+	if body, from := get(); body != string(sound) || from != fromCache {
+		t.Errorf("from %s: %s", from, body)
 	}
 }
 

@@ -184,14 +184,32 @@ func (s *sums) proof(ctx context.Context, m module.Version) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, proofTime)
 	defer cancel()
 	if s.routes.down() {
-		o := s.o
-		o.Remote = nil
-		return sumdb.New(o).Lookup(ctx, m)
+		return s.local().Lookup(ctx, m)
 	}
 	if lines, ok, err := begun(ctx); ok {
 		return lines, err
 	}
 	return s.lines(ctx, m)
+}
+
+// local is a client that asks nobody.
+func (s *sums) local() *sumdb.Client {
+	o := s.o
+	o.Remote = nil
+	return sumdb.New(o)
+}
+
+// here are the go.sum lines of a version that this machine can prove by itself; nil
+// where it cannot.
+func (s *sums) here(ctx context.Context, m module.Version) []string {
+	if lines := s.proven(m); lines != nil {
+		return lines
+	}
+	lines, err := s.local().Lookup(ctx, m)
+	if err != nil {
+		return nil
+	}
+	return lines
 }
 
 // lines are the go.sum lines of a version.

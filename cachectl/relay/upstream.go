@@ -88,7 +88,7 @@ const fromCache = "cache"
 func (c *core) serveCached(w *writer, req *http.Request, t target) (ok bool, err error) {
 	count := func() { c.r.count(w, func(s *Stats) { s.FromCache++ }) }
 	if t.file != probe.Zip {
-		got, ok := c.cachedSmall(t)
+		got, ok := c.cachedSmall(req.Context(), t)
 		if ok {
 			count()
 			w.content(req, t.file, got.info.ModTime(), bytes.NewReader(got.data), fromCache)
