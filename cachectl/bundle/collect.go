@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/bounded"
 	"gpx/envctl/redact"
 )
@@ -32,8 +33,9 @@ type collector struct {
 
 // A collection is what was found, by version.
 type collection struct {
-	by   map[module.Version]*found
-	left []LeftOut
+	by    map[module.Version]*found
+	left  []LeftOut
+	first error // why the first of them is left out
 }
 
 // found are the files of one version that go into a bundle.
@@ -64,6 +66,9 @@ func (c *collector) collect(ctx context.Context) (*collection, error) {
 		f, err := c.find(m, true)
 		if err != nil {
 			got.left = append(got.left, leftOut(m, err.Error()))
+			if got.first == nil {
+				got.first = fmt.Errorf("nothing can be exported: %s: %w", redact.Clean(m.String()), err)
+			}
 			continue
 		}
 		got.by[m] = f
@@ -83,6 +88,9 @@ func (c *collector) collect(ctx context.Context) (*collection, error) {
 		return compareVersions(module.Version{Path: a.Path, Version: a.Version}, module.Version{Path: b.Path, Version: b.Version})
 	})
 	if len(got.by) == 0 {
+		if got.first != nil {
+			return nil, got.first
+		}
 		if len(got.left) > 0 {
 			l := got.left[0]
 			return nil, fmt.Errorf("nothing can be exported: %s@%s: %s", l.Path, l.Version, l.Why)
@@ -152,15 +160,15 @@ func (c *collector) find(m module.Version, withZip bool) (*found, error) {
 	}
 	switch {
 	case f.mod == nil && f.zip == nil:
-		return nil, fmt.Errorf("%w; get it with: go mod download %s", errAbsent, m)
+		return nil, advice.Add(errAbsent, "get it with: go mod download %s", m)
 	case f.mod != nil && bytes.HasPrefix(f.mod.data, []byte("//vgo 0.0.")):
 		f.mod = nil // the go command ignores what its first releases made up (modfetch, oldVgoPrefix)
 	}
 	if f.mod == nil && m.Path != toolchain {
-		return nil, errors.New("its .mod is not in the module cache; get it with: go mod download " + m.String())
+		return nil, advice.Add(errors.New("its .mod is not in the module cache"), "get it with: go mod download %s", m)
 	}
 	if c.o.Versions != nil && withZip && f.zip == nil {
-		return nil, errors.New("its .zip is not in the module cache; get it with: go mod download " + m.String())
+		return nil, advice.Add(errors.New("its .zip is not in the module cache"), "get it with: go mod download %s", m)
 	}
 	if f.mod != nil {
 		if f.modSum, err = goModSum(f.mod.data); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -63,7 +64,7 @@ func Export(ctx context.Context, o ExportOptions) (Result, error) {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return Result{}, fmt.Errorf("cache export: %s: %w", redact.Clean(o.Out), err)
+		return Result{}, fmt.Errorf("cache export: %s: %w", redact.Clean(o.Out), advised(err, o.Cache))
 	}
 	return r, nil
 }
@@ -97,10 +98,12 @@ func (e *changedError) Error() string {
 func (o *ExportOptions) check() error {
 	var err error
 	switch {
-	case !filepath.IsAbs(o.Cache):
+	case o.Cache != "" && !filepath.IsAbs(o.Cache):
+		return advice.Add(fmt.Errorf("GOMODCACHE is no absolute path: %s", redact.Clean(o.Cache)), "set GOMODCACHE to one")
+	case o.Cache == "":
 		return advice.Add(errors.New("GOMODCACHE is not known"), "set GOMODCACHE or HOME")
 	case o.Out == "":
-		return errors.New("no name for the bundle; give one with -o")
+		return advice.Add(errors.New("no name for the bundle"), "give one with -o")
 	case o.Sync && archiveOf(o.Out) != notArchive:
 		return errors.New("an archive cannot grow; --sync wants a folder")
 	}
@@ -112,17 +115,22 @@ func (o *ExportOptions) check() error {
 	} else if err != nil {
 		return err
 	}
+	if info, err := os.Stat(o.Cache); err == nil && !info.IsDir() {
+		return advice.Add(fmt.Errorf("GOMODCACHE is no folder: %s", redact.Clean(o.Cache)), "set GOMODCACHE to one")
+	}
 	if inside(o.Cache, o.Out) {
-		return errors.New("a bundle is not written into the module cache; name another place")
+		return advice.Add(errors.New("a bundle is not written into the module cache"), "name another place")
 	}
 	info, err := os.Stat(o.Out)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && o.Sync: // which makes the folder
 		return nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return checkPlace(o.Out)
 	case err != nil:
 		return err
 	case !o.Sync:
-		return errors.New("it exists already; name another place, or add to a folder with --sync")
+		return advice.Add(errors.New("it exists already"), "name another place, or add to a folder with --sync")
 	case !info.IsDir():
 		return errors.New("it is not a folder, so nothing can be added to it")
 	}

@@ -13,11 +13,13 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/chain"
 )
 
@@ -435,13 +437,43 @@ func TestExportRefuses(t *testing.T) {
 		{"a version that is not there", func(o *ExportOptions) { o.Versions = versionsOf("lab.example.com/none@v1.0.0") }, "get it with: go mod download lab.example.com/none@v1.0.0"},
 		{"no version", func(o *ExportOptions) { o.Versions = []module.Version{} }, "nothing to export"},
 		{"an empty cache", func(o *ExportOptions) { o.Cache = filepath.Join(from.dir, "none") }, "the module cache is empty"},
+		{"a cache that is a file", func(o *ExportOptions) { o.Cache = existing + ".tar" }, "GOMODCACHE is no folder"},
+		{"a cache without an absolute path", func(o *ExportOptions) { o.Cache = "relative" }, "GOMODCACHE is no absolute path: relative"},
+		{"a folder that is not there", to(filepath.Join(from.dir, "none", "b.tar")), "there is no folder " + filepath.Join(from.dir, "none")},
+		{"a file as the folder", to(filepath.Join(existing, "x", "b.tar")), "is no folder"},
 	}
+	quiet := []string{"an archive that should grow", "a file as a folder", "no version", "an empty cache"} // the text is enough
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := from.export(c.change); err == nil || !strings.Contains(err.Error(), c.want) {
+			_, err := from.export(c.change)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
+			if advice.Of(err) == "" && !slices.Contains(quiet, c.name) {
+				t.Errorf("%v: no advice", err)
+			}
 		})
+	}
+}
+
+func TestErrorsOfTheFileSystemHaveAdvice(t *testing.T) {
+	cache := t.TempDir()
+	at := func(path string, err error) error { return &fs.PathError{Op: "open", Path: path, Err: err} }
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a full disk", at("/b.tar", syscall.ENOSPC), "free some space, or name another place"},
+		{"a disk for reading", at("/b.tar", syscall.EROFS), "name a place that can be written to"},
+		{"a folder of another user", at("/b.tar", fs.ErrPermission), "name a place that can be written to"},
+		{"a cache of another user", at(filepath.Join(cache, "x"), fs.ErrPermission), "make it readable, or export what can be read by naming it"},
+		{"what has advice", advice.Add(at("/b.tar", syscall.ENOSPC), "wait"), "wait"},
+		{"another error", at("/b.tar", syscall.EIO), ""},
+	} {
+		if err := advised(c.err, cache); advice.Of(err) != c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s: %v, want advice %q", c.name, err, c.want)
+		}
 	}
 }
 

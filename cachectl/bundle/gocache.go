@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/buildcache"
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 	"gpx/envctl/wire"
 )
@@ -56,7 +57,7 @@ const (
 func parseBuildManifest(data []byte) (*BuildManifest, error) {
 	var m BuildManifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("%s cannot be read: it is not JSON as gpx writes it; the bundle is damaged, fetch it again", ManifestName)
+		return nil, advice.Add(fmt.Errorf("%s cannot be read: it is not JSON as gpx writes it", ManifestName), "the bundle is damaged, fetch it again")
 	}
 	switch {
 	case m.Kind != kindBuildCache:

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"gpx/cachectl/buildcache"
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 	"gpx/envctl/wire"
 )
@@ -53,7 +54,7 @@ func ExportBuildCache(ctx context.Context, o BuildExportOptions) (BuildResult, e
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return BuildResult{}, fmt.Errorf("cache export: %s: %w", redact.Clean(o.Out), err)
+		return BuildResult{}, fmt.Errorf("cache export: %s: %w", redact.Clean(o.Out), advised(err, o.Cache))
 	}
 	return r, nil
 }
@@ -62,20 +63,20 @@ func (o *BuildExportOptions) check() error {
 	var err error
 	switch {
 	case o.Out == "":
-		return errors.New("no name for the bundle; give one with -o")
+		return advice.Add(errors.New("no name for the bundle"), "give one with -o")
 	case archiveOf(o.Out) == notArchive:
-		return errors.New("a bundle of a build cache is one file; let its name end in .tar or .tar.zst")
+		return advice.Add(errors.New("a bundle of a build cache is one file"), "let its name end in .tar or .tar.zst")
 	}
 	if o.Out, err = filepath.Abs(o.Out); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(o.Out); !errors.Is(err, fs.ErrNotExist) {
-		return errors.New("it exists already; name another place")
+		return advice.Add(errors.New("it exists already"), "name another place")
 	}
 	if inside(o.Cache, o.Out) {
-		return errors.New("a bundle is not written into the build cache; name another place")
+		return advice.Add(errors.New("a bundle is not written into the build cache"), "name another place")
 	}
-	return nil
+	return checkPlace(o.Out)
 }
 
 func exportBuildCache(ctx context.Context, o *BuildExportOptions) (BuildResult, error) {
@@ -123,7 +124,7 @@ func (o *BuildExportOptions) choose(ctx context.Context, c *buildcache.Cache) ([
 	case len(list) == 0:
 		return nil, nil, errors.New("the build cache has nothing to export")
 	case m.Outputs+m.Entries > maxFiles:
-		return nil, nil, fmt.Errorf("%d files are more than one bundle holds; export what was used lately", m.Outputs+m.Entries)
+		return nil, nil, advice.Add(fmt.Errorf("%d files are more than one bundle holds", m.Outputs+m.Entries), "export what was used lately")
 	}
 	return list, m, nil
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 
 	"gpx/cachectl/buildcache"
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 )
 
@@ -184,7 +185,7 @@ func (r *buildReader) readOutput(n buildName, name string, size int64) error {
 		return err
 	}
 	if !bytes.Equal(h.Sum(nil), n.id[:]) {
-		return fmt.Errorf("%s does not match its name, which is its hash; the bundle is damaged or was changed, fetch it again", name)
+		return advice.Add(fmt.Errorf("%s does not match its name, which is its hash", name), "the bundle is damaged or was changed, fetch it again")
 	}
 	return nil
 }

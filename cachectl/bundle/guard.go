@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+
+	"gpx/envctl/advice"
 )
 
 // A stream that a stranger made can unpack into far more than it is. These
@@ -81,7 +83,7 @@ const maxPadding = 1 << 20
 // nothing but padding follows it.
 func (t *tail) finish() error {
 	if t.zeros < tarEnd {
-		return errors.New("it was cut short: the end of the archive is missing; fetch it again")
+		return advice.Add(errors.New("it was cut short: the end of the archive is missing"), "fetch it again")
 	}
 	buf := make([]byte, 32<<10)
 	for n := int64(0); ; {

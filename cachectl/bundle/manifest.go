@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 	"gpx/envctl/wire"
 )
@@ -86,7 +87,7 @@ func (m *Manifest) marshal() ([]byte, error) {
 }
 
 // errNewer: only a later gpx reads it.
-var errNewer = errors.New("the bundle was made by a newer gpx, in a format that this one does not read; update gpx")
+var errNewer = advice.Add(errors.New("the bundle was made by a newer gpx, in a format that this one does not read"), "update gpx")
 
 // parseManifest reads a manifest as what a stranger wrote. What it returns names
 // every file once, understood, with a size within its limit and a well-formed
@@ -99,7 +100,7 @@ func parseManifest(data []byte) (*Manifest, error) {
 	}
 	var m Manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("%s cannot be read: it is not JSON as gpx writes it; the bundle is damaged, fetch it again", ManifestName)
+		return nil, advice.Add(fmt.Errorf("%s cannot be read: it is not JSON as gpx writes it", ManifestName), "the bundle is damaged, fetch it again")
 	}
 	switch {
 	case m.Format > manifestFormat:
@@ -110,7 +111,7 @@ func parseManifest(data []byte) (*Manifest, error) {
 		return nil, fmt.Errorf("%s has no format", ManifestName)
 	}
 	if err := m.check(); err != nil {
-		return nil, fmt.Errorf("%w; the bundle is damaged, or no work of gpx: fetch it again", err)
+		return nil, advice.Add(err, "the bundle is damaged, or no work of gpx: fetch it again")
 	}
 	return &m, nil
 }

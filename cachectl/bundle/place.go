@@ -12,6 +12,7 @@ import (
 
 	"gpx/cachectl/internal/flock"
 	"gpx/cachectl/internal/vlist"
+	"gpx/envctl/advice"
 	"gpx/envctl/change"
 )
 
@@ -65,7 +66,7 @@ func (st *stage) placeOne(ctx context.Context, i int) error {
 	if it.name.part == partZip {
 		unlock, err := flock.Soon(ctx, strings.TrimSuffix(to, "zip")+"lock")
 		if errors.Is(err, flock.ErrHeld) {
-			return fmt.Errorf("a go command is at work on %s; try again", it.name.version)
+			return advice.Add(fmt.Errorf("a go command is at work on %s", it.name.version), "try again")
 		}
 		if err != nil {
 			return err

@@ -250,7 +250,7 @@ func checkFile(h *tar.Header) error {
 
 func (a *archiveReader) readManifest(size int64) error {
 	if len(a.seen) != 1 {
-		return fmt.Errorf("%s is not its first file; import the folder itself that was packed here", ManifestName)
+		return advice.Add(fmt.Errorf("%s is not its first file", ManifestName), "import the folder itself that was packed here")
 	}
 	text := make([]byte, size)
 	if _, err := io.ReadFull(a.tar, text); err != nil {
@@ -310,19 +310,19 @@ func (s *stream) explain(err error) error {
 	case errors.Is(err, errBomb):
 		return errBomb
 	case errors.Is(err, errDisk):
-		return fmt.Errorf("reading it failed (%s); look after the disk that it is on, or fetch it again", redact.Clean(unwrapPath(err).Error()))
+		return advice.Add(fmt.Errorf("reading it failed (%s)", redact.Clean(unwrapPath(err).Error())), "look after the disk that it is on, or fetch it again")
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return fmt.Errorf("it wants more memory to be unpacked than a bundle needs (%d MiB); nothing of it is used", maxWindow>>20)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it was cut short; fetch it again")
+		return advice.Add(errors.New("it was cut short"), "fetch it again")
 	case errors.Is(err, zstd.ErrUnknownDictionary):
-		return errors.New("it was compressed with a dictionary that is not in it; compress it again without one")
+		return advice.Add(errors.New("it was compressed with a dictionary that is not in it"), "compress it again without one")
 	case errors.Is(err, errUnpack):
-		return fmt.Errorf("it is damaged: it cannot be unpacked beyond %s; fetch it again", count(s.files, "file"))
+		return advice.Add(fmt.Errorf("it is damaged: it cannot be unpacked beyond %s", count(s.files, "file")), "fetch it again")
 	case errors.Is(err, errTar) && s.files == 0:
 		return advice.Add(errors.New("it is no bundle: neither a .tar nor a .tar.zst"), "make one with: gpx cache export")
 	case errors.Is(err, errTar):
-		return fmt.Errorf("it is damaged: what follows its first %s is no tar archive; fetch it again", count(s.files, "file"))
+		return advice.Add(fmt.Errorf("it is damaged: what follows its first %s is no tar archive", count(s.files, "file")), "fetch it again")
 	}
 	return err
 }

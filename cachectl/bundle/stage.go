@@ -220,7 +220,7 @@ func (st *stage) differs(it *item) error {
 	if st.s.ID == "" {
 		return change.Stale(it.Path)
 	}
-	return fmt.Errorf("%s does not match its hash in the manifest; the bundle is damaged or was changed, fetch it again", it.Path)
+	return advice.Add(fmt.Errorf("%s does not match its hash in the manifest", it.Path), "the bundle is damaged or was changed, fetch it again")
 }
 
 // checkZip also writes what becomes the .ziphash: the hash that was computed

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/bounded"
 	"gpx/envctl/redact"
 )
@@ -57,7 +58,7 @@ func syncTree(ctx context.Context, o *ExportOptions, got *collection) (Result, e
 	}
 	for _, f := range have {
 		if db := f.name.db; db != "" && db != o.SumDB.Name && !o.SumDB.Off && o.SumDB.Key != "" {
-			return Result{}, fmt.Errorf("it answers for the checksum database %s, and GOSUMDB is %s; use another folder for that", redact.Clean(db), redact.Clean(o.SumDB.Name))
+			return Result{}, advice.Add(fmt.Errorf("it answers for the checksum database %s, and GOSUMDB is %s", redact.Clean(db), redact.Clean(o.SumDB.Name)), "use another folder for that")
 		}
 	}
 	s := &syncer{ctx: ctx, o: o, old: old, have: have, got: got, parts: parts}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/internal/flock"
+	"gpx/envctl/advice"
 	"gpx/envctl/change"
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
@@ -168,7 +169,7 @@ func (st *stage) takeOne(ctx context.Context, i int) error {
 	if it.name.part == partZip {
 		unlock, err := flock.Soon(ctx, strings.TrimSuffix(st.s.target(it.Path), "zip")+"lock")
 		if errors.Is(err, flock.ErrHeld) {
-			return fmt.Errorf("a go command is at work on %s; try again", it.name.version)
+			return advice.Add(fmt.Errorf("a go command is at work on %s", it.name.version), "try again")
 		}
 		if err != nil {
 			return err

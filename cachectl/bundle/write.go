@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gpx/cachectl/internal/flock"
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 )
 
@@ -40,7 +41,7 @@ func writeBundle(ctx context.Context, o *ExportOptions, m *Manifest, files []sou
 		return 0, err
 	}
 	if int64(len(text)) > limits[partManifest] || len(files) > maxFiles {
-		return 0, fmt.Errorf("%d files are more than one bundle holds; export fewer versions", len(files))
+		return 0, advice.Add(fmt.Errorf("%d files are more than one bundle holds", len(files)), "export fewer versions")
 	}
 	all := append([]source{sourceOf(name{path: ManifestName, part: partManifest}, text)}, files...)
 	w := &writer{ctx: ctx, o: o, total: m.Bytes + int64(len(text)), hash: sha256.New(), buf: make([]byte, 256<<10)}
@@ -67,7 +68,7 @@ func writeBeside(out string, write func(part string) (int64, error)) (int64, err
 	size, err := write(part)
 	if err == nil {
 		if _, serr := os.Lstat(out); !errors.Is(serr, fs.ErrNotExist) {
-			err = errors.New("it exists by now; name another place")
+			err = advice.Add(errors.New("it exists by now"), "name another place")
 		}
 	}
 	if err == nil {
@@ -87,7 +88,7 @@ func lockOut(path string) (unlock func(), err error) {
 	for range 10 {
 		f, err := flock.Try(path)
 		if errors.Is(err, flock.ErrHeld) {
-			return nil, errors.New("another export writes there; wait for its end")
+			return nil, advice.Add(errors.New("another export writes there"), "wait for its end")
 		}
 		if err != nil {
 			return nil, err
@@ -99,7 +100,7 @@ func lockOut(path string) (unlock func(), err error) {
 		}
 		f.Close()
 	}
-	return nil, errors.New("other exports write there; wait for their end")
+	return nil, advice.Add(errors.New("other exports write there"), "wait for their end")
 }
 
 // A writer copies files, checks on the way that their bytes are those that were

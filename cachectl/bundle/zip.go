@@ -74,7 +74,7 @@ func (c *collector) checkZip(ctx context.Context, f *found) error {
 	case err != nil:
 		return err
 	case strings.TrimSpace(string(hash)) != sums.h1:
-		return fmt.Errorf("its .zip differs from its .ziphash (%s, want %s); see what is wrong with: gpx cache verify", sums.h1, redact.Clean(strings.TrimSpace(string(hash))))
+		return advice.Add(fmt.Errorf("its .zip differs from its .ziphash (%s, want %s)", sums.h1, redact.Clean(strings.TrimSpace(string(hash)))), "see what is wrong with: gpx cache verify")
 	}
 	if want := c.o.Sums[f.Version]; len(want) > 0 && !slices.Contains(want, sums.h1) {
 		return fmt.Errorf("its .zip differs from go.sum (%s, want %s)", sums.h1, want[0])

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/bounded"
 	"gpx/envctl/change"
 	"gpx/envctl/redact"
@@ -84,7 +85,7 @@ func (st *stage) hashFits(it *item) error {
 		return nil
 	case it.Hashed:
 		m := it.name.version
-		return fmt.Errorf("the cache has %s extracted from another zip (%s, in the bundle %s); take that out first with: gpx cache prune %s", m, redact.Clean(clip(h)), it.Sum, m)
+		return advice.Add(fmt.Errorf("the cache has %s extracted from another zip (%s, in the bundle %s)", m, redact.Clean(clip(h)), it.Sum), "take that out first with: gpx cache prune %s", m)
 	case it.Stale == nil || !bytes.Equal(*it.Stale, *have) || isSum(h) && exists(st.s.tree(it.name.version)):
 		return change.Stale(redact.Clean(st.s.hashTarget(it)))
 	}
