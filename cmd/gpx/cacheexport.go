@@ -71,6 +71,8 @@ func (f exportFlags) check(args []string) error {
 		return usage(op, "--project, --all, --build and module versions do not go together")
 	case f.sync && f.build:
 		return usage(op, "--sync is for trees of modules")
+	case foreignArchive(f.out) != "" && !isFolder(f.out):
+		return usage(op, "no bundle is a %s", foreignArchive(f.out)).hint("name a folder, or a file that ends in .tar or .tar.zst")
 	case f.sync && isArchive(f.out):
 		return usage(op, "--sync adds to a folder; an archive is written anew each time")
 	}
@@ -78,7 +80,20 @@ func (f exportFlags) check(args []string) error {
 }
 
 func isArchive(name string) bool {
+	name = strings.ToLower(name)
 	return strings.HasSuffix(name, ".tar") || strings.HasSuffix(name, ".tar.zst")
+}
+
+// foreignArchive is the ending by which a name asks for an archive that gpx does
+// not write, or "". It would be a folder of that name.
+func foreignArchive(name string) string {
+	name = strings.ToLower(name)
+	for _, ending := range []string{".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".zst", ".gz"} {
+		if strings.HasSuffix(name, ending) && !isArchive(name) {
+			return ending
+		}
+	}
+	return ""
 }
 
 func runCacheExport(ctx context.Context, a *app, f exportFlags, args []string) error {
