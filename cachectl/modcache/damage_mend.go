@@ -3,6 +3,8 @@ package modcache
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -123,7 +125,7 @@ func (j *judgement) readable(b *Bad) remedy {
 		switch {
 		case part.err == nil || redact.Text(part.err.Error()) != b.Detail:
 		case errors.Is(part.err, fs.ErrPermission) && errors.As(part.err, &pe) && runtime.GOOS != "windows":
-			return remedy{"chmod u+rX " + shellWord(pe.Path), "it is yours to read again, if you own it"}
+			return remedy{"chmod u+rX " + shellWord(closed(pe.Path, os.Lstat)), "it is yours to read again, if you own it"}
 		case part.suffix == "zip":
 			return j.withoutZip()
 		case part.suffix != "":
@@ -133,6 +135,17 @@ func (j *judgement) readable(b *Bad) remedy {
 	r := j.again()
 	r.effect += "; when more files are like this, look after the disk first"
 	return r
+}
+
+// closed is what keeps path from being read: itself, or the folder on the way to it
+// that lets nobody in.
+func closed(path string, lstat func(string) (fs.FileInfo, error)) string {
+	for dir := filepath.Dir(path); dir != path; path, dir = dir, filepath.Dir(dir) {
+		if _, err := lstat(path); !errors.Is(err, fs.ErrPermission) {
+			break
+		}
+	}
+	return path
 }
 
 // shellRemove removes a file, or a folder that stands in a file's place.

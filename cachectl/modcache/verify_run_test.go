@@ -413,6 +413,24 @@ func TestMendUnreadable(t *testing.T) {
 	}
 }
 
+// Permission is given back where it is missing.
+func TestMendFindsTheClosedFolder(t *testing.T) {
+	in := func(dir string) func(string) (fs.FileInfo, error) {
+		return func(path string) (fs.FileInfo, error) {
+			if rel, err := filepath.Rel(dir, path); err == nil && rel != "." && filepath.IsLocal(rel) {
+				return nil, &fs.PathError{Op: "lstat", Path: path, Err: fs.ErrPermission}
+			}
+			return nil, nil
+		}
+	}
+	file := filepath.FromSlash("/cache/a/b/c")
+	for _, dir := range []string{"/cache/a/b/c", "/cache/a/b", "/cache/a", "/cache", "/"} {
+		if got := closed(file, in(filepath.FromSlash(dir))); got != filepath.FromSlash(dir) {
+			t.Errorf("%s is closed: got %s", dir, got)
+		}
+	}
+}
+
 // A version that cannot be one is refused, not looked for.
 func TestVerifyRefusesNames(t *testing.T) {
 	c, _ := garden(t, 1)
