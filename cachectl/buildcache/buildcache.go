@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/redact"
 )
 
@@ -100,7 +101,7 @@ func Open(dir string) (*Cache, error) {
 	case err != nil:
 		return nil, fmt.Errorf("build cache: %s", redact.Text(err.Error()))
 	case !info.IsDir():
-		return nil, fmt.Errorf("build cache %s: not a folder; choose another with: go env -w GOCACHE=DIR", redact.Clean(dir))
+		return nil, advice.Add(fmt.Errorf("build cache %s: not a folder", redact.Clean(dir)), "choose another with: go env -w GOCACHE=DIR")
 	}
 	// The root may be a link, as the go command allows; below it none is followed.
 	if real, err := filepath.EvalSymlinks(dir); err == nil {

@@ -2,8 +2,10 @@ package buildcache
 
 import (
 	"cmp"
+	"errors"
 	"path/filepath"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
 )
@@ -13,6 +15,7 @@ type Location struct {
 	Dir string // "" when there is none
 	// Note says what is odd about it, "" when nothing is.
 	Note string
+	Err  error // why there is none, with advice; nil when there is
 	// Program reports that GOCACHEPROG keeps the entries elsewhere. Dir then
 	// holds fuzz corpora, and what was built before.
 	Program bool
@@ -28,13 +31,17 @@ func Locate(e *env.Env) Location {
 	if dir == "off" {
 		dir = said
 	}
+	none := func(why, next string) Location {
+		err := advice.Add(errors.New(why), "%s", next)
+		return Location{Note: err.Error(), Err: err}
+	}
 	switch {
 	case dir == "":
-		return Location{Note: "there is no build cache: GOCACHE is not set, and the system names no place for caches"}
+		return none("there is no build cache: GOCACHE is not set, and the system names no place for caches", "set GOCACHE or HOME")
 	case dir == "off":
-		return Location{Note: "GOCACHE=off: there is no build cache, and the go command refuses to build; go env -u GOCACHE, or unset it in the shell"}
+		return none("GOCACHE=off: there is no build cache, and the go command refuses to build", "go env -u GOCACHE, or unset it in the shell")
 	case !filepath.IsAbs(dir):
-		return Location{Note: "GOCACHE is not an absolute path, which the go command refuses: " + redact.Clean(dir)}
+		return none("GOCACHE is not an absolute path, which the go command refuses: "+redact.Clean(dir), "go env -u GOCACHE, or unset it in the shell")
 	default:
 		l := Location{Dir: dir}
 		if program := e.Get("GOCACHEPROG"); program != "" {

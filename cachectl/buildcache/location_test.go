@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"gpx/envctl/advice"
 	"gpx/envctl/env"
 )
 
@@ -37,6 +38,9 @@ func TestLocate(t *testing.T) {
 			}
 			if !strings.Contains(got.Note, c.note) || (c.note == "") != (got.Note == "") {
 				t.Errorf("says %q, want %q", got.Note, c.note)
+			}
+			if got.Dir == "" && (advice.Of(got.Err) == "" || got.Err.Error() != got.Note) || got.Dir != "" && got.Err != nil {
+				t.Errorf("says %v, and notes %q", got.Err, got.Note)
 			}
 			out, err := one.command(t.Context(), "build", "./...").CombinedOutput()
 			if (err == nil) != (got.Dir != "") {
