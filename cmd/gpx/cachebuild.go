@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"gpx/cachectl/buildcache"
 	"gpx/cachectl/bundle"
+	"gpx/envctl/advice"
 	"gpx/envctl/env"
 	"gpx/envctl/redact"
 )
@@ -55,8 +56,11 @@ func exportBuild(ctx context.Context, a *app, f exportFlags, e *env.Env) error {
 func (a *app) writeBuildBundle(ctx context.Context, e *env.Env, out string, report func(bundle.Progress)) (bundle.BuildResult, error) {
 	roots, _ := a.knownRoots(ctx)
 	at := buildcache.Locate(e)
-	if at.Dir == "" || at.Program {
-		return bundle.BuildResult{}, fmt.Errorf("GOCACHE: %s", at.Note)
+	switch {
+	case at.Dir == "":
+		return bundle.BuildResult{}, at.Err
+	case at.Program:
+		return bundle.BuildResult{}, advice.Add(errors.New(at.Note), "unset GOCACHEPROG to export that folder")
 	}
 	return bundle.ExportBuildCache(ctx, bundle.BuildExportOptions{
 		Cache: at.Dir, Out: out, Settings: bundle.BuildSettingsOf(e, roots), Created: sourceDate(a.now()), Report: report,
@@ -83,7 +87,7 @@ func (a *app) planBuildImport(ctx context.Context, in string, e *env.Env, report
 	roots, _ := a.knownRoots(ctx)
 	at := buildcache.Locate(e)
 	if at.Dir == "" {
-		return nil, fmt.Errorf("GOCACHE: %s", at.Note)
+		return nil, at.Err
 	}
 	pre, err := bundle.PlanBuildImport(ctx, bundle.BuildImportOptions{In: in, Cache: at.Dir, Here: bundle.BuildSettingsOf(e, roots), Report: report})
 	if err == nil && at.Note != "" {

@@ -126,7 +126,7 @@ func runPruneBuild(ctx context.Context, a *app, f pruneFlags, e *env.Env) error 
 func planPruneBuild(ctx context.Context, e *env.Env, o buildcache.PruneOptions) (*change.Plan, error) {
 	at := buildcache.Locate(e)
 	if at.Dir == "" {
-		return nil, errors.New(at.Note)
+		return nil, at.Err
 	}
 	c, err := buildcache.Open(at.Dir)
 	if err != nil {

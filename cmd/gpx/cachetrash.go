@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"syscall"
 	"time"
 
 	"gpx/cachectl/buildcache"
@@ -37,8 +38,9 @@ func clean(ctx context.Context, e *env.Env, now time.Time) *cleaning {
 		if err == nil {
 			err = finishPrune(ctx, e)
 		}
-		// A cache that may not be read is none to clean; who needs it says so.
-		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, fs.ErrPermission) {
+		// A cache that may not be read, or is no folder, is none to clean; who needs it
+		// says so.
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.ENOTDIR) {
 			c.did = append(c.did, redact.Text(err.Error()))
 		}
 	}()
