@@ -43,6 +43,11 @@ func TestToken(t *testing.T) {
 			t.Errorf("%s %s: %d %q %v", tt.method, tt.path, status, body, h)
 		}
 	}
+	for _, line := range []string{"OPTIONS * HTTP/1.1", "CONNECT 127.0.0.1:9 HTTP/1.1", "GET http://127.0.0.1/healthz HTTP/1.1"} {
+		if status := rawStatus(t, w, line+"\r\nHost: localhost\r\nConnection: close\r\n\r\n"); status != "404" {
+			t.Errorf("%s: %s", line, status)
+		}
+	}
 	if asked := one.Log(); len(asked) > 0 {
 		t.Errorf("asked: %+v", asked)
 	}

@@ -76,6 +76,7 @@ type connKey struct{}
 func serve(ctx context.Context, l net.Listener, h http.Handler, headerTime time.Duration) error {
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		DisableGeneralOptionsHandler: true, // it would answer "OPTIONS *" to whom the token is not known
 		// What clients do wrong is none of the user's business.
 		ErrorLog:    log.New(io.Discard, "", 0),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
