@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -112,13 +114,9 @@ func (a *app) newRelay(ctx context.Context, l net.Listener, o relayNeeds) (*rela
 	if err != nil {
 		return nil, err
 	}
-	base := a.stateFile("relay", r.e.Get("GOMODCACHE"))
-	if base == "" {
-		return nil, failed(o.op, "", errors.New("there is no folder for files of its own")).hint("set HOME or XDG_STATE_HOME")
-	}
-	dir, remove, err := relay.Folder(base)
+	dir, remove, err := relayFolder(a.stateFile("relay", r.e.Get("GOMODCACHE")))
 	if err != nil {
-		return nil, failed(o.op, "", err)
+		return nil, failed(o.op, "", err).hint("set HOME or XDG_STATE_HOME, or TMPDIR, to a folder that can be written")
 	}
 	o.Behind, o.Dir = behind, dir
 	if r.Relay, err = relay.New(o.Options); err != nil {
@@ -127,6 +125,23 @@ func (a *app) newRelay(ctx context.Context, l net.Listener, o relayNeeds) (*rela
 	}
 	r.end = func() { r.Close(); remove() }
 	return r, nil
+}
+
+// relayFolder makes a folder for the files of a relay, below base: or, where there is
+// no such place and none can be made, as in a container whose disk is only read, among
+// the temporary ones. A build needs no more than that.
+func relayFolder(base string) (dir string, remove func(), err error) {
+	err = errors.New("there is no folder for files of its own")
+	if base != "" {
+		if dir, remove, err = relay.Folder(base); err == nil {
+			return dir, remove, nil
+		}
+	}
+	dir, tmpErr := os.MkdirTemp("", "gpx-relay-")
+	if tmpErr != nil {
+		return "", nil, fmt.Errorf("%w; %w", err, tmpErr)
+	}
+	return dir, func() { os.RemoveAll(dir) }, nil
 }
 
 // read reads the settings and the project, and says what is behind the relay.
