@@ -71,8 +71,8 @@ func (f exportFlags) check(args []string) error {
 		return usage(op, "--project, --all, --build and module versions do not go together")
 	case f.sync && f.build:
 		return usage(op, "--sync is for trees of modules")
-	case foreignArchive(f.out) != "" && !isFolder(f.out):
-		return usage(op, "no bundle is a %s", foreignArchive(f.out)).hint("name a folder, or a file that ends in .tar or .tar.zst")
+	case isForeign(f.out):
+		return noBundle(f.out)
 	case f.sync && isArchive(f.out):
 		return usage(op, "--sync adds to a folder; an archive is written anew each time")
 	}
@@ -84,16 +84,18 @@ func isArchive(name string) bool {
 	return strings.HasSuffix(name, ".tar") || strings.HasSuffix(name, ".tar.zst")
 }
 
-// foreignArchive is the ending by which a name asks for an archive that gpx does
-// not write, or "". It would be a folder of that name.
-func foreignArchive(name string) string {
-	name = strings.ToLower(name)
-	for _, ending := range []string{".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".zst", ".gz"} {
-		if strings.HasSuffix(name, ending) && !isArchive(name) {
-			return ending
-		}
-	}
-	return ""
+// foreign are the endings of archives that gpx does not write.
+var foreign = []string{".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".zip", ".zst", ".gz"}
+
+// isForeign reports whether a name asks for such an archive. It would become a
+// folder of that name.
+func isForeign(name string) bool {
+	lower := strings.ToLower(name)
+	return !isArchive(name) && slices.ContainsFunc(foreign, func(ending string) bool { return strings.HasSuffix(lower, ending) }) && !isFolder(name)
+}
+
+func noBundle(name string) *failure {
+	return usage("cache export", "no bundle is a %s", filepath.Ext(name)).hint("name a folder, or a file that ends in .tar or .tar.zst")
 }
 
 func runCacheExport(ctx context.Context, a *app, f exportFlags, args []string) error {

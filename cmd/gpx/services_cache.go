@@ -200,6 +200,9 @@ func (s *session) export(ctx context.Context, x view.Export, report func(view.St
 	if x.Build {
 		return q.exportBuild(ctx, e, out, told)
 	}
+	if isForeign(out) {
+		return view.Outcome{}, noBundle(out)
+	}
 	sel := selection{versions: x.Versions}
 	if x.Project {
 		if sel, err = q.selection(ctx, exportFlags{}, nil, e); err != nil {
