@@ -257,6 +257,30 @@ func TestRangeAndHead(t *testing.T) {
 	}
 }
 
+// What is no list, and an @latest of no version, is no answer: the next is asked.
+func TestUnfit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	odd := w.lab.Proxy("odd", nil)
+	w.behind(odd, w.lab.Proxy("sound", nil))
+	w.start()
+	const path = "/lab.example.com/alpha/"
+	for _, body := range []string{"{}", "null", `{"Version":""}`, `{"errors":[]}`, "\x00\x00\x00\x00", "\x0b\x03\x80v9"} {
+		odd.SetFault(lab.Status(200, body))
+		for file, want := range map[string]string{"@v/list": "v1.0.0\nv1.1.0\n", "@latest": "v1.1.0", "@v/main.info": ""} {
+			status, got, _ := w.get(path + file)
+			if want != "" && (status != 200 || !strings.Contains(got, want)) || want == "" && status == 200 {
+				t.Errorf("%q for %s: %d %q", body, file, status, got)
+			}
+		}
+	}
+	for body, ok := range map[string]bool{"": true, "\n": true, "v1.0.0\r\nv1.1.0": true, "v1.0.0 2020-01-02T03:04:05Z\n": true, "release-1\n": true, "[]": false, "7": false} {
+		if err := fit(probe.List, []byte(body)); (err == nil) != ok {
+			t.Errorf("%q: %v", body, err)
+		}
+	}
+}
+
 // Behind GOPROXY=off that is what the client reads.
 func TestOff(t *testing.T) {
 	t.Parallel()

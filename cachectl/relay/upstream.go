@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,8 +16,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 
 	"gpx/cachectl/fetch"
 	"gpx/cachectl/internal/stage"
@@ -186,6 +190,9 @@ func (c *core) ask(ctx context.Context, t target) (answer, error) {
 	race, err := c.race(ctx, t, func(_ context.Context, file string) error {
 		data, err := bounded.ReadFile(file, probe.MaxSize(t.file))
 		if err == nil {
+			err = fit(t.file, data)
+		}
+		if err == nil {
 			select {
 			case bodies <- data:
 			default: // another was faster
@@ -203,6 +210,24 @@ func (c *core) ask(ctx context.Context, t target) (answer, error) {
 		}
 	}
 	return answer{}, err
+}
+
+// fit says why what changes is none of its kind. The go command reads a list without
+// versions out of anything, and takes an @latest without a version: while another has a
+// better one, neither is an answer.
+func fit(f probe.File, data []byte) error {
+	if f != probe.List {
+		var info struct{ Version string }
+		if err := json.Unmarshal(data, &info); err != nil || !semver.IsValid(info.Version) {
+			return errors.New("it names no version")
+		}
+		return nil
+	}
+	control := func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) && !unicode.IsSpace(r) }
+	if bytes.ContainsFunc(data, control) || json.Valid(data) {
+		return errors.New("it is no list of versions")
+	}
+	return nil
 }
 
 // race asks the upstreams, and makes of "nobody" what the client is told.
