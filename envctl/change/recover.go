@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"gpx/envctl/redact"
@@ -84,7 +85,11 @@ func (c *Changer) recoverOne(ctx context.Context, st *state, r Record) (Change, 
 			}
 		}
 		r.State = Applied
-		return changeOf(r, errors.New("interrupted when it was done already; it stands, and can be undone")), c.finish(ctx, st, r)
+		text := "interrupted when it was done already; it stands"
+		if slices.ContainsFunc(steps, func(s Step) bool { return s.Action.Undoable }) {
+			text += ", and can be undone"
+		}
+		return changeOf(r, errors.New(text)), c.finish(ctx, st, r)
 	}
 	err = revert(ctx, r.ID, gs)
 	if errors.Is(err, ErrHalfWay) {

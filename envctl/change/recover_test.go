@@ -46,7 +46,7 @@ func TestRecover(t *testing.T) {
 			must(f.m.t, f.st.keep(f.r, f.p.steps))
 			f.m.write(changed)
 			must(f.m.t, put(f.marker, "x", image{Exists: true}))
-		}, changed, "", Applied, "it stands"},
+		}, changed, "", Applied, "it stands, and can be undone"},
 		{"and somebody edited the file since", func(f flight) {
 			must(f.m.t, f.st.keep(f.r, f.p.steps))
 			f.m.write("GOPROXY=by.hand\n")
@@ -100,6 +100,26 @@ func TestRecover(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Nobody is told to undo what cannot be undone.
+func TestRecoverOfWhatIsForGood(t *testing.T) {
+	m := newMachine(t)
+	m.write(before)
+	p := m.plan(set("GOPROXY", "off"))
+	p.steps[0].Action.Undoable = false
+	st, err := m.changer.lock()
+	must(t, err)
+	r := m.changer.record(p)
+	must(t, m.journal.Begin(t.Context(), r))
+	must(t, st.keep(r, p.steps))
+	st.unlock()
+	m.write("GOPROXY=off\n")
+	found, err := m.changer.Recover(t.Context())
+	must(t, err)
+	if len(found) != 1 || !strings.HasSuffix(found[0].Note, "it stands") {
+		t.Errorf("found %+v", found)
 	}
 }
 
