@@ -221,6 +221,8 @@ func (p *Pilot) outage(s monitor.Snapshot, r Request, hidden bool) Step {
 	switch why, ok := mendable(s); {
 	case !ok:
 		return Step{Why: why}
+	case !p.proven && s.At.Sub(p.acted) >= p.cfg.Pause:
+		return stay("somebody else has set GOPROXY to %s, and it has not worked since: it is left alone until it has", named(r.Current))
 	case !p.proven, s.Verdict.Scope == monitor.ScopeSumDB && p.inDoubt(s):
 		return Step{} // a person is at it, or the cause is about to show
 	case hidden:

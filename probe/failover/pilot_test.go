@@ -316,11 +316,18 @@ func TestPilotStandsDown(t *testing.T) {
 	c.hops[three] = "down timeout"
 	c.want("stand down", c.fly(time.Hour))
 
-	// Set while all is well, and broken from the first moment: mistyped, perhaps.
+	// Set while all is well, and broken from the first moment: mistyped, perhaps. That
+	// is said, but not at once: a person may be trying what works.
 	c = newCabin(t, one)
 	c.look()
 	c.value, c.hops[two] = two, "down dns_not_found"
+	if step := c.look(); step.Why != "" {
+		t.Errorf("at once: %s", step.Why)
+	}
 	c.want("", c.fly(time.Hour))
+	if step := c.look(); !strings.Contains(step.Why, two+", and it has not worked since") {
+		t.Errorf("it does not say why it does nothing: %+v", step)
+	}
 }
 
 // A substitute that fails too gives way: to the own chain where that works again,
