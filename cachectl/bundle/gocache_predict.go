@@ -1,12 +1,14 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"gpx/envctl/env"
+	"gpx/envctl/project"
 	"gpx/envctl/redact"
 )
 
@@ -14,7 +16,7 @@ import (
 // compiles, beside the sources (cmd/go/internal/work, buildActionID). All values
 // are redacted: two that differ in a password alone are equal here.
 type BuildSettings struct {
-	GoVersion string            `json:"go_version"` // such as "go1.26.8"
+	GoVersion string            `json:"go_version"` // such as "go1.26.8", or several: "go1.25.1, go1.26.8"
 	Vars      map[string]string `json:"vars"`       // of go env, those of buildVars
 	Projects  []string          `json:"projects"`   // roots of the projects that were built
 }
@@ -34,13 +36,35 @@ const maxProjects = 1000
 // BuildSettingsOf are the settings of an environment in which these projects
 // are built.
 func BuildSettingsOf(e *env.Env, projects []string) BuildSettings {
-	s := BuildSettings{GoVersion: e.GoVersion, Vars: map[string]string{}, Projects: slices.Sorted(slices.Values(projects))}
+	s := BuildSettings{GoVersion: goVersions(e, projects), Vars: map[string]string{}, Projects: slices.Sorted(slices.Values(projects))}
 	for _, name := range buildVars {
 		if v, ok := e.Lookup(name); ok {
 			s.Vars[name] = v.Value
 		}
 	}
 	return s.clean()
+}
+
+const versionSeparator = ", "
+
+// goVersions are the versions of Go that build the projects: GOTOOLCHAIN and a
+// project's own lines may choose another than the installed one. "" when unknown.
+func goVersions(e *env.Env, projects []string) string {
+	chosen := map[string]bool{}
+	choose := func(p *project.Project) {
+		if t := project.ChooseToolchain(e, p); t.Err == nil {
+			chosen[cmp.Or(t.Name, e.GoVersion)] = true
+		}
+	}
+	for _, root := range projects[:min(len(projects), maxProjects)] {
+		if p, err := project.Find(root, e); err == nil {
+			choose(p)
+		}
+	}
+	if len(chosen) == 0 {
+		choose(nil)
+	}
+	return strings.Join(slices.Sorted(maps.Keys(chosen)), versionSeparator)
 }
 
 // clean makes settings fit to be shown, kept and compared.
@@ -131,6 +155,8 @@ func (c *comparison) compiler() {
 	switch there, here := c.there.GoVersion, c.here.GoVersion; {
 	case there == "" || here == "":
 		c.all(Unknown, "Go version", there, here, "without both versions nobody can say whether anything is used")
+	case there != here && shared(there, here):
+		c.all(Partly, "Go version", there, here, "each project is built with a version of its own choice: what another one built is compiled again")
 	case there != here:
 		c.all(Misses, "Go version", there, here, "another compiler: everything is compiled again")
 	case strings.HasPrefix(here, "devel"):
@@ -144,6 +170,12 @@ func (c *comparison) compiler() {
 	if there, here, differs := c.variable("GOFIPS140"); differs {
 		c.all(Partly, "GOFIPS140", there, here, "packages of crypto, and what imports them, are compiled again")
 	}
+}
+
+// shared reports whether a version of Go is in both lists.
+func shared(there, here string) bool {
+	list := strings.Split(there, versionSeparator)
+	return slices.ContainsFunc(strings.Split(here, versionSeparator), func(v string) bool { return slices.Contains(list, v) })
 }
 
 // What a flag of GOFLAGS does to the names of compiled packages. A flag that is

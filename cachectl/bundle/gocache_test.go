@@ -238,6 +238,8 @@ func TestPredict(t *testing.T) {
 		reason string
 	}{
 		{"another version", func(s *BuildSettings) { s.GoVersion = "go1.26.7" }, Misses, "another compiler"},
+		{"projects that choose different versions", func(s *BuildSettings) { s.GoVersion = "go1.25.1, go1.26.8" }, Partly, "of its own choice"},
+		{"projects that choose other versions", func(s *BuildSettings) { s.GoVersion = "go1.25.1, go1.26.7" }, Misses, "another compiler"},
 		{"no version", func(s *BuildSettings) { s.GoVersion = "" }, Unknown, "without both versions"},
 		{"another C compiler", func(s *BuildSettings) { s.Vars["CC"] = "clang" }, Partly, "C code"},
 		{"the race detector", func(s *BuildSettings) { s.Vars["GOFLAGS"] = "-race" }, Misses, "everything"},
@@ -268,6 +270,31 @@ func TestPredict(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	})
+}
+
+// The version of Go is the one that the go command goes on as.
+func TestBuildSettingsHaveTheChosenVersion(t *testing.T) {
+	older, newer := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(older, "go.mod"), "module example.com/older\n\ngo 1.21\n")
+	write(t, filepath.Join(newer, "go.mod"), "module example.com/newer\n\ngo 1.21\n\ntoolchain go1.27.0\n")
+	for _, c := range []struct {
+		setting  string
+		projects []string
+		want     string
+	}{
+		{"auto", nil, "go1.26.8"},
+		{"auto", []string{older}, "go1.26.8"},
+		{"auto", []string{newer}, "go1.27.0"},
+		{"auto", []string{newer, older}, "go1.26.8, go1.27.0"},
+		{"local", []string{older}, "go1.26.8"},
+		{"go1.25.1", []string{older}, "go1.25.1"},
+		{"go1.25.1", nil, "go1.25.1"},
+	} {
+		e := &env.Env{GoVersion: "go1.26.8", Vars: []env.Var{{Name: "GOTOOLCHAIN", Value: c.setting}}}
+		if got := BuildSettingsOf(e, c.projects).GoVersion; got != c.want {
+			t.Errorf("GOTOOLCHAIN=%s, %d projects: %s, want %s", c.setting, len(c.projects), got, c.want)
+		}
+	}
 }
 
 // Credentials in settings stay where they are, and values that differ in
