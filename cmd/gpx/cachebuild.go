@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	"gpx/cachectl/buildcache"
 	"gpx/cachectl/bundle"
@@ -98,20 +100,22 @@ func (a *app) planBuildImport(ctx context.Context, in string, e *env.Env, report
 
 // buildImportAbout says what an import into the build cache would do.
 func buildImportAbout(pre *bundle.BuildPreview) []string {
-	about := count(int64(pre.Entries), "entry is", "entries are") + " new, " + size(pre.Bytes) + "; " + count(int64(pre.Present), "is", "are") + " there already"
-	return append([]string{about}, predictionWords(pre.Prediction)...)
+	about := []string{count(int64(pre.Entries), "entry is", "entries are") + " new, " + size(pre.Bytes) + "; " + count(int64(pre.Present), "is", "are") + " there already"}
+	about = append(about, predictionWords(pre.Prediction)...)
+	if pre.Plan.Empty() { // else its warnings say so
+		for _, r := range pre.Prediction.Reasons {
+			about = append(about, fmt.Sprintf("%s: there %s, here %s; %s", r.Setting, cmp.Or(r.There, "none"), cmp.Or(r.Here, "none"), r.Means))
+		}
+	}
+	return about
 }
 
-// predictionWords say whether builds will use a bundle, and why not.
+// predictionWords say whether builds will use a bundle.
 func predictionWords(p bundle.Prediction) []string {
 	words := map[bundle.Hit]string{
 		bundle.Hits: "is taken from it", bundle.Partly: "is partly taken from it", bundle.Unknown: "may be taken from it, or compiled again", bundle.Misses: "is compiled again all the same",
 	}
-	lines := []string{
+	return []string{
 		"the standard library " + words[p.Std], "what is in the module cache " + words[p.Modules], "the project itself " + words[p.Project],
 	}
-	for _, r := range p.Reasons {
-		lines = append(lines, r.Setting+": "+r.There+" there, "+r.Here+" here: "+r.Means)
-	}
-	return lines
 }
