@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/mod/module"
 
 	"gpx/cachectl/internal/flock"
+	"gpx/envctl/advice"
 	"gpx/envctl/change"
 	"gpx/envctl/redact"
 )
@@ -188,7 +190,16 @@ func move(from, to string, p Part) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 		return err
 	}
-	return os.Rename(from, to)
+	return crossing(os.Rename(from, to))
+}
+
+// crossing says what to do about a part that another file system is mounted on, or
+// holds: nothing can be moved out of there in one step, and nothing is copied.
+func crossing(err error) error {
+	if errors.Is(err, syscall.EXDEV) {
+		return advice.Add(err, "a file system is mounted within the module cache: take it away, or delete there by hand")
+	}
+	return err
 }
 
 // unsettled reports whether p is a tree that stands in the cache with the mode
