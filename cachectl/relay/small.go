@@ -27,12 +27,14 @@ type smalls struct {
 type small struct {
 	info os.FileInfo
 	data []byte // nobody changes it
+	gist string
 }
 
 var errTooLarge = errors.New("more than such a file may have")
 
-// read is the content of a regular file of at most most bytes.
-func (s *smalls) read(name string, most int64) (small, error) {
+// read is the content of a regular file of at most most bytes. gist is what one wants
+// to know of it, which is kept as well; it is the same one at every read of a file.
+func (s *smalls) read(name string, most int64, gist func(data []byte) string) (small, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return small{}, err
@@ -58,7 +60,7 @@ func (s *smalls) read(name string, most int64) (small, error) {
 	case int64(len(data)) > most:
 		return small{}, errTooLarge
 	}
-	got := small{info, data}
+	got := small{info, data, gist(data)}
 	if len(data) <= smallFile {
 		s.keep(name, got)
 	}
@@ -68,7 +70,7 @@ func (s *smalls) read(name string, most int64) (small, error) {
 func (s *smalls) keep(name string, got small) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if size := int64(len(got.data) + len(name) + smallCost); s.by == nil || s.total+size > maxSmall {
+	if size := int64(len(got.data) + len(got.gist) + len(name) + smallCost); s.by == nil || s.total+size > maxSmall {
 		s.by, s.total = map[string]small{}, 0
 	} else {
 		s.total += size

@@ -95,7 +95,7 @@ func (c *core) serveCached(w *writer, req *http.Request, t target) (ok bool, err
 		got, ok := c.cachedSmall(req.Context(), t)
 		if ok {
 			count()
-			w.content(req, t.file, got.info.ModTime(), bytes.NewReader(got.data), fromCache)
+			w.small(req, t.file, got, fromCache)
 		}
 		return ok, nil
 	}

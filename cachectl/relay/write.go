@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"os"
@@ -138,6 +139,21 @@ func (w *writer) file(req *http.Request, kind probe.File, f *os.File, from strin
 func (w *writer) content(req *http.Request, kind probe.File, at time.Time, content io.ReadSeeker, from string) {
 	w.head(kind, from)
 	http.ServeContent(w, req, "", at, content)
+}
+
+// small is content with what was kept of a small file: nearly all requests ask for all
+// of it, whatever the client has, and need no http.ServeContent to find that out.
+func (w *writer) small(req *http.Request, kind probe.File, f small, from string) {
+	for _, name := range [...]string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
+		if req.Header[name] != nil {
+			w.content(req, kind, f.info.ModTime(), bytes.NewReader(f.data), from)
+			return
+		}
+	}
+	h := w.Header()
+	h.Set("Accept-Ranges", "bytes")
+	h.Set("Last-Modified", f.info.ModTime().UTC().Format(http.TimeFormat))
+	w.body(kind, f.data, from)
 }
 
 // body answers with what is in memory. net/http leaves it out for HEAD.
