@@ -56,7 +56,7 @@ func (m *machine) check(when, folder string) (recalled bool) {
 func TestKeptReportInEveryState(t *testing.T) {
 	w := newWorld(t)
 	machines := w.everyBase(t)
-	every := map[string]int{"": 20, "system": 11}[os.Getenv("GPX_TEST_SCALE")] // soak: all
+	every := map[string]int{"": 20, "system": 20}[os.Getenv("GPX_TEST_SCALE")] // soak: all
 	every = max(every, 1)
 	var n, kept, changed atomic.Int64
 	t.Cleanup(func() {

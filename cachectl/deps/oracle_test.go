@@ -392,7 +392,7 @@ func (w *world) everyBase(t *testing.T) map[string]*machine {
 func TestReadinessIsTheGoCommands(t *testing.T) {
 	w := newWorld(t)
 	machines := w.everyBase(t)
-	every := map[string]int{"": 9, "system": 5}[os.Getenv("GPX_TEST_SCALE")] // soak: all
+	every := map[string]int{"": 9, "system": 9}[os.Getenv("GPX_TEST_SCALE")] // soak: all
 	every = max(every, 1)
 	var n, builds, tests atomic.Int64
 	t.Cleanup(func() {

@@ -46,7 +46,7 @@ const (
 // which a go command with an empty module cache then has to confirm.
 func TestWatchAutoRTO(t *testing.T) {
 	t.Parallel()
-	outages := map[string]int{"system": 6, "soak": 50}[os.Getenv("GPX_TEST_SCALE")]
+	outages := map[string]int{"system": 4, "soak": 50}[os.Getenv("GPX_TEST_SCALE")]
 	if outages == 0 {
 		t.Skip("outages of real seconds: GPX_TEST_SCALE=system has 6 of them, soak 50")
 	}

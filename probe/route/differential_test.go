@@ -22,7 +22,7 @@ import (
 func scale() (chains int, slow int) {
 	switch os.Getenv("GPX_TEST_SCALE") {
 	case "system":
-		return 150, 4
+		return 100, 3
 	case "soak":
 		return 500, 10
 	default:
