@@ -54,12 +54,7 @@ func TestRecoverAfterALaterEdit(t *testing.T) {
 	m := newMachine(t)
 	m.write(before)
 	p := m.plan(set("GOPROXY", "off"))
-	st, err := m.changer.lock()
-	must(t, err)
-	r := m.changer.record(p)
-	must(t, m.journal.Begin(t.Context(), r))
-	must(t, st.keep(r, p.steps))
-	st.unlock()
+	m.begin(p)
 	m.write("GOPROXY=off\nGOFLAGS=-mod=mod\n")
 	found, err := m.changer.Recover(t.Context())
 	must(t, err)
@@ -123,4 +118,15 @@ func TestAnEndAfterThirtyDays(t *testing.T) {
 	if got := m.read(); strings.Contains(got, "off") {
 		t.Errorf("file %q", got)
 	}
+}
+
+// begin is all of a change that comes before the machine is touched.
+func (m *machine) begin(p *Plan) {
+	m.t.Helper()
+	st, err := m.changer.lock()
+	must(m.t, err)
+	defer st.unlock()
+	r := m.changer.record(p)
+	must(m.t, m.journal.Begin(m.t.Context(), r))
+	must(m.t, st.keep(r, p.steps))
 }

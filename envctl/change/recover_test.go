@@ -109,12 +109,7 @@ func TestRecoverOfWhatIsForGood(t *testing.T) {
 	m.write(before)
 	p := m.plan(set("GOPROXY", "off"))
 	p.steps[0].Action.Undoable = false
-	st, err := m.changer.lock()
-	must(t, err)
-	r := m.changer.record(p)
-	must(t, m.journal.Begin(t.Context(), r))
-	must(t, st.keep(r, p.steps))
-	st.unlock()
+	m.begin(p)
 	m.write("GOPROXY=off\n")
 	found, err := m.changer.Recover(t.Context())
 	must(t, err)
