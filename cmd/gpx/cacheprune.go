@@ -171,17 +171,11 @@ func runPruneModules(ctx context.Context, a *app, f pruneFlags, args []string, e
 	if err := a.carryOutProposal(ctx, op, proposal{Plan: plan, kept: kept}, f.consent); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(kept, func(k modcache.Kept) bool { return k.Named }) || slices.ContainsFunc(o.Versions, func(m module.Version) bool { return leftBehind(plan, m) }) {
+	left := func(m module.Version) bool { return plan.LeftBehind(redact.Clean(m.String())) }
+	if slices.ContainsFunc(kept, func(k modcache.Kept) bool { return k.Named }) || slices.ContainsFunc(o.Versions, left) {
 		return errBadNews // what was asked for by its name was not done
 	}
 	return nil
-}
-
-// leftBehind reports whether a plan, once it was applied, says of a version that it
-// could not be taken: the words are those of [change.Leave].
-func leftBehind(p *change.Plan, m module.Version) bool {
-	said := redact.Clean(m.String()) + " was left as it is: "
-	return slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.HasPrefix(w, said) })
 }
 
 // planPrune plans what o asks for, with what is known here of who needs what and

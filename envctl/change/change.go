@@ -75,6 +75,7 @@ type Plan struct {
 	steps []Step
 	raw   []string     // Commands with nothing redacted
 	shell []Assignment // what the calling shell would have to run for the plan to take effect there
+	left  []string     // targets that stayed as they were when it was applied
 }
 
 // ByItself is the actor of what gpx changes without being asked by a person.

@@ -3,6 +3,7 @@ package change
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -96,6 +97,7 @@ func (r *remarks) into(p *Plan) string {
 		}
 		left = append(left, one.action.Target)
 		if p != nil {
+			p.left = append(p.left, one.action.Target)
 			p.Warn(one.action.Target + " was left as it is: " + one.why)
 			p.FreedBytes = max(0, p.FreedBytes-one.action.Bytes)
 		}
@@ -105,6 +107,10 @@ func (r *remarks) into(p *Plan) string {
 	}
 	return strings.Join(said, "; ")
 }
+
+// LeftBehind reports whether the plan, once it was applied, had left the thing that an
+// action targets as it is (see [Leave]).
+func (p *Plan) LeftBehind(target string) bool { return slices.Contains(p.left, target) }
 
 // few names the first of a list and counts the others.
 func few(names []string) string {
